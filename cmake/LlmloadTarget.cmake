@@ -1,0 +1,26 @@
+# What every target of llmload's own code has in common. Warnings and sanitizers never leave the build tree.
+include_guard()
+
+add_library(llmload_build_options INTERFACE)
+target_compile_features(llmload_build_options INTERFACE cxx_std_20)
+target_compile_options(llmload_build_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+  -Wno-missing-field-initializers  # designated initialisers leave out what has a default on purpose
+  $<$<BOOL:${LLMLOAD_WARNINGS_AS_ERRORS}>:-Werror>)
+
+if(LLMLOAD_SANITIZE STREQUAL "address-undefined")
+  set(sanitize_flags -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+elseif(LLMLOAD_SANITIZE STREQUAL "thread")
+  set(sanitize_flags -fsanitize=thread -fno-omit-frame-pointer)
+elseif(NOT LLMLOAD_SANITIZE STREQUAL "")
+  message(FATAL_ERROR "LLMLOAD_SANITIZE: got \"${LLMLOAD_SANITIZE}\", expected empty, address-undefined or thread")
+endif()
+target_compile_options(llmload_build_options INTERFACE ${sanitize_flags})
+target_link_options(llmload_build_options INTERFACE ${sanitize_flags})
+
+# llmload_target(NAME): the common options, without exporting them to users.
+function(llmload_target name)
+  target_compile_features(${name} PUBLIC cxx_std_20)
+  target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:llmload_build_options>)
+  set_target_properties(${name} PROPERTIES CXX_EXTENSIONS OFF)
+endfunction()

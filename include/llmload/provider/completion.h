@@ -1,0 +1,93 @@
+// What is asked of a provider, and what comes back.
+#ifndef LLMLOAD_PROVIDER_COMPLETION_H_
+#define LLMLOAD_PROVIDER_COMPLETION_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "llmload/core/clock.h"
+#include "llmload/core/error.h"
+
+namespace llmload {
+
+enum class Role : std::uint8_t { kSystem, kUser, kAssistant };
+
+struct Message {
+  Role role = Role::kUser;
+  std::string content;
+};
+
+/// A chat completion request in the terms all providers share.
+struct CompletionRequest {
+  std::string model;
+  std::vector<Message> messages;
+  std::optional<int> max_tokens;  ///< upper bound of output tokens
+  std::optional<double> temperature;
+  bool stream = false;
+  std::optional<TimePoint> deadline;  ///< of the whole request, over all its attempts
+};
+
+/// Tokens as the provider bills them, normalised: `input` holds everything read, `cached_input` is
+/// a part of it; `output` holds everything generated, `reasoning` is a part of it.
+struct Usage {
+  std::int64_t input = 0;
+  std::int64_t cached_input = 0;
+  std::int64_t output = 0;
+  std::int64_t reasoning = 0;
+};
+
+/// Where an output token count comes from.
+enum class TokenSource : std::uint8_t {
+  kUsage,          ///< the provider said so
+  kCountedEvents,  ///< the provider sent no usage: token events were counted; an event may bundle
+                   ///< several
+};
+
+/// Instants of one provider call, on the clock of the caller (definitions: docs/metrics.md).
+/// An instant that did not happen, or has no meaning for the call, is empty.
+struct Timings {
+  std::optional<TimePoint> sent;         ///< last byte of the request handed to the socket
+  std::optional<TimePoint> first_byte;   ///< first byte of the response
+  std::optional<TimePoint> first_token;  ///< first non-empty token of any kind; streaming only
+  std::optional<TimePoint> first_output_token;  ///< first non-empty answer content; streaming only
+  std::optional<TimePoint> last_token;          ///< last non-empty token; streaming only
+  std::optional<TimePoint> completed;           ///< terminal event seen, or body complete
+};
+
+/// A complete, successful answer.
+struct Completion {
+  std::string text;
+  std::string finish_reason;  ///< the provider's own word ("stop", "length")
+  std::string model;          ///< as the provider names it in the answer
+  std::string provider;       ///< `ProviderIdentity::name` of who answered
+  std::string request_id;     ///< the service's request id, where it gives one
+  Usage usage;
+  TokenSource token_source = TokenSource::kUsage;
+  std::int64_t token_events = 0;  ///< streaming: events that carried a non-empty token
+  Timings timings;
+  std::vector<Attempt> attempts;  ///< every provider call made for the request, oldest first
+};
+
+enum class TokenKind : std::uint8_t { kContent, kReasoning, kToolCall };
+
+/// One event of a stream that carries a non-empty token. It may bundle several tokens.
+struct TokenEvent {
+  TokenKind kind = TokenKind::kContent;
+  std::string_view text;  ///< valid during the call only
+  TimePoint at{};
+};
+
+/// Sees the tokens of a stream as they arrive, in order, on the thread of the request.
+class StreamObserver {
+ public:
+  virtual ~StreamObserver() = default;
+  /// Called once per token event, before `Provider::Complete` returns. Must not block.
+  virtual void OnToken(const TokenEvent& event) = 0;
+};
+
+}  // namespace llmload
+
+#endif  // LLMLOAD_PROVIDER_COMPLETION_H_

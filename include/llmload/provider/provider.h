@@ -1,0 +1,48 @@
+// Everything that answers a completion request is a `Provider`: real services, mocks, simulations,
+// and the resilience layers around them.
+#ifndef LLMLOAD_PROVIDER_PROVIDER_H_
+#define LLMLOAD_PROVIDER_PROVIDER_H_
+
+#include <boost/asio/awaitable.hpp>
+#include <memory>
+#include <string>
+
+#include "llmload/core/error.h"
+#include "llmload/provider/completion.h"
+
+namespace llmload {
+
+/// Who a provider is, for circuit-breaker keys, metrics and reports. Holds no secret.
+struct ProviderIdentity {
+  std::string name;        ///< short and stable: "openai", "bedrock", "local"
+  std::string region;      ///< where it has one
+  std::string credential;  ///< `Secret::Fingerprint` of its credential, where it has one
+};
+
+/// Answers completion requests.
+///
+/// Thread safety: `Complete` may be called from any number of threads and `io_context`s at once;
+/// each call stays on the executor of the coroutine that awaits it.
+class Provider {
+ public:
+  virtual ~Provider() = default;
+
+  /// Constant over the provider's life.
+  virtual const ProviderIdentity& Identity() const noexcept = 0;
+
+  /// Sends `request` and waits for the whole answer. What a server or network can do wrong is a
+  /// value, an `Error`; exceptions are bugs. With `request.stream`, tokens go to `observer` as they
+  /// arrive.
+  ///
+  /// Cancelling the awaiting coroutine (terminal) ends the call promptly, with
+  /// `system_error(operation_aborted)` thrown from it, and releases everything it held.
+  ///
+  /// @param request   must stay alive until the awaitable has finished
+  /// @param observer  may be null; must stay alive until the awaitable has finished
+  virtual boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest& request,
+                                                              StreamObserver* observer) = 0;
+};
+
+}  // namespace llmload
+
+#endif  // LLMLOAD_PROVIDER_PROVIDER_H_
