@@ -1,0 +1,94 @@
+// Records what happens to every request of a run, in memory that does not grow with their number.
+#ifndef LLMLOAD_METRICS_LOAD_TEST_METRICS_H_
+#define LLMLOAD_METRICS_LOAD_TEST_METRICS_H_
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "llmload/core/clock.h"
+#include "llmload/core/error.h"
+#include "llmload/metrics/metrics_summary.h"
+#include "llmload/provider/completion.h"
+
+namespace llmload {
+
+/// When a request was to start, did start, and ended. In a closed loop `scheduled == dispatched`.
+struct RequestInstants {
+  TimePoint scheduled{};
+  TimePoint dispatched{};
+  TimePoint completed{};
+};
+
+/// The metrics of one worker. One thread writes; others may read through `LoadTestMetrics`
+/// meanwhile. Recording takes no lock and makes no read-modify-write; it allocates only when a
+/// provider's name or an error kind is seen for the first time.
+///
+/// Every arrival is `Scheduled` once, and then either `Dropped`, or `Dispatched` followed by
+/// exactly one of `Succeeded`, `Failed` and `Unfinished`.
+class MetricsShard {
+ public:
+  ~MetricsShard();
+  MetricsShard(const MetricsShard&) = delete;
+  MetricsShard& operator=(const MetricsShard&) = delete;
+
+  /// The instants of `arrivals` more requests have come.
+  void Scheduled(std::uint64_t arrivals = 1) noexcept;
+  /// An arrival was not dispatched: too many requests were in flight.
+  void Dropped() noexcept;
+  /// A request was handed to the provider. Records the schedule lag.
+  void Dispatched(TimePoint scheduled, TimePoint dispatched) noexcept;
+  void Succeeded(const RequestInstants& instants, const Completion& completion);
+  void Failed(const RequestInstants& instants, const Error& error);
+  /// A request was in flight when the run stopped; `instants.completed` is the instant of the stop.
+  void Unfinished(const RequestInstants& instants) noexcept;
+
+ private:
+  friend class LoadTestMetrics;
+  struct State;
+  MetricsShard();
+  std::unique_ptr<State> state_;
+};
+
+/// Cheap figures of a run in progress.
+struct LiveCounters {
+  std::uint64_t scheduled = 0;
+  std::uint64_t sent = 0;
+  std::uint64_t in_flight = 0;
+  std::uint64_t succeeded = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t dropped = 0;
+  std::uint64_t unfinished = 0;
+  std::optional<Duration> p95;  ///< of the scheduled latency so far; empty before the first success
+};
+
+/// All metrics of a run: one shard per worker, merged on reading.
+///
+/// Thread safety: all functions may be called from any thread at any time.
+class LoadTestMetrics {
+ public:
+  LoadTestMetrics();
+  ~LoadTestMetrics();
+  LoadTestMetrics(const LoadTestMetrics&) = delete;
+  LoadTestMetrics& operator=(const LoadTestMetrics&) = delete;
+
+  /// A shard for one more writer. Lives as long as this object.
+  MetricsShard& AddShard();
+
+  /// Everything so far. During a run, requests in flight are in none of the four outcomes, so the
+  /// accounting identity holds only after the end.
+  MetricsSummary Summarise() const;
+
+  /// For a progress line. Costs tens of microseconds per shard.
+  LiveCounters Live() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::unique_ptr<MetricsShard>> shards_;
+};
+
+}  // namespace llmload
+
+#endif  // LLMLOAD_METRICS_LOAD_TEST_METRICS_H_

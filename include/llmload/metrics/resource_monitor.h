@@ -1,0 +1,143 @@
+// Memory, CPU, threads and descriptors of processes over the time of a run.
+#ifndef LLMLOAD_METRICS_RESOURCE_MONITOR_H_
+#define LLMLOAD_METRICS_RESOURCE_MONITOR_H_
+
+#include <sys/types.h>
+
+#include <boost/asio/awaitable.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "llmload/core/clock.h"
+#include "llmload/metrics/statistics.h"
+
+namespace llmload {
+
+/// One reading of a process.
+struct RawUsage {
+  std::uint64_t rss_bytes = 0;  ///< resident set size
+  Duration cpu_time{};          ///< user and system time since the process began
+  std::uint32_t threads = 0;
+  std::optional<std::uint32_t> descriptors;  ///< open files; empty if not permitted to see
+};
+
+/// Reads the usage of one process.
+class ResourceProbe {
+ public:
+  virtual ~ResourceProbe() = default;
+  /// What the process is to the test: "test process", "local server".
+  virtual std::string Label() const = 0;
+  virtual std::optional<pid_t> Pid() const { return std::nullopt; }
+  /// Nothing if the process is gone or may not be read; `FailureReason` then says which.
+  virtual std::optional<RawUsage> Read() = 0;
+  /// Why the last `Read` gave nothing. Empty after a good one.
+  virtual std::string FailureReason() const { return {}; }
+};
+
+/// Reads /proc (Linux). A process that ended, or whose number was given to another process, reads
+/// as gone.
+class ProcProbe final : public ResourceProbe {
+ public:
+  ProcProbe(std::string label, pid_t pid);
+  /// The calling process.
+  static std::unique_ptr<ProcProbe> Self(std::string label = "test process");
+
+  std::string Label() const override { return label_; }
+  std::optional<pid_t> Pid() const override { return pid_; }
+  std::optional<RawUsage> Read() override;
+  std::string FailureReason() const override { return failure_; }
+
+ private:
+  std::optional<RawUsage> Fail(std::string reason);
+
+  std::string label_;
+  pid_t pid_;
+  std::optional<std::uint64_t> start_ticks_;  // tells a process from a later one with its number
+  std::string failure_;
+};
+
+struct ResourceSample {
+  TimePoint at{};
+  std::uint64_t rss_bytes = 0;
+  std::optional<double> cpu_percent;  ///< of one core, since the sample before; empty for the first
+  std::uint32_t threads = 0;
+  std::optional<std::uint32_t> descriptors;
+};
+
+/// One process over a run. With `samples == 0` all figures are zero or empty.
+struct ResourceSummary {
+  std::string label;
+  std::optional<pid_t> pid;
+  std::uint64_t samples = 0;  ///< all that were taken, also those no longer in `series`
+  std::string lost_reason;    ///< why sampling ended before the run did; empty if it did not
+
+  std::uint64_t rss_initial_bytes = 0;
+  std::uint64_t rss_final_bytes = 0;
+  std::uint64_t rss_min_bytes = 0;
+  std::uint64_t rss_peak_bytes = 0;
+  double rss_mean_bytes = 0;
+  std::optional<double> cpu_min_percent;
+  std::optional<double> cpu_max_percent;
+  std::optional<double> cpu_mean_percent;
+  std::uint32_t threads_min = 0;
+  std::uint32_t threads_max = 0;
+  std::optional<std::uint32_t> descriptors_min;
+  std::optional<std::uint32_t> descriptors_max;
+
+  std::optional<double> increase;    ///< (final - initial) / initial; two samples or more
+  std::optional<double> peak_ratio;  ///< peak / initial
+  /// (median of the last third - median of the first third) / median of the first third; three
+  /// samples or more.
+  std::optional<double> growth;
+  std::optional<SlopeEstimate> slope_bytes_per_second;  ///< Theil–Sen over `series`
+
+  std::vector<ResourceSample> series;  ///< evenly thinned; oldest first
+};
+
+/// Samples several processes. Memory is bounded: a full series drops every second sample, and from
+/// then on keeps one of twice as many. Minimum, maximum and mean are over all samples nevertheless.
+///
+/// Thread safety: all functions may be called from any thread.
+class ResourceMonitor {
+ public:
+  /// Samples kept per process, 2 at the least.
+  explicit ResourceMonitor(std::size_t series_capacity = 1024);
+  ~ResourceMonitor();
+  ResourceMonitor(const ResourceMonitor&) = delete;
+  ResourceMonitor& operator=(const ResourceMonitor&) = delete;
+
+  /// Begins with the next sample. Precondition: not null.
+  void AddProbe(std::unique_ptr<ResourceProbe> probe);
+
+  /// Reads every process once. `now` is the instant of the reading, and must not run backwards. A
+  /// process that could not be read is not tried again.
+  void SampleNow(TimePoint now);
+
+  /// Samples now and then every `interval`, until the coroutine is cancelled. The monitor must
+  /// outlive it.
+  boost::asio::awaitable<void> Run(Clock& clock, Duration interval);
+
+  /// Forgets all samples, so that the next one is the baseline: call it at the end of a warm-up.
+  void Restart();
+
+  /// The latest sample of probe `index`, in the order of `AddProbe`; nothing before its first.
+  std::optional<ResourceSample> Latest(std::size_t index = 0) const;
+
+  /// One summary per probe, in the order of `AddProbe`.
+  std::vector<ResourceSummary> Summarise() const;
+
+ private:
+  struct Track;
+  mutable std::mutex mutex_;
+  std::size_t series_capacity_;
+  std::vector<std::unique_ptr<Track>> tracks_;
+};
+
+}  // namespace llmload
+
+#endif  // LLMLOAD_METRICS_RESOURCE_MONITOR_H_

@@ -1,0 +1,52 @@
+// The statistics behind percentiles and trends: order-statistic confidence bounds, minimum sample
+// counts, and the Theil–Sen slope.
+#ifndef LLMLOAD_METRICS_STATISTICS_H_
+#define LLMLOAD_METRICS_STATISTICS_H_
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace llmload {
+
+/// 1-based rank of the `quantile` of `count` values by the nearest-rank rule: ceil(quantile *
+/// count), at least 1. Precondition: count > 0, 0 <= quantile <= 1.
+std::uint64_t NearestRank(double quantile, std::uint64_t count) noexcept;
+
+/// Ranks (1-based) of the order statistics that enclose a quantile. Empty where the sample is too
+/// small for a bound on that side.
+struct RankBounds {
+  std::optional<std::uint64_t> lower;
+  std::optional<std::uint64_t> upper;
+};
+
+/// Distribution-free two-sided confidence bounds of the `quantile` of the population from which
+/// `count` independent values were drawn: the number of values below it is Binomial(count,
+/// quantile), and each side gets half of 1 - `confidence` (David and Nagaraja, "Order Statistics",
+/// 3rd ed., section 7.1).
+RankBounds QuantileRankBounds(double quantile, std::uint64_t count, double confidence = 0.99);
+
+/// The smallest sample that says anything about a percentile: at this count the second largest
+/// value is a 99 % upper confidence bound of it, that is P(Binomial(count, 1 - quantile) <= 1) <=
+/// 0.01 (the early-stopping rule of MLPerf). p90: 64, p95: 130, p99: 662, p99.9: 6636. Quantiles
+/// below 0.5 count from the other end. Precondition: 0 < quantile < 1.
+std::uint64_t MinimumSamples(double quantile);
+
+/// A slope with its confidence interval, in units of y per unit of x.
+struct SlopeEstimate {
+  double slope = 0;
+  double lower = 0;
+  double upper = 0;
+};
+
+/// Theil–Sen estimator: the median of the slopes between all pairs of points, with the 95 %
+/// confidence interval of Sen (Journal of the American Statistical Association 63, 1968, pp.
+/// 1379–1389), without the correction for ties, which can only widen the interval. Robust against
+/// outliers up to 29 % of the points. Beyond 500 points, 500 evenly spread ones are used: the cost
+/// is quadratic. Nothing if there are fewer than three points or no two with different x.
+/// Precondition: x.size() == y.size().
+std::optional<SlopeEstimate> TheilSen(std::span<const double> x, std::span<const double> y);
+
+}  // namespace llmload
+
+#endif  // LLMLOAD_METRICS_STATISTICS_H_

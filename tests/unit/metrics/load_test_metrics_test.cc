@@ -1,0 +1,342 @@
+#include "llmload/metrics/load_test_metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace llmload {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+
+const TimePoint kStart{1h};
+
+// A request scheduled at `scheduled` after the start, dispatched `lag` later, done `service` after
+// that.
+RequestInstants Instants(Duration scheduled, Duration lag, Duration service) {
+  return {kStart + scheduled, kStart + scheduled + lag, kStart + scheduled + lag + service};
+}
+
+Completion Answer(std::string provider = "openai") {
+  Completion completion;
+  completion.provider = std::move(provider);
+  completion.usage = {.input = 100, .cached_input = 40, .output = 11, .reasoning = 3};
+  return completion;
+}
+
+void Succeed(MetricsShard& shard, const RequestInstants& instants, const Completion& completion) {
+  shard.Scheduled();
+  shard.Dispatched(instants.scheduled, instants.dispatched);
+  shard.Succeeded(instants, completion);
+}
+
+void Fail(MetricsShard& shard, const RequestInstants& instants, const Error& error) {
+  shard.Scheduled();
+  shard.Dispatched(instants.scheduled, instants.dispatched);
+  shard.Failed(instants, error);
+}
+
+Error ServerError() {
+  return {
+      .kind = ErrorKind::kServerError, .message = "boom", .http_status = 500, .provider = "openai"};
+}
+
+Attempt MakeAttempt(std::string provider, std::optional<ErrorKind> error, Duration started,
+                    Duration finished) {
+  return {std::move(provider), error, kStart + started, kStart + finished, 0};
+}
+
+TEST(LoadTestMetrics, EmptyRunHasNoRatesAndHoldsTheIdentity) {
+  LoadTestMetrics metrics;
+  metrics.AddShard();
+  const MetricsSummary summary = metrics.Summarise();
+  EXPECT_EQ(summary.success_rate, std::nullopt);
+  EXPECT_EQ(summary.throughput_per_second, std::nullopt);
+  EXPECT_EQ(summary.attempts_per_request, std::nullopt);
+  EXPECT_EQ(summary.first_dispatch, std::nullopt);
+  EXPECT_EQ(summary.scheduled_latency.count, 0u);
+  EXPECT_EQ(summary.scheduled_latency_adjusted.p95, std::nullopt);
+  EXPECT_EQ(CheckAccounting(summary), std::nullopt);
+}
+
+TEST(LoadTestMetrics, LatencyRunsFromTheScheduledInstantAndServiceTimeFromDispatch) {
+  LoadTestMetrics metrics;
+  Succeed(metrics.AddShard(), Instants(0s, 250ms, 1s), Answer());
+  const MetricsSummary summary = metrics.Summarise();
+  EXPECT_EQ(summary.scheduled_latency.p50.value, 1250ms);
+  EXPECT_EQ(summary.service_latency.p50.value, 1s);
+  EXPECT_EQ(summary.schedule_lag.max, 250ms);
+}
+
+TEST(LoadTestMetrics, MergesShardsIntoOneRun) {
+  LoadTestMetrics metrics;
+  MetricsShard& a = metrics.AddShard();
+  MetricsShard& b = metrics.AddShard();
+  Succeed(a, Instants(0s, 0s, 1s), Answer());
+  Succeed(b, Instants(1s, 0s, 3s), Answer("local"));
+  Fail(b, Instants(2s, 0s, 6s), ServerError());
+  const MetricsSummary summary = metrics.Summarise();
+  EXPECT_EQ(summary.scheduled, 3u);
+  EXPECT_EQ(summary.sent, 3u);
+  EXPECT_EQ(summary.completed(), 3u);
+  EXPECT_EQ(summary.first_dispatch, kStart);
+  EXPECT_EQ(summary.last_completion, kStart + 8s);
+  EXPECT_DOUBLE_EQ(summary.throughput_per_second.value(), 3.0 / 8);
+  EXPECT_DOUBLE_EQ(summary.success_throughput_per_second.value(), 2.0 / 8);
+  EXPECT_DOUBLE_EQ(summary.output_tokens_per_second.value(), 22.0 / 8);
+  EXPECT_EQ(summary.scheduled_latency.min, 1s);
+  EXPECT_EQ(summary.scheduled_latency.max, 3s);
+  EXPECT_EQ(summary.scheduled_latency.mean, 2s);
+  EXPECT_EQ(summary.failed_latency.max, 6s);
+}
+
+TEST(LoadTestMetrics, DroppedAndUnfinishedCountAgainstTheSuccessRate) {
+  LoadTestMetrics metrics;
+  MetricsShard& shard = metrics.AddShard();
+  Succeed(shard, Instants(0s, 0s, 1s), Answer());
+  Fail(shard, Instants(0s, 0s, 1s), ServerError());
+  shard.Scheduled(2);
+  shard.Dropped();
+  shard.Dispatched(kStart, kStart);
+  shard.Unfinished(Instants(0s, 0s, 9s));
+  const MetricsSummary summary = metrics.Summarise();
+  EXPECT_EQ(summary.dropped, 1u);
+  EXPECT_EQ(summary.unfinished, 1u);
+  EXPECT_DOUBLE_EQ(summary.success_rate.value(), 0.25);
+  EXPECT_EQ(CheckAccounting(summary), std::nullopt);
+}
+
+TEST(LoadTestMetrics, AccountingCheckNamesTheNumbersOfALostRequest) {
+  LoadTestMetrics metrics;
+  MetricsShard& shard = metrics.AddShard();
+  Succeed(shard, Instants(0s, 0s, 1s), Answer());
+  shard.Scheduled();  // and nothing more is heard of it
+  const auto violation = CheckAccounting(metrics.Summarise());
+  ASSERT_TRUE(violation);
+  EXPECT_THAT(*violation, HasSubstr("scheduled 2 != succeeded 1 + failed 0"));
+
+  MetricsSummary sent_twice = metrics.Summarise();
+  sent_twice.scheduled = 1;
+  sent_twice.sent = 2;
+  EXPECT_THAT(CheckAccounting(sent_twice).value_or(""), HasSubstr("sent 2 != succeeded 1"));
+}
+
+TEST(LoadTestMetrics, FailuresCountAsInfinitelySlowInAdjustedPercentiles) {
+  LoadTestMetrics metrics;
+  MetricsShard& shard = metrics.AddShard();
+  for (int i = 0; i < 96; ++i) Succeed(shard, Instants(0s, 0s, 1s), Answer());
+  for (int i = 0; i < 4; ++i) Fail(shard, Instants(0s, 0s, 1ms), ServerError());
+  const MetricsSummary summary = metrics.Summarise();
+  EXPECT_EQ(summary.scheduled_latency.p99.value, 1s) << "plain percentiles are over successes";
+  EXPECT_EQ(summary.scheduled_latency_adjusted.count, 100u);
+  EXPECT_EQ(summary.scheduled_latency_adjusted.p95, 1s);
+  EXPECT_EQ(summary.scheduled_latency_adjusted.p99, std::nullopt) << "4 % failed: p99 is infinite";
+}
+
+TEST(LoadTestMetrics, TokenTimesComeFromStreamingAnswersOnly) {
+  LoadTestMetrics metrics;
+  MetricsShard& shard = metrics.AddShard();
+  Succeed(shard, Instants(0s, 0s, 5s), Answer());  // not streamed: no token instants
+  EXPECT_EQ(metrics.Summarise().ttft.count, 0u);
+
+  Completion streamed = Answer();
+  const RequestInstants instants = Instants(1s, 100ms, 3s);
+  streamed.timings.first_token = instants.dispatched + 400ms;
+  streamed.timings.first_output_token = instants.dispatched + 900ms;
+  streamed.timings.last_token = instants.dispatched + 2400ms;
+  Succeed(shard, instants, streamed);
+  const MetricsSummary summary = metrics.Summarise();
+  EXPECT_EQ(summary.ttft.count, 1u);
+  EXPECT_EQ(summary.ttft.max, 400ms);
+  EXPECT_EQ(summary.ttfo.max, 900ms);
+  EXPECT_EQ(summary.tpot.max, 200ms);  // 2 s over 11 - 1 gaps
+}
+
+TEST(LoadTestMetrics, TimePerOutputTokenIsUndefinedBelowTwoTokens) {
+  LoadTestMetrics metrics;
+  Completion one_token = Answer();
+  const RequestInstants instants = Instants(0s, 0s, 1s);
+  one_token.usage.output = 1;
+  one_token.timings.first_token = one_token.timings.last_token = instants.dispatched + 500ms;
+  Succeed(metrics.AddShard(), instants, one_token);
+  const MetricsSummary summary = metrics.Summarise();
+  EXPECT_EQ(summary.tpot.count, 0u);
+  EXPECT_EQ(summary.ttft.count, 1u);
+}
+
+TEST(LoadTestMetrics, SumsTokensAndSaysWhichWereCountedFromEvents) {
+  LoadTestMetrics metrics;
+  MetricsShard& shard = metrics.AddShard();
+  Succeed(shard, Instants(0s, 0s, 1s), Answer());
+  Completion counted = Answer();
+  counted.token_source = TokenSource::kCountedEvents;
+  Succeed(shard, Instants(0s, 0s, 1s), counted);
+  Error cut = ServerError();
+  cut.partial_tokens = 5;
+  Fail(shard, Instants(0s, 0s, 1s), cut);
+  const TokenTotals tokens = metrics.Summarise().tokens;
+  EXPECT_EQ(tokens.input, 200);
+  EXPECT_EQ(tokens.cached_input, 80);
+  EXPECT_EQ(tokens.output, 22);
+  EXPECT_EQ(tokens.reasoning, 6);
+  EXPECT_EQ(tokens.partial_output, 5);
+  EXPECT_EQ(tokens.counted_requests, 1u);
+}
+
+TEST(LoadTestMetrics, CountsEachErrorKindAndKeepsTheFirstMessageShort) {
+  LoadTestMetrics metrics;
+  MetricsShard& shard = metrics.AddShard();
+  Fail(shard, Instants(0s, 0s, 1s), ServerError());
+  Error second = ServerError();
+  second.message = "later";
+  Fail(shard, Instants(0s, 0s, 1s), second);
+  Error endless{.kind = ErrorKind::kMalformedResponse, .message = std::string(10'000, 'x')};
+  Fail(shard, Instants(0s, 0s, 1s), endless);
+  const MetricsSummary summary = metrics.Summarise();
+  const auto& server = summary.errors[static_cast<std::size_t>(ErrorKind::kServerError)];
+  EXPECT_EQ(server.kind, ErrorKind::kServerError);
+  EXPECT_EQ(server.count, 2u);
+  EXPECT_THAT(server.first_message, HasSubstr("boom"));
+  const auto& malformed = summary.errors[static_cast<std::size_t>(ErrorKind::kMalformedResponse)];
+  EXPECT_EQ(malformed.count, 1u);
+  EXPECT_LT(malformed.first_message.size(), 400u);
+  EXPECT_EQ(summary.errors[static_cast<std::size_t>(ErrorKind::kDnsFailure)].count, 0u);
+}
+
+TEST(LoadTestMetrics, AttributesAttemptsToTheProvidersThatMadeThem) {
+  LoadTestMetrics metrics;
+  MetricsShard& shard = metrics.AddShard();
+  Completion failed_over = Answer("local");
+  failed_over.attempts = {MakeAttempt("aws", ErrorKind::kServerError, 0ms, 50ms),
+                          MakeAttempt("aws", ErrorKind::kOverloaded, 60ms, 100ms),
+                          MakeAttempt("local", std::nullopt, 130ms, 150ms)};
+  Succeed(shard, Instants(0s, 0s, 150ms), failed_over);
+  Completion rejected = Answer("local");
+  rejected.attempts = {MakeAttempt("aws", ErrorKind::kCircuitOpen, 0ms, 0ms),
+                       MakeAttempt("local", std::nullopt, 0ms, 20ms)};
+  Succeed(shard, Instants(0s, 0s, 20ms), rejected);
+  Succeed(shard, Instants(0s, 0s, 1s), Answer("plain"));  // no records: one attempt
+
+  const MetricsSummary summary = metrics.Summarise();
+  ASSERT_EQ(summary.providers.size(), 3u);
+  const ProviderUsage& aws = summary.providers[0];
+  EXPECT_EQ(aws.name, "aws");
+  EXPECT_EQ(aws.attempts, 2u);
+  EXPECT_EQ(aws.failures, 2u);
+  EXPECT_EQ(aws.rejected, 1u) << "a rejection by the breaker reaches nobody";
+  EXPECT_EQ(aws.answered, 0u);
+  const ProviderUsage& local = summary.providers[1];
+  EXPECT_EQ(local.successes, 2u);
+  EXPECT_EQ(local.answered, 2u);
+  EXPECT_EQ(summary.providers[2].attempts, 1u);
+  EXPECT_EQ(summary.attempts, 5u);
+  EXPECT_DOUBLE_EQ(summary.attempts_per_request.value(), 5.0 / 3);
+  EXPECT_EQ(summary.failed_over, 2u);
+}
+
+TEST(LoadTestMetrics, FailoverOverheadRunsFromKnownFailureToTheNextProvidersStart) {
+  LoadTestMetrics metrics;
+  Completion answer = Answer("local");
+  answer.attempts = {MakeAttempt("aws", ErrorKind::kServerError, 10ms, 60ms),
+                     MakeAttempt("local", std::nullopt, 63ms, 83ms)};
+  Succeed(metrics.AddShard(), Instants(0s, 10ms, 75ms), answer);
+  const MetricsSummary summary = metrics.Summarise();
+  EXPECT_EQ(summary.failover_overhead.count, 1u);
+  EXPECT_EQ(summary.failover_overhead.max, 3ms);
+  EXPECT_EQ(summary.failover_added_latency.max, 65ms);  // 85 ms waited, 20 ms of them useful
+}
+
+TEST(LoadTestMetrics, AHedgeIsNotAFailoverThatWaitedForAFailure) {
+  LoadTestMetrics metrics;
+  Completion answer = Answer("b");
+  answer.attempts = {MakeAttempt("a", ErrorKind::kCancelled, 0ms, 90ms),
+                     MakeAttempt("b", std::nullopt, 40ms, 90ms)};
+  Succeed(metrics.AddShard(), Instants(0s, 0s, 90ms), answer);
+  const MetricsSummary summary = metrics.Summarise();
+  EXPECT_EQ(summary.failed_over, 1u);
+  EXPECT_EQ(summary.failover_overhead.count, 0u);
+}
+
+TEST(LoadTestMetrics, ProviderNamesWithoutEndDoNotGrowMemory) {
+  LoadTestMetrics metrics;
+  MetricsShard& shard = metrics.AddShard();
+  for (int i = 0; i < 1000; ++i) {
+    Succeed(shard, Instants(0s, 0s, 1s), Answer("p" + std::to_string(i)));
+  }
+  const MetricsSummary summary = metrics.Summarise();
+  EXPECT_EQ(summary.providers.size(), 64u);
+  std::uint64_t answered = 0;
+  std::uint64_t others = 0;
+  for (const ProviderUsage& usage : summary.providers) {
+    answered += usage.answered;
+    if (usage.name == "(other)") others = usage.answered;
+  }
+  EXPECT_EQ(answered, 1000u);
+  EXPECT_EQ(others, 1000u - 63u);
+}
+
+TEST(LoadTestMetrics, LiveCountersShowWhatIsInFlight) {
+  LoadTestMetrics metrics;
+  MetricsShard& shard = metrics.AddShard();
+  EXPECT_EQ(metrics.Live().p95, std::nullopt);
+  Succeed(shard, Instants(0s, 0s, 2s), Answer());
+  shard.Scheduled(3);
+  shard.Dropped();
+  shard.Dispatched(kStart, kStart);
+  shard.Dispatched(kStart, kStart);
+  const LiveCounters live = metrics.Live();
+  EXPECT_EQ(live.scheduled, 4u);
+  EXPECT_EQ(live.sent, 3u);
+  EXPECT_EQ(live.in_flight, 2u);
+  EXPECT_EQ(live.succeeded, 1u);
+  EXPECT_EQ(live.dropped, 1u);
+  EXPECT_EQ(live.p95, 2s);
+}
+
+TEST(LoadTestMetrics, CanBeReadWhileWorkersRecord) {
+  constexpr int kWorkers = 3;
+  constexpr int kRequests = 5'000;
+  LoadTestMetrics metrics;
+  std::atomic<int> running{kWorkers};
+  std::vector<std::thread> workers;
+  for (int w = 0; w < kWorkers; ++w) {
+    workers.emplace_back([&metrics, &running, w] {
+      MetricsShard& shard = metrics.AddShard();
+      for (int i = 0; i < kRequests; ++i) {
+        if (i % 10 == 0) {
+          Error error = ServerError();
+          error.kind = static_cast<ErrorKind>(i / 10 % kErrorKindCount);
+          Fail(shard, Instants(0s, 0s, 1ms), error);
+        } else {
+          Succeed(shard, Instants(0s, 0s, 1ms),
+                  Answer("p" + std::to_string(w) + std::to_string(i % 7)));
+        }
+      }
+      --running;
+    });
+  }
+  std::uint64_t last = 0;
+  do {
+    const LiveCounters live = metrics.Live();
+    EXPECT_GE(live.succeeded, last);
+    last = live.succeeded;
+    const MetricsSummary summary = metrics.Summarise();
+    for (const ProviderUsage& usage : summary.providers) EXPECT_FALSE(usage.name.empty());
+    for (const ErrorCount& error : summary.errors) {
+      EXPECT_TRUE(error.count == 0 || !error.first_message.empty());
+    }
+  } while (running > 0);
+  for (std::thread& worker : workers) worker.join();
+  const MetricsSummary summary = metrics.Summarise();
+  EXPECT_EQ(summary.scheduled, 1u * kWorkers * kRequests);
+  EXPECT_EQ(summary.failed, kWorkers * kRequests / 10u);
+  EXPECT_EQ(CheckAccounting(summary), std::nullopt);
+}
+
+}  // namespace
+}  // namespace llmload
