@@ -1,0 +1,391 @@
+#include "llmload/report/criterion.h"
+
+#include <cmath>
+#include <exception>
+#include <utility>
+
+#include "llmload/core/environment.h"
+#include "llmload/metrics/statistics.h"
+#include "llmload/report/run_report.h"
+#include "src/report/format.h"
+
+namespace llmload {
+namespace {
+
+using report::FormatQuantity;
+
+bool Holds(double observed, Comparison comparison, double bound) {
+  switch (comparison) {
+    case Comparison::kLess:
+      return observed < bound;
+    case Comparison::kLessOrEqual:
+      return observed <= bound;
+    case Comparison::kGreater:
+      return observed > bound;
+    case Comparison::kGreaterOrEqual:
+      return observed >= bound;
+    case Comparison::kEqual:
+      return observed == bound;
+  }
+  return false;
+}
+
+double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+Metric Count(std::string name, std::uint64_t (*read)(const MetricsSummary&)) {
+  return Metric(std::move(name), "", [read](const RunReport& report) {
+    Observation observation;
+    observation.value = static_cast<double>(read(report.metrics));
+    observation.samples = report.metrics.scheduled;
+    observation.minimum_samples = 0;  // no request at all is an answer to "how many?"
+    return observation;
+  });
+}
+
+Metric Rate(std::string name, std::optional<double> MetricsSummary::*rate) {
+  return Metric(std::move(name), "requests/s", [rate](const RunReport& report) {
+    const MetricsSummary& metrics = report.metrics;
+    Observation observation;
+    observation.samples = metrics.completed();
+    observation.value = metrics.*rate;
+    if (!observation.value && metrics.scheduled > 0 && metrics.completed() == 0) {
+      observation.value = 0;
+      observation.minimum_samples = 0;
+      observation.remark = "no request was completed";
+    } else if (!observation.value) {
+      observation.remark = "no time passed between first dispatch and last completion";
+    }
+    return observation;
+  });
+}
+
+const LatencySummary& Select(const MetricsSummary& metrics, LatencyKind kind) {
+  switch (kind) {
+    case LatencyKind::kScheduled:
+      return metrics.scheduled_latency;
+    case LatencyKind::kService:
+      return metrics.service_latency;
+    case LatencyKind::kTtft:
+      return metrics.ttft;
+    case LatencyKind::kTtfo:
+      return metrics.ttfo;
+    case LatencyKind::kTpot:
+      return metrics.tpot;
+    case LatencyKind::kFailoverOverhead:
+      return metrics.failover_overhead;
+    case LatencyKind::kFailoverAddedLatency:
+      return metrics.failover_added_latency;
+  }
+  return metrics.scheduled_latency;
+}
+
+// Why a distribution is empty, and what that means.
+void ExplainAbsence(const MetricsSummary& metrics, LatencyKind kind, Observation& observation) {
+  if (kind == LatencyKind::kFailoverOverhead || kind == LatencyKind::kFailoverAddedLatency) {
+    observation.remark = "no request failed over";
+  } else if (metrics.scheduled == 0) {
+    observation.remark = "no request was attempted";
+  } else if (metrics.succeeded == 0) {
+    observation.remark = "no successful request";
+    observation.without_value = Verdict::kFail;
+  } else {
+    observation.remark = "no answer was streamed with enough tokens";
+  }
+}
+
+template <class Read>
+Metric LatencyMetric(std::string_view figure, LatencyKind kind, std::uint64_t minimum_samples,
+                     Read read) {
+  const auto observe = [kind, minimum_samples, read](const RunReport& report) {
+    const LatencySummary& latency = Select(report.metrics, kind);
+    Observation observation;
+    observation.samples = latency.count;
+    observation.minimum_samples = minimum_samples;
+    if (latency.count > 0) {
+      observation.value = Seconds(read(latency));
+    } else {
+      ExplainAbsence(report.metrics, kind, observation);
+    }
+    return observation;
+  };
+  return Metric(std::string(figure).append(" ").append(ToString(kind)), "s", observe);
+}
+
+Metric MemoryMetric(std::string name, std::string process,
+                    std::optional<double> ResourceSummary::*figure) {
+  if (!process.empty()) name += " of " + process;
+  const auto observe = [process = std::move(process), figure](const RunReport& report) {
+    Observation observation;
+    observation.remark = process.empty() ? "no process was sampled" : "the process was not sampled";
+    for (const ResourceSummary& resource : report.resources) {
+      if (!process.empty() && resource.label != process) continue;
+      const std::optional<double>& value = resource.*figure;
+      if (value && (!observation.value || *value > *observation.value)) {
+        observation.value = value;
+        observation.samples = resource.samples;
+      } else if (!value && !observation.value) {
+        observation.samples = resource.samples;
+        observation.remark = "too few samples of " + resource.label;
+      }
+      if (!resource.lost_reason.empty()) {
+        observation.partial = true;
+        observation.remark = resource.label + ": " + resource.lost_reason;
+      }
+    }
+    if (observation.value && !observation.partial) observation.remark.clear();
+    return observation;
+  };
+  return Metric(std::move(name), "", observe);
+}
+
+}  // namespace
+
+std::string_view ToString(Comparison comparison) noexcept {
+  switch (comparison) {
+    case Comparison::kLess:
+      return "<";
+    case Comparison::kLessOrEqual:
+      return "<=";
+    case Comparison::kGreater:
+      return ">";
+    case Comparison::kGreaterOrEqual:
+      return ">=";
+    case Comparison::kEqual:
+      return "==";
+  }
+  return "?";
+}
+
+std::string_view ToString(LatencyKind kind) noexcept {
+  switch (kind) {
+    case LatencyKind::kScheduled:
+      return "scheduled latency";
+    case LatencyKind::kService:
+      return "service latency";
+    case LatencyKind::kTtft:
+      return "time to first token";
+    case LatencyKind::kTtfo:
+      return "time to first output token";
+    case LatencyKind::kTpot:
+      return "time per output token";
+    case LatencyKind::kFailoverOverhead:
+      return "failover overhead";
+    case LatencyKind::kFailoverAddedLatency:
+      return "latency added by failover";
+  }
+  return "latency";
+}
+
+Criterion::Criterion(std::string name, std::string unit, Comparison comparison, double bound,
+                     std::function<Observation(const RunReport&)> observe)
+    : name_(std::move(name)),
+      unit_(std::move(unit)),
+      comparison_(comparison),
+      bound_(bound),
+      observe_(std::move(observe)) {
+  if (!std::isfinite(bound_)) {
+    throw ConfigurationError::Invalid("bound of criterion " + name_, report::FormatNumber(bound_),
+                                      "a finite number");
+  }
+}
+
+CriterionResult Criterion::Evaluate(const RunReport& report) const {
+  CriterionResult result;
+  result.name = name_;
+  result.unit = unit_;
+  result.comparison = comparison_;
+  result.bound = bound_;
+  const std::string required =
+      std::string(ToString(comparison_)) + " " + FormatQuantity(bound_, unit_);
+
+  Observation observation;
+  try {
+    observation = observe_(report);
+  } catch (const std::exception& thrown) {
+    result.verdict = Verdict::kInvalid;
+    result.message = name_ + " could not be read: " + thrown.what();
+    return result;
+  }
+  if (observation.value && std::isnan(*observation.value)) {
+    observation.value.reset();
+    observation.remark = "not a number";
+  }
+  result.observed = observation.value;
+  result.samples = observation.samples;
+  if (!observation.value) {
+    // Absence may violate a criterion or leave it open; it can never confirm one.
+    result.verdict = Combine(observation.without_value, Verdict::kInconclusive);
+    result.message = name_ + " was not observed, required " + required;
+    if (!observation.remark.empty()) result.message += ": " + observation.remark;
+    return result;
+  }
+
+  result.message = name_ + " is " + FormatQuantity(*observation.value, unit_) + ", required " +
+                   required + " (" + std::to_string(observation.samples) +
+                   (observation.samples == 1 ? " sample" : " samples");
+  if (observation.samples < observation.minimum_samples) {
+    result.verdict = Verdict::kInconclusive;
+    result.message += ", at least " + std::to_string(observation.minimum_samples) + " are needed";
+  } else if (!Holds(*observation.value, comparison_, bound_)) {
+    result.verdict = Verdict::kFail;
+  } else {
+    result.verdict = observation.partial ? Verdict::kInconclusive : Verdict::kPass;
+  }
+  if (!observation.remark.empty()) result.message += "; " + observation.remark;
+  result.message += ")";
+  return result;
+}
+
+Metric::Metric(std::string name, std::string unit,
+               std::function<Observation(const RunReport&)> observe)
+    : name_(std::move(name)), unit_(std::move(unit)), observe_(std::move(observe)) {}
+
+Criterion Metric::Compare(Comparison comparison, double bound) const {
+  if (unit_ == "s") {
+    throw ConfigurationError::Invalid("bound of criterion " + name_, report::FormatNumber(bound),
+                                      "a duration, such as 5s");
+  }
+  return Criterion(name_, unit_, comparison, bound, observe_);
+}
+
+Criterion Metric::Compare(Comparison comparison, Duration bound) const {
+  if (unit_ != "s") {
+    throw ConfigurationError::Invalid("bound of criterion " + name_, report::FormatDuration(bound),
+                                      "a number, not a duration");
+  }
+  return Criterion(name_, unit_, comparison, Seconds(bound), observe_);
+}
+
+Criterion Metric::operator<(double bound) const { return Compare(Comparison::kLess, bound); }
+Criterion Metric::operator<=(double bound) const {
+  return Compare(Comparison::kLessOrEqual, bound);
+}
+Criterion Metric::operator>(double bound) const { return Compare(Comparison::kGreater, bound); }
+Criterion Metric::operator>=(double bound) const {
+  return Compare(Comparison::kGreaterOrEqual, bound);
+}
+Criterion Metric::operator==(double bound) const { return Compare(Comparison::kEqual, bound); }
+Criterion Metric::operator<(Duration bound) const { return Compare(Comparison::kLess, bound); }
+Criterion Metric::operator<=(Duration bound) const {
+  return Compare(Comparison::kLessOrEqual, bound);
+}
+Criterion Metric::operator>(Duration bound) const { return Compare(Comparison::kGreater, bound); }
+Criterion Metric::operator>=(Duration bound) const {
+  return Compare(Comparison::kGreaterOrEqual, bound);
+}
+
+Metric SuccessRate() {
+  return Metric("success rate", "", [](const RunReport& report) {
+    Observation observation;
+    observation.value = report.metrics.success_rate;
+    observation.samples = report.metrics.scheduled;
+    if (!observation.value) observation.remark = "no request was attempted";
+    return observation;
+  });
+}
+
+Metric Throughput() { return Rate("throughput", &MetricsSummary::throughput_per_second); }
+
+Metric SuccessThroughput() {
+  return Rate("throughput of successes", &MetricsSummary::success_throughput_per_second);
+}
+
+Metric CompletedRequests() {
+  return Count("completed requests", [](const MetricsSummary& m) { return m.completed(); });
+}
+
+Metric SuccessfulRequests() {
+  return Count("successful requests", [](const MetricsSummary& m) { return m.succeeded; });
+}
+
+Metric FailedRequests() {
+  return Count("failed requests", [](const MetricsSummary& m) { return m.failed; });
+}
+
+Metric FailedOverRequests() {
+  return Count("requests that failed over", [](const MetricsSummary& m) { return m.failed_over; });
+}
+
+Metric AttemptsPerRequest() {
+  return Metric("attempts per request", "", [](const RunReport& report) {
+    Observation observation;
+    observation.value = report.metrics.attempts_per_request;
+    observation.samples = report.metrics.completed();
+    if (!observation.value) observation.remark = "no request was completed";
+    return observation;
+  });
+}
+
+Metric P50(LatencyKind kind) {
+  return LatencyMetric("p50", kind, 1, [](const LatencySummary& l) { return l.p50.value; });
+}
+
+Metric P90(LatencyKind kind) {
+  return LatencyMetric("p90", kind, MinimumSamples(0.90),
+                       [](const LatencySummary& l) { return l.p90.value; });
+}
+
+Metric P95(LatencyKind kind) {
+  return LatencyMetric("p95", kind, MinimumSamples(0.95),
+                       [](const LatencySummary& l) { return l.p95.value; });
+}
+
+Metric P99(LatencyKind kind) {
+  return LatencyMetric("p99", kind, MinimumSamples(0.99),
+                       [](const LatencySummary& l) { return l.p99.value; });
+}
+
+Metric P999(LatencyKind kind) {
+  return LatencyMetric("p99.9", kind, MinimumSamples(0.999),
+                       [](const LatencySummary& l) { return l.p999.value; });
+}
+
+Metric MeanLatency(LatencyKind kind) {
+  return LatencyMetric("mean", kind, 1, [](const LatencySummary& l) { return l.mean; });
+}
+
+Metric MaxLatency(LatencyKind kind) {
+  return LatencyMetric("maximum", kind, 1, [](const LatencySummary& l) { return l.max; });
+}
+
+Metric MemoryIncrease(std::string process) {
+  return MemoryMetric("memory increase", std::move(process), &ResourceSummary::increase);
+}
+
+Metric PeakMemoryRatio(std::string process) {
+  return MemoryMetric("peak / initial memory", std::move(process), &ResourceSummary::peak_ratio);
+}
+
+Metric MemoryGrowth(std::string process) {
+  return MemoryMetric("memory growth", std::move(process), &ResourceSummary::growth);
+}
+
+Metric Measurement(std::string name, std::string unit) {
+  const auto observe = [name](const RunReport& report) {
+    Observation observation;
+    observation.remark = "the run did not measure it";
+    for (const auto& [key, value] : report.measurements) {
+      if (key != name) continue;
+      observation.value = value;
+      observation.samples = 1;
+      observation.remark.clear();
+    }
+    return observation;
+  };
+  return Metric(std::move(name), std::move(unit), observe);
+}
+
+Metric Custom(std::string name, std::string unit,
+              std::function<std::optional<double>(const RunReport&)> value,
+              std::function<std::uint64_t(const RunReport&)> samples) {
+  const auto observe = [value = std::move(value),
+                        samples = std::move(samples)](const RunReport& report) {
+    Observation observation;
+    observation.value = value(report);
+    observation.samples = samples ? samples(report) : (observation.value ? 1u : 0u);
+    return observation;
+  };
+  return Metric(std::move(name), std::move(unit), observe);
+}
+
+}  // namespace llmload

@@ -1,0 +1,125 @@
+#include "llmload/report/ctest_measurements.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <set>
+
+namespace llmload {
+namespace {
+
+double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+// Lower case with '_' between words, as all names are.
+std::string Slug(std::string_view text) {
+  std::string slug;
+  for (const char c : text) {
+    const bool upper = c >= 'A' && c <= 'Z';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    if (plain || upper) {
+      slug.push_back(upper ? static_cast<char>(c - 'A' + 'a') : c);
+    } else if (!slug.empty() && slug.back() != '_') {
+      slug.push_back('_');
+    }
+  }
+  while (!slug.empty() && slug.back() == '_') slug.pop_back();
+  return slug.empty() ? "unnamed" : slug;
+}
+
+class Collector {
+ public:
+  void Add(std::string name, double value) {
+    if (!std::isfinite(value) || !names_.insert(name).second) return;
+    list_.emplace_back(std::move(name), value);
+  }
+  void Add(std::string name, const std::optional<double>& value) {
+    if (value) Add(std::move(name), *value);
+  }
+  void Add(std::string name, std::uint64_t value) {
+    Add(std::move(name), static_cast<double>(value));
+  }
+  void Add(const std::string& prefix, const LatencySummary& latency) {
+    if (latency.count == 0) return;
+    Add(prefix + "_mean_seconds", Seconds(latency.mean));
+    Add(prefix + "_p50_seconds", Seconds(latency.p50.value));
+    Add(prefix + "_p95_seconds", Seconds(latency.p95.value));
+    Add(prefix + "_p99_seconds", Seconds(latency.p99.value));
+    Add(prefix + "_max_seconds", Seconds(latency.max));
+  }
+  std::vector<std::pair<std::string, double>> Take() { return std::move(list_); }
+
+ private:
+  std::vector<std::pair<std::string, double>> list_;
+  std::set<std::string> names_;
+};
+
+}  // namespace
+
+std::vector<std::pair<std::string, double>> CTestMeasurements(const RunReport& report) {
+  const MetricsSummary& m = report.metrics;
+  Collector all;
+  all.Add("requests_scheduled", m.scheduled);
+  all.Add("requests_succeeded", m.succeeded);
+  all.Add("requests_failed", m.failed);
+  all.Add("requests_dropped", m.dropped);
+  all.Add("requests_unfinished", m.unfinished);
+  all.Add("requests_failed_over", m.failed_over);
+  all.Add("success_rate", m.success_rate);
+  all.Add("offered_rate_per_second", m.offered_rate_per_second);
+  all.Add("throughput_per_second", m.throughput_per_second);
+  all.Add("success_throughput_per_second", m.success_throughput_per_second);
+  all.Add("attempts_per_request", m.attempts_per_request);
+  all.Add("scheduled_latency", m.scheduled_latency);
+  all.Add("service_latency", m.service_latency);
+  all.Add("ttft", m.ttft);
+  all.Add("ttfo", m.ttfo);
+  all.Add("tpot", m.tpot);
+  all.Add("schedule_lag", m.schedule_lag);
+  all.Add("failover_overhead", m.failover_overhead);
+  all.Add("failover_added_latency", m.failover_added_latency);
+  all.Add("output_tokens", static_cast<double>(m.tokens.output));
+  all.Add("output_tokens_per_second", m.output_tokens_per_second);
+  for (const ResourceSummary& resource : report.resources) {
+    if (resource.samples == 0) continue;
+    const std::string prefix = Slug(resource.label);
+    all.Add(prefix + "_rss_initial_bytes", resource.rss_initial_bytes);
+    all.Add(prefix + "_rss_peak_bytes", resource.rss_peak_bytes);
+    all.Add(prefix + "_rss_final_bytes", resource.rss_final_bytes);
+    all.Add(prefix + "_rss_growth", resource.growth);
+    all.Add(prefix + "_cpu_mean_percent", resource.cpu_mean_percent);
+  }
+  for (const NamedDistribution& distribution : report.distributions) {
+    all.Add(Slug(distribution.name), distribution.summary);
+  }
+  for (const auto& [name, value] : report.measurements) all.Add(Slug(name), value);
+  return all.Take();
+}
+
+std::string CTestMeasurementLine(std::string_view name, double value) {
+  std::string escaped;
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '&') {
+      escaped += "&amp;";
+    } else if (c == '<' || c == '>' || c == '"' || byte < 0x20 || byte == 0x7F) {
+      escaped += '_';
+    } else {
+      escaped += c;
+    }
+  }
+  std::array<char, 32> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  return "<CTestMeasurement type=\"numeric/double\" name=\"" + escaped + "\">" +
+         std::string(digits.data(), end) + "</CTestMeasurement>";
+}
+
+std::string ToCTestMeasurements(const RunReport& report) {
+  std::string text;
+  for (const auto& [name, value] : CTestMeasurements(report)) {
+    text += CTestMeasurementLine(name, value) + "\n";
+  }
+  return text;
+}
+
+}  // namespace llmload

@@ -1,0 +1,297 @@
+#include "llmload/report/json_writer.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <ctime>
+#include <exception>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+namespace llmload {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kMaxFileNameLength = 200;
+
+Json Number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+Json Number(const std::optional<double>& value) { return value ? Number(*value) : Json(nullptr); }
+Json Seconds(Duration value) { return std::chrono::duration<double>(value).count(); }
+Json Seconds(const std::optional<Duration>& value) {
+  return value ? Seconds(*value) : Json(nullptr);
+}
+template <class T>
+Json Optional(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+std::string Timestamp(std::chrono::system_clock::time_point at) {
+  const auto whole = std::chrono::floor<std::chrono::seconds>(at);
+  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(at - whole).count();
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(whole);
+  std::tm utc{};
+  char date[32] = "";
+  if (gmtime_r(&seconds, &utc) != nullptr) {
+    std::strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
+  }
+  char text[48];
+  std::snprintf(text, sizeof(text), "%s.%03dZ", date, static_cast<int>(millis));
+  return text;
+}
+
+Json Percentile(const QuantileBounds& bounds) {
+  return {{"value_seconds", Seconds(bounds.value)},
+          {"lower_seconds", Seconds(bounds.lower)},
+          {"upper_seconds", Seconds(bounds.upper)}};
+}
+
+Json Latency(const LatencySummary& latency) {
+  Json json{{"count", latency.count}};
+  if (latency.count == 0) return json;
+  json["mean_seconds"] = Seconds(latency.mean);
+  json["min_seconds"] = Seconds(latency.min);
+  json["max_seconds"] = Seconds(latency.max);
+  json["p50"] = Percentile(latency.p50);
+  json["p90"] = Percentile(latency.p90);
+  json["p95"] = Percentile(latency.p95);
+  json["p99"] = Percentile(latency.p99);
+  json["p99_9"] = Percentile(latency.p999);
+  json["overflow_count"] = latency.overflow_count;
+  json["negative_count"] = latency.negative_count;
+  return json;
+}
+
+Json Adjusted(const FailureAdjusted& figures) {
+  return {{"count", figures.count},
+          {"p50_seconds", Seconds(figures.p50)},
+          {"p95_seconds", Seconds(figures.p95)},
+          {"p99_seconds", Seconds(figures.p99)}};
+}
+
+Json Criteria(const std::vector<CriterionResult>& criteria) {
+  Json list = Json::array();
+  for (const CriterionResult& result : criteria) {
+    list.push_back({{"name", result.name},
+                    {"unit", result.unit},
+                    {"comparison", ToString(result.comparison)},
+                    {"bound", Number(result.bound)},
+                    {"observed", Number(result.observed)},
+                    {"samples", result.samples},
+                    {"verdict", ToString(result.verdict)},
+                    {"message", result.message}});
+  }
+  return list;
+}
+
+void AddMetrics(Json& json, const MetricsSummary& m) {
+  json["requests"] = {{"scheduled", m.scheduled},   {"sent", m.sent},
+                      {"completed", m.completed()}, {"succeeded", m.succeeded},
+                      {"failed", m.failed},         {"dropped", m.dropped},
+                      {"unfinished", m.unfinished}, {"failed_over", m.failed_over},
+                      {"attempts", m.attempts}};
+  json["rates"] = {{"success_rate", Number(m.success_rate)},
+                   {"offered_rate_per_second", Number(m.offered_rate_per_second)},
+                   {"throughput_per_second", Number(m.throughput_per_second)},
+                   {"success_throughput_per_second", Number(m.success_throughput_per_second)},
+                   {"output_tokens_per_second", Number(m.output_tokens_per_second)},
+                   {"attempts_per_request", Number(m.attempts_per_request)}};
+  json["latency"] = {{"scheduled", Latency(m.scheduled_latency)},
+                     {"service", Latency(m.service_latency)},
+                     {"time_to_first_token", Latency(m.ttft)},
+                     {"time_to_first_output_token", Latency(m.ttfo)},
+                     {"time_per_output_token", Latency(m.tpot)},
+                     {"failed", Latency(m.failed_latency)},
+                     {"schedule_lag", Latency(m.schedule_lag)},
+                     {"failover_overhead", Latency(m.failover_overhead)},
+                     {"failover_added", Latency(m.failover_added_latency)}};
+  json["failure_adjusted"] = {{"scheduled", Adjusted(m.scheduled_latency_adjusted)},
+                              {"service", Adjusted(m.service_latency_adjusted)}};
+  json["errors"] = Json::array();
+  for (const ErrorCount& error : m.errors) {
+    if (error.count == 0) continue;
+    json["errors"].push_back({{"kind", ToString(error.kind)},
+                              {"class", ToString(Classify(error.kind))},
+                              {"count", error.count},
+                              {"first_message", error.first_message}});
+  }
+  json["providers"] = Json::array();
+  for (const ProviderUsage& usage : m.providers) {
+    json["providers"].push_back({{"name", usage.name},
+                                 {"attempts", usage.attempts},
+                                 {"successes", usage.successes},
+                                 {"failures", usage.failures},
+                                 {"rejected", usage.rejected},
+                                 {"answered", usage.answered}});
+  }
+  json["tokens"] = {{"input", m.tokens.input},
+                    {"cached_input", m.tokens.cached_input},
+                    {"output", m.tokens.output},
+                    {"reasoning", m.tokens.reasoning},
+                    {"partial_output", m.tokens.partial_output},
+                    {"counted_requests", m.tokens.counted_requests}};
+}
+
+Json Resource(const ResourceSummary& r) {
+  Json json{{"label", r.label}, {"pid", Optional(r.pid)}, {"samples", r.samples}};
+  json["lost_reason"] = r.lost_reason.empty() ? Json(nullptr) : Json(r.lost_reason);
+  json["rss_bytes"] = {{"initial", r.rss_initial_bytes},
+                       {"final", r.rss_final_bytes},
+                       {"min", r.rss_min_bytes},
+                       {"peak", r.rss_peak_bytes},
+                       {"mean", Number(r.rss_mean_bytes)}};
+  json["rss_increase"] = Number(r.increase);
+  json["rss_peak_ratio"] = Number(r.peak_ratio);
+  json["rss_growth"] = Number(r.growth);
+  const auto& slope = r.slope_bytes_per_second;
+  json["rss_slope_bytes_per_second"] = slope ? Json{{"value", Number(slope->slope)},
+                                                    {"lower", Number(slope->lower)},
+                                                    {"upper", Number(slope->upper)}}
+                                             : Json(nullptr);
+  json["cpu_percent"] = {{"min", Number(r.cpu_min_percent)},
+                         {"mean", Number(r.cpu_mean_percent)},
+                         {"max", Number(r.cpu_max_percent)}};
+  json["threads"] = {{"min", r.threads_min}, {"max", r.threads_max}};
+  json["descriptors"] = {{"min", Optional(r.descriptors_min)},
+                         {"max", Optional(r.descriptors_max)}};
+  json["series"] = Json::array();
+  for (const ResourceSample& sample : r.series) {
+    json["series"].push_back({{"at_seconds", Seconds(sample.at - r.series.front().at)},
+                              {"rss_bytes", sample.rss_bytes},
+                              {"cpu_percent", Number(sample.cpu_percent)},
+                              {"threads", sample.threads},
+                              {"descriptors", Optional(sample.descriptors)}});
+  }
+  return json;
+}
+
+// A file that exists under its temporary name only until it is committed.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(std::filesystem::path path) : path_(std::move(path)) {
+    descriptor_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    created_ = descriptor_ >= 0;
+  }
+  ~TemporaryFile() {
+    if (descriptor_ >= 0) close(descriptor_);
+    if (created_) unlink(path_.c_str());
+  }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+
+  bool created() const { return created_; }
+
+  // Each returns false with errno set.
+  bool Write(std::string_view text) {
+    while (!text.empty()) {
+      const ssize_t written = write(descriptor_, text.data(), text.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return false;
+      text.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return true;
+  }
+  bool CommitTo(const std::filesystem::path& target) {
+    // Some file systems cannot sync; that alone loses nothing.
+    if (fsync(descriptor_) != 0 && errno != EINVAL && errno != ENOTSUP) return false;
+    const int descriptor = std::exchange(descriptor_, -1);
+    if (close(descriptor) != 0) return false;
+    if (rename(path_.c_str(), target.c_str()) != 0) return false;
+    created_ = false;
+    return true;
+  }
+
+ private:
+  std::filesystem::path path_;
+  int descriptor_ = -1;
+  bool created_ = false;
+};
+
+std::string SystemMessage(const std::string& what, int error) {
+  return what + ": " + std::generic_category().message(error);
+}
+
+void WriteFile(const std::string& text, WriteOutcome& outcome) {
+  static std::atomic<unsigned> serial{0};
+  const std::filesystem::path temporary =
+      outcome.path.parent_path() / ("." + outcome.path.filename().string() + "." +
+                                    std::to_string(getpid()) + "." + std::to_string(++serial));
+  TemporaryFile file(temporary);
+  if (!file.created()) {
+    outcome.error = SystemMessage("cannot create report file " + temporary.string(), errno);
+  } else if (!file.Write(text) || !file.CommitTo(outcome.path)) {
+    outcome.error = SystemMessage("cannot write report " + outcome.path.string(), errno);
+  }
+}
+
+}  // namespace
+
+std::string ToJson(const RunReport& report) {
+  Json json;
+  json["schema"] = kReportSchema;
+  json["test"] = report.test_name;
+  json["started_at"] = Timestamp(report.started_at);
+  json["duration_seconds"] = Seconds(report.duration);
+  json["verdict"] = ToString(report.verdict);
+  json["reason"] = Explain(report);
+  json["interrupted"] = report.interrupted;
+  json["invalid_reasons"] = report.invalid_reasons;
+  json["configuration"] = Json::object();
+  for (const auto& [key, value] : report.configuration) json["configuration"][key] = value;
+  json["criteria"] = Criteria(report.criteria);
+  AddMetrics(json, report.metrics);
+  json["resources"] = Json::array();
+  for (const ResourceSummary& resource : report.resources) {
+    json["resources"].push_back(Resource(resource));
+  }
+  json["timeline"] = Json::array();
+  for (const TimelineEvent& event : report.timeline) {
+    json["timeline"].push_back({{"at_seconds", Seconds(event.at)}, {"what", event.what}});
+  }
+  json["distributions"] = Json::array();
+  for (const NamedDistribution& distribution : report.distributions) {
+    Json entry{{"name", distribution.name}, {"unit", distribution.unit}};
+    entry.update(Latency(distribution.summary));
+    json["distributions"].push_back(std::move(entry));
+  }
+  json["measurements"] = Json::object();
+  for (const auto& [name, value] : report.measurements) {
+    json["measurements"][name] = Number(value);
+  }
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string JsonFileName(const RunReport& report) {
+  std::string name;
+  for (const char c : report.test_name.substr(0, kMaxFileNameLength)) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '.' || c == '_' || c == '-';
+    name.push_back(plain ? c : '_');
+  }
+  return (name.empty() ? "report" : name) + ".json";
+}
+
+WriteOutcome WriteJsonFile(const RunReport& report, const std::filesystem::path& directory) {
+  WriteOutcome outcome;
+  try {
+    outcome.path = directory / JsonFileName(report);
+    std::error_code error;
+    std::filesystem::create_directories(directory, error);
+    if (!std::filesystem::is_directory(directory)) {
+      if (!error) error = std::make_error_code(std::errc::not_a_directory);
+      outcome.error =
+          "cannot create report directory " + directory.string() + ": " + error.message();
+      return outcome;
+    }
+    WriteFile(ToJson(report), outcome);
+  } catch (const std::exception& thrown) {
+    outcome.error = "cannot write report " + outcome.path.string() + ": " + thrown.what();
+  }
+  return outcome;
+}
+
+}  // namespace llmload

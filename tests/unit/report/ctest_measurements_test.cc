@@ -1,0 +1,74 @@
+#include "llmload/report/ctest_measurements.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "tests/unit/report/sample_report.h"
+
+namespace llmload {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Key;
+using ::testing::Not;
+using ::testing::Pair;
+
+TEST(CTestMeasurements, LineIsWhatCTestParses) {
+  EXPECT_EQ(CTestMeasurementLine("success_rate", 0.985),
+            "<CTestMeasurement type=\"numeric/double\" name=\"success_rate\">0.985"
+            "</CTestMeasurement>");
+}
+
+TEST(CTestMeasurements, LineEscapesWhatWouldBreakTheXml) {
+  EXPECT_THAT(CTestMeasurementLine("a<b>&\"c\"\n", 1),
+              HasSubstr("name=\"a_b_&amp;_c__\">1</CTestMeasurement>"));
+}
+
+TEST(CTestMeasurements, HoldTheHeadlineFigures) {
+  const auto measurements = CTestMeasurements(SampleReport());
+  EXPECT_THAT(measurements, Contains(Pair("requests_scheduled", 1000)));
+  EXPECT_THAT(measurements, Contains(Pair("success_rate", 0.985)));
+  EXPECT_THAT(measurements, Contains(Key("scheduled_latency_p95_seconds")));
+  EXPECT_THAT(measurements, Contains(Pair("test_process_rss_peak_bytes", 30.6e6)));
+  EXPECT_THAT(measurements, Contains(Pair("calls_seen_by_the_primary", 5)));
+  EXPECT_THAT(measurements, Contains(Pair("detection_time_mean_seconds", 0.5)));
+}
+
+TEST(CTestMeasurements, AreFiniteAndNamedOnce) {
+  RunReport report = SampleReport();
+  report.metrics.throughput_per_second = std::numeric_limits<double>::infinity();
+  report.measurements = {{"x", std::nan("")}, {"y", 1}, {"Y", 2}, {"success rate", 9}};
+  const auto measurements = CTestMeasurements(report);
+  std::set<std::string> names;
+  for (const auto& [name, value] : measurements) {
+    EXPECT_TRUE(names.insert(name).second) << name;
+    EXPECT_TRUE(std::isfinite(value)) << name;
+  }
+  EXPECT_THAT(measurements, Not(Contains(Key("throughput_per_second"))));
+  EXPECT_THAT(measurements, Not(Contains(Key("x"))));
+  EXPECT_THAT(measurements, Contains(Pair("y", 1)));
+  EXPECT_THAT(measurements, Contains(Pair("success_rate", 0.985)));
+}
+
+TEST(CTestMeasurements, LeaveOutWhatWasNotMeasured) {
+  const auto measurements = CTestMeasurements(RunReport{});
+  EXPECT_THAT(measurements, Contains(Pair("requests_scheduled", 0)));
+  EXPECT_THAT(measurements, Not(Contains(Key("success_rate"))));
+  EXPECT_THAT(measurements, Not(Contains(Key("ttft_p95_seconds"))));
+}
+
+TEST(CTestMeasurements, TextHasOneLineEach) {
+  const RunReport report = SampleReport();
+  const std::string text = ToCTestMeasurements(report);
+  EXPECT_EQ(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')),
+            CTestMeasurements(report).size());
+}
+
+}  // namespace
+}  // namespace llmload

@@ -1,0 +1,110 @@
+#include "tests/unit/report/sample_report.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <vector>
+
+#include "llmload/metrics/load_test_metrics.h"
+
+namespace llmload {
+namespace {
+
+using namespace std::chrono_literals;
+
+const TimePoint kStart{1h};
+
+MetricsSummary SampleMetrics() {
+  LoadTestMetrics metrics;
+  MetricsShard& shard = metrics.AddShard();
+  for (int i = 0; i < 1000; ++i) {
+    const TimePoint scheduled = kStart + i * 60ms;
+    const TimePoint dispatched = scheduled + 200us;
+    const Duration service = 400ms + (i * 37 % 1000) * 3ms;
+    const RequestInstants instants{scheduled, dispatched, dispatched + service};
+    shard.Scheduled();
+    shard.Dispatched(scheduled, dispatched);
+    if (i % 67 == 0) {
+      Error error{.kind = i % 2 == 0 ? ErrorKind::kRateLimited : ErrorKind::kServerError,
+                  .message = "please slow down",
+                  .http_status = i % 2 == 0 ? 429 : 500,
+                  .provider = "openai"};
+      shard.Failed(instants, error);
+      continue;
+    }
+    Completion completion;
+    completion.provider = i % 100 == 50 ? "local" : "openai";
+    completion.usage = {.input = 20, .cached_input = 5, .output = 16, .reasoning = 2};
+    completion.timings.first_token = dispatched + service / 4;
+    completion.timings.first_output_token = dispatched + service / 3;
+    completion.timings.last_token = dispatched + service;
+    if (completion.provider == "local") {
+      completion.attempts = {{"openai", ErrorKind::kOverloaded, dispatched, dispatched + 100ms, 0},
+                             {"local", std::nullopt, dispatched + 102ms, dispatched + service, 16}};
+    }
+    shard.Succeeded(instants, completion);
+  }
+  MetricsSummary summary = metrics.Summarise();
+  summary.offered_rate_per_second = 16.67;
+  return summary;
+}
+
+class RampProbe final : public ResourceProbe {
+ public:
+  std::string Label() const override { return "test process"; }
+  std::optional<pid_t> Pid() const override { return 4711; }
+  std::optional<RawUsage> Read() override {
+    const auto i = static_cast<std::uint64_t>(readings_++);
+    return RawUsage{.rss_bytes = 30'000'000 + i * 100'000,
+                    .cpu_time = i * 120ms,
+                    .threads = 3,
+                    .descriptors = static_cast<std::uint32_t>(12 + i % 4)};
+  }
+
+ private:
+  int readings_ = 0;
+};
+
+}  // namespace
+
+RunReport SampleReport() {
+  RunReport report;
+  report.test_name = "SustainedLoad.Handles1000RequestsPerMinute";
+  report.started_at = std::chrono::system_clock::time_point(1'750'000'000'250ms);
+  report.duration = 62'125ms;
+  report.configuration = {{"provider", "fake"}, {"model", "gpt-3.5-turbo"}, {"seed", "42"}};
+  report.metrics = SampleMetrics();
+  ResourceMonitor monitor;
+  monitor.AddProbe(std::make_unique<RampProbe>());
+  for (int i = 0; i < 7; ++i) monitor.SampleNow(kStart + i * 10s);
+  report.resources = monitor.Summarise();
+  report.timeline = {{0s, "start"}, {12'345ms, "openai: closed -> open"}};
+  Histogram detection;
+  detection.Record(250ms);
+  detection.Record(750ms);
+  report.distributions = {{"detection time", "s", Summarise(detection)}};
+  report.measurements = {{"calls seen by the primary", 5}};
+  const std::vector<Criterion> criteria = {
+      CompletedRequests() >= 900, SuccessRate() >= 0.7, Throughput() >= 13.3, P95() < 3s,
+      MemoryIncrease() < 1.0,
+  };
+  Judge(report, criteria);
+  return report;
+}
+
+void ExpectGolden(const std::string& file_name, const std::string& actual) {
+  const std::string path = std::string(LLMLOAD_GOLDEN_DIR) + "/" + file_name;
+  if (const char* update = std::getenv("LLMLOAD_UPDATE_GOLDEN"); update && *update == '1') {
+    std::ofstream(path) << actual;
+    ADD_FAILURE() << "wrote " << path << ": read it, then run again without LLMLOAD_UPDATE_GOLDEN";
+    return;
+  }
+  std::ifstream file(path);
+  const std::string expected{std::istreambuf_iterator<char>(file),
+                             std::istreambuf_iterator<char>()};
+  EXPECT_EQ(actual, expected) << "LLMLOAD_UPDATE_GOLDEN=1 writes " << path;
+}
+
+}  // namespace llmload
