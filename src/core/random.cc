@@ -31,8 +31,15 @@ bool Random::Chance(double probability) noexcept { return Uniform() < probabilit
 double Random::Exponential(double mean) noexcept { return -mean * std::log1p(-Uniform()); }
 
 double Random::Normal() noexcept {
+  if (has_spare_) {
+    has_spare_ = false;
+    return spare_;
+  }
   const double radius = std::sqrt(-2.0 * std::log1p(-Uniform()));
-  return radius * std::cos(2.0 * std::numbers::pi * Uniform());
+  const double angle = 2.0 * std::numbers::pi * Uniform();
+  spare_ = radius * std::sin(angle);
+  has_spare_ = true;
+  return radius * std::cos(angle);
 }
 
 Duration Random::LogNormal(Duration median, double sigma) noexcept {

@@ -17,7 +17,8 @@
 #include <boost/asio/query.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cassert>
-#include <map>
+#include <deque>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -26,26 +27,29 @@ namespace llmload {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-// Who sleeps, ordered by deadline and then by arrival. A cancelled sleeper is taken out at once.
+// Who sleeps: a heap by deadline and then by arrival. A cancelled sleeper leaves its entry behind,
+// which is skipped when its deadline comes.
 class VirtualClock::Sleepers : public std::enable_shared_from_this<Sleepers> {
  public:
-  using Handler = asio::any_completion_handler<void(error_code)>;
-  using Key = std::pair<TimePoint, std::uint64_t>;
-
   template <class CompletionHandler>
   void Add(TimePoint deadline, CompletionHandler&& handler) {
-    const Key key{deadline, next_sequence_++};
     const asio::any_io_executor executor = asio::get_associated_executor(handler);
     LeaveWith(asio::query(executor, asio::execution::context));
-    const auto at = asleep_.emplace(
-        key, Sleeper{asio::prefer(executor, asio::execution::outstanding_work.tracked),
-                     Handler(std::forward<CompletionHandler>(handler))});
+    Sleeper* const sleeper = TakeSleeper();
+    sleeper->sequence = next_sequence_++;
+    sleeper->executor = asio::prefer(executor, asio::execution::outstanding_work.tracked);
+    sleeper->handler.emplace(std::forward<CompletionHandler>(handler));
+    heap_.push_back({deadline, sleeper->sequence, sleeper});
+    std::push_heap(heap_.begin(), heap_.end(), Later);
+    ++asleep_;
     // The slot of the erased handler, not of the original: erasing takes the original's slot for
     // itself.
-    auto slot = asio::get_associated_cancellation_slot(at.first->second.handler);
+    auto slot = asio::get_associated_cancellation_slot(*sleeper->handler);
     if (slot.is_connected()) {
-      slot.assign([this, key](asio::cancellation_type type) {
-        if (type != asio::cancellation_type::none) Wake(key, asio::error::operation_aborted);
+      slot.assign([this, sleeper](asio::cancellation_type type) {
+        if (type != asio::cancellation_type::none) {
+          Wake(*sleeper, asio::error::operation_aborted);
+        }
       });
     }
   }
@@ -53,45 +57,89 @@ class VirtualClock::Sleepers : public std::enable_shared_from_this<Sleepers> {
   // Drops the sleepers of a context that is being destroyed; its coroutines end without being
   // resumed.
   void Drop(const asio::execution_context& context) {
-    std::map<Key, Sleeper> dropped;
-    for (auto it = asleep_.begin(); it != asleep_.end();) {
-      const auto current = it++;
-      if (&asio::query(current->second.executor, asio::execution::context) == &context) {
-        dropped.insert(asleep_.extract(current));
-      }
+    std::vector<Handler> dropped;  // destroyed after the heap is whole again
+    for (const Entry& entry : heap_) {
+      Sleeper& sleeper = *entry.sleeper;
+      if (sleeper.sequence != entry.sequence || !sleeper.handler) continue;
+      if (&asio::query(sleeper.executor, asio::execution::context) != &context) continue;
+      dropped.push_back(std::move(*sleeper.handler));
+      sleeper.handler.reset();
+      sleeper.executor = {};
+      --asleep_;
     }
     if (last_context_ == &context) last_context_ = nullptr;
   }
 
-  bool empty() const { return asleep_.empty(); }
-  std::size_t size() const { return asleep_.size(); }
-  TimePoint NextDeadline() const { return asleep_.begin()->first.first; }
+  std::size_t size() const { return asleep_; }
+
+  // The first deadline that somebody sleeps for; nothing if there is none.
+  std::optional<TimePoint> NextDeadline() {
+    while (!heap_.empty() && !heap_.front().sleeper->handler) PopEntry();
+    if (heap_.empty()) return std::nullopt;
+    return heap_.front().deadline;
+  }
 
   void WakeDue(TimePoint now) {
-    while (!asleep_.empty() && NextDeadline() <= now) Wake(asleep_.begin()->first, {});
+    for (auto next = NextDeadline(); next && *next <= now; next = NextDeadline()) {
+      Wake(*heap_.front().sleeper, {});
+    }
   }
 
  private:
+  using Handler = asio::any_completion_handler<void(error_code)>;
+
   struct Sleeper {
+    std::uint64_t sequence = 0;
     asio::any_io_executor executor;  // counts as work of its context while asleep
-    Handler handler;
+    // Empty: woken, cancelled or dropped. Not assigned to: in Boost 1.81 a handler's move
+    // assignment copies itself without end.
+    std::optional<Handler> handler;
   };
+
+  struct Entry {
+    TimePoint deadline;
+    std::uint64_t sequence;
+    Sleeper* sleeper;
+  };
+
+  static bool Later(const Entry& a, const Entry& b) {
+    return a.deadline != b.deadline ? a.deadline > b.deadline : a.sequence > b.sequence;
+  }
 
   // Makes sure that no sleeper outlives its context.
   void LeaveWith(asio::execution_context& context);
 
-  void Wake(Key key, error_code result) {
-    auto node = asleep_.extract(key);
-    if (node.empty()) return;
-    Sleeper& sleeper = node.mapped();
-    auto slot = asio::get_associated_cancellation_slot(sleeper.handler);
+  void Wake(Sleeper& sleeper, error_code result) {
+    Handler handler = std::move(*sleeper.handler);
+    sleeper.handler.reset();
+    auto slot = asio::get_associated_cancellation_slot(handler);
     if (slot.is_connected()) slot.clear();
-    asio::post(sleeper.executor, [handler = std::move(sleeper.handler), result]() mutable {
-      std::move(handler)(result);
-    });
+    --asleep_;
+    const asio::any_io_executor executor = std::exchange(sleeper.executor, {});
+    asio::post(executor,
+               [handler = std::move(handler), result]() mutable { std::move(handler)(result); });
   }
 
-  std::map<Key, Sleeper> asleep_;
+  Sleeper* TakeSleeper() {
+    if (free_.empty()) {
+      storage_.emplace_back();
+      return &storage_.back();
+    }
+    Sleeper* const sleeper = free_.back();
+    free_.pop_back();
+    return sleeper;
+  }
+
+  void PopEntry() {
+    free_.push_back(heap_.front().sleeper);
+    std::pop_heap(heap_.begin(), heap_.end(), Later);
+    heap_.pop_back();
+  }
+
+  std::vector<Entry> heap_;
+  std::deque<Sleeper> storage_;
+  std::vector<Sleeper*> free_;
+  std::size_t asleep_ = 0;
   std::uint64_t next_sequence_ = 0;
   const asio::execution_context* last_context_ = nullptr;
 };
@@ -144,10 +192,12 @@ bool VirtualClock::RunUntil(asio::io_context& context, TimePoint until) {
   for (;;) {
     context.restart();
     context.poll();
-    if (sleepers_->empty() || sleepers_->NextDeadline() > until) break;
-    const TimePoint next = std::max(Now(), sleepers_->NextDeadline());
-    now_.store(next.time_since_epoch().count());
-    sleepers_->WakeDue(next);
+    const auto next = sleepers_->NextDeadline();
+    // TimePoint::max() is not an instant: whoever sleeps for it sleeps until cancelled.
+    if (!next || *next > until || *next == TimePoint::max()) break;
+    const TimePoint now = std::max(Now(), *next);
+    now_.store(now.time_since_epoch().count());
+    sleepers_->WakeDue(now);
   }
   if (until != TimePoint::max() && until > Now()) now_.store(until.time_since_epoch().count());
   return context.stopped();

@@ -29,13 +29,15 @@ class Random {
   bool Chance(double probability) noexcept;
   /// Exponential with the given mean.
   double Exponential(double mean) noexcept;
-  /// Standard normal (Box–Muller, one value per call).
+  /// Standard normal (Box–Muller: every second value is the other one of a pair).
   double Normal() noexcept;
   /// Log-normal with the given median and sigma of the underlying normal.
   Duration LogNormal(Duration median, double sigma) noexcept;
 
  private:
   std::uint64_t state_;
+  double spare_ = 0;  // of a pair of normals
+  bool has_spare_ = false;
 };
 
 }  // namespace llmload
