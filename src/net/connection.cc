@@ -1,0 +1,216 @@
+#include "src/net/connection.h"
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+#include <stdexcept>
+#include <tuple>
+#include <utility>
+
+#include "src/net/counters.h"
+
+namespace llmload::net {
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+namespace {
+
+constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kMaxKeptOutput = 64 << 10;
+
+TimePoint SteadyNow() { return std::chrono::steady_clock::now(); }
+
+std::string_view PhaseName(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kConnectTimeout:
+      return "no connection within the connect timeout";
+    case ErrorKind::kTlsTimeout:
+      return "TLS handshake not complete within the TLS timeout";
+    case ErrorKind::kFirstTokenTimeout:
+      return "no token within the first-token timeout";
+    case ErrorKind::kIdleTimeout:
+      return "nothing received for the idle timeout";
+    default:
+      return "not complete within the total timeout";
+  }
+}
+
+asio::io_context* FindContext(const asio::any_io_executor& executor) {
+  using Plain = asio::io_context::executor_type;
+  if (const auto* plain = executor.target<Plain>()) return &plain->context();
+  if (const auto* strand = executor.target<asio::strand<Plain>>()) {
+    return &strand->get_inner_executor().context();
+  }
+  if (const auto* strand = executor.target<asio::strand<asio::any_io_executor>>()) {
+    return FindContext(strand->get_inner_executor());
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+asio::io_context& ContextOf(const asio::any_io_executor& executor) {
+  if (asio::io_context* const context = FindContext(executor)) return *context;
+  // The same executor in another guise: as co_spawn and work guards keep it.
+  const asio::any_io_executor plain =
+      asio::prefer(asio::prefer(executor, asio::execution::outstanding_work.untracked),
+                   asio::execution::blocking.possibly);
+  if (asio::io_context* const context = FindContext(plain)) return *context;
+  throw std::logic_error("a provider has to be called on an io_context or on a strand of one");
+}
+
+Connection::Connection(asio::io_context& context)
+    : executor_(context.get_executor()), context_(context), socket_(context), timer_(context) {}
+
+Connection::~Connection() { ClearOutput(); }
+
+void Connection::ClearOutput() {
+  OPENSSL_cleanse(output_.data(), output_.size());
+  output_.clear();
+  if (output_.capacity() > kMaxKeptOutput) output_.shrink_to_fit();
+}
+
+void Connection::SetDeadline(const Deadline& deadline) {
+  deadline_ = deadline;
+  expired_ = false;
+  if (!armed_ || deadline.at < armed_for_) Arm();
+}
+
+void Connection::ClearDeadline() {
+  deadline_.at = TimePoint::max();
+  expired_ = false;
+  if (!armed_) return;
+  armed_ = false;
+  ++generation_;
+  timer_.cancel();
+}
+
+Failure Connection::Expiry() const {
+  return {deadline_.kind, std::string(PhaseName(deadline_.kind))};
+}
+
+void Connection::Arm() {
+  armed_ = true;
+  armed_for_ = deadline_.at;
+  timer_.expires_at(armed_for_);
+  const unsigned int generation = ++generation_;
+  timer_.async_wait(asio::bind_executor(
+      executor_, [weak = weak_from_this(), generation](const boost::system::error_code& error) {
+        if (error) return;
+        if (const auto self = weak.lock()) self->OnTimer(generation);
+      }));
+}
+
+void Connection::OnTimer(unsigned int generation) {
+  if (generation != generation_) return;
+  armed_ = false;
+  if (SteadyNow() < deadline_.at) {
+    Arm();
+    return;
+  }
+  expired_ = true;
+  boost::system::error_code ignored;
+  socket_.cancel(ignored);
+}
+
+asio::awaitable<std::optional<Failure>> Connection::Open(const Endpoint& endpoint, Duration connect,
+                                                         Duration tls, TimePoint total) {
+  const Deadline connect_deadline =
+      Deadline{SteadyNow() + connect, ErrorKind::kConnectTimeout}.NotAfter(total);
+  std::optional<Failure> failure = co_await Connect(endpoint, connect_deadline);
+  if (failure || !endpoint.tls) co_return failure;
+  const Deadline tls_deadline = Deadline{SteadyNow() + tls, ErrorKind::kTlsTimeout}.NotAfter(total);
+  co_return co_await Handshake(endpoint, tls_deadline);
+}
+
+asio::awaitable<std::optional<Failure>> Connection::Connect(const Endpoint& endpoint,
+                                                            const Deadline& deadline) {
+  const Resolution resolution = co_await endpoint.resolver->Resolve(context_, deadline.at);
+  if (!resolution.addresses) {
+    if (resolution.error == asio::error::timed_out) {
+      co_return Failure{deadline.kind, "resolving " + endpoint.url.host + ": " +
+                                           std::string(PhaseName(deadline.kind))};
+    }
+    co_return Failure{ErrorKind::kDnsFailure,
+                      "resolving " + endpoint.url.host + ": " + resolution.error.message()};
+  }
+  Failure last{deadline.kind,
+               "connecting to " + endpoint.url.host + ": " + std::string(PhaseName(deadline.kind))};
+  auto left = static_cast<Duration::rep>(resolution.addresses->size());
+  for (const tcp::endpoint& address : *resolution.addresses) {
+    const TimePoint now = SteadyNow();
+    if (now >= deadline.at) break;
+    // An address that swallows packets must not use up the time of those behind it.
+    const TimePoint until = now + (deadline.at - now) / left--;
+    boost::system::error_code error;
+    socket_.close(error);
+    socket_.open(address.protocol(), error);
+    if (!error) socket_.non_blocking(true, error);
+    if (!error) socket_.set_option(tcp::no_delay(true), error);
+    if (!error) {
+      SetDeadline({until, deadline.kind});
+      std::tie(error) = co_await socket_.async_connect(address, kAsTuple);
+      if (expired_) {
+        last = Failure{deadline.kind, "connecting to " + endpoint.url.host + ": " +
+                                          std::string(PhaseName(deadline.kind))};
+        continue;
+      }
+      if (error == asio::error::operation_aborted) throw boost::system::system_error(error);
+    }
+    if (!error) {
+      Count(ProcessCounters().connects);
+      SslHandle ssl;
+      if (endpoint.tls) ssl = endpoint.tls->NewClient(endpoint.url.host, endpoint.url.is_address);
+      if ((endpoint.tls && !ssl) || !transport_.Attach(socket_.native_handle(), std::move(ssl))) {
+        co_return Failure{ErrorKind::kTlsFailure, "no memory for a TLS connection"};
+      }
+      co_return std::nullopt;
+    }
+    last = Failure{ErrorKind::kConnectFailure,
+                   "connecting to " + endpoint.url.host + ": " + error.message()};
+  }
+  co_return last;
+}
+
+asio::awaitable<std::optional<Failure>> Connection::Handshake(const Endpoint& endpoint,
+                                                              const Deadline& deadline) {
+  SetDeadline(deadline);
+  while (true) {
+    auto direction = Socket::wait_read;
+    switch (transport_.Handshake()) {
+      case IoStatus::kOk:
+        Count(ProcessCounters().tls_handshakes);
+        co_return std::nullopt;
+      case IoStatus::kWantRead:
+        break;
+      case IoStatus::kWantWrite:
+        direction = Socket::wait_write;
+        break;
+      case IoStatus::kEnd:
+      case IoStatus::kTruncated:
+        co_return Failure{ErrorKind::kTlsFailure, "TLS handshake with " + endpoint.url.host +
+                                                      " failed: the peer closed the connection"};
+      case IoStatus::kFailed:
+        if (transport_.system_error() != 0) {
+          const boost::system::error_code error(transport_.system_error(),
+                                                boost::system::system_category());
+          co_return Failure{ErrorKind::kTlsFailure, "TLS handshake with " + endpoint.url.host +
+                                                        " failed: " + error.message()};
+        }
+        co_return Failure{ErrorKind::kTlsFailure,
+                          ExplainTlsFailure(transport_.ssl(), endpoint.url.host)};
+    }
+    const auto [error] = co_await socket_.async_wait(direction, kAsTuple);
+    if (expired_) co_return Expiry();
+    if (error) throw boost::system::system_error(error);
+  }
+}
+
+}  // namespace llmload::net

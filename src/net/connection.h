@@ -1,0 +1,119 @@
+// One connection to a service: socket, TLS, deadline.
+#ifndef LLMLOAD_NET_CONNECTION_H_
+#define LLMLOAD_NET_CONNECTION_H_
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "llmload/core/clock.h"
+#include "llmload/core/error.h"
+#include "src/net/resolver.h"
+#include "src/net/response_reader.h"
+#include "src/net/tls_context.h"
+#include "src/net/transport.h"
+#include "src/net/url.h"
+
+namespace llmload::net {
+
+/// Why an exchange failed below HTTP status codes.
+struct Failure {
+  ErrorKind kind = ErrorKind::kInternal;
+  std::string message;
+};
+
+/// The service a connection goes to.
+struct Endpoint {
+  Url url;
+  std::shared_ptr<TlsContext> tls;  ///< null: clear text
+  std::shared_ptr<Resolver> resolver;
+};
+
+/// A deadline and the kind of error that missing it is. On the steady clock.
+struct Deadline {
+  TimePoint at{};
+  ErrorKind kind = ErrorKind::kTotalTimeout;
+
+  /// This one, or `total` if that comes first.
+  Deadline NotAfter(TimePoint total) const {
+    return total <= at ? Deadline{total, ErrorKind::kTotalTimeout} : *this;
+  }
+};
+
+/// Belongs to one io_context, and at any time to one coroutine or to the pool.
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  // A concrete executor instead of any_io_executor: the socket's operations do no type erasure of
+  // their own.
+  using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp,
+                                                  boost::asio::io_context::executor_type>;
+
+  explicit Connection(boost::asio::io_context& context);
+  ~Connection();
+
+  /// Hands the connection to the coroutine that runs on `executor`.
+  void Bind(const boost::asio::any_io_executor& executor) { executor_ = executor; }
+
+  /// Resolves, connects, and completes the TLS handshake. Throws only if the coroutine is
+  /// cancelled.
+  boost::asio::awaitable<std::optional<Failure>> Open(const Endpoint& endpoint, Duration connect,
+                                                      Duration tls, TimePoint total);
+
+  /// From now on, `deadline` ends any wait on the socket. Moving it back costs next to nothing: the
+  /// timer is left as it is and looks at the deadline when it fires.
+  void SetDeadline(const Deadline& deadline);
+  /// No deadline, and no timer that would keep an io_context busy.
+  void ClearDeadline();
+  /// The deadline came: the wait that just ended did so because of it.
+  bool expired() const { return expired_; }
+  Failure Expiry() const;
+
+  Socket& socket() { return socket_; }
+  Transport& transport() { return transport_; }
+
+  /// Buffers that live as long as the connection, so that a request allocates none.
+  std::string& output() { return output_; }
+  ResponseHead& head() { return head_; }
+  /// Wipes the request, which holds the key.
+  void ClearOutput();
+
+  /// When the pool has to give it up.
+  TimePoint idle_until{};
+
+ private:
+  boost::asio::awaitable<std::optional<Failure>> Connect(const Endpoint& endpoint,
+                                                         const Deadline& deadline);
+  boost::asio::awaitable<std::optional<Failure>> Handshake(const Endpoint& endpoint,
+                                                           const Deadline& deadline);
+  void Arm();
+  void OnTimer(unsigned int generation);
+
+  boost::asio::any_io_executor executor_;
+  boost::asio::io_context& context_;
+  Socket socket_;
+  boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                    boost::asio::wait_traits<std::chrono::steady_clock>,
+                                    boost::asio::io_context::executor_type>
+      timer_;
+  Transport transport_;
+  Deadline deadline_;
+  TimePoint armed_for_{};
+  unsigned int generation_ = 0;  // of the timer's wait: a late one is told from the current one
+  bool armed_ = false;
+  bool expired_ = false;
+  std::string output_;
+  ResponseHead head_;
+};
+
+/// The io_context behind the executor of a coroutine: its own executor, or a strand on it.
+/// Throws std::logic_error for any other kind of executor.
+boost::asio::io_context& ContextOf(const boost::asio::any_io_executor& executor);
+
+}  // namespace llmload::net
+
+#endif  // LLMLOAD_NET_CONNECTION_H_

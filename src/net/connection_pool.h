@@ -1,0 +1,70 @@
+// Idle connections, kept per io_context so that workers share nothing.
+#ifndef LLMLOAD_NET_CONNECTION_POOL_H_
+#define LLMLOAD_NET_CONNECTION_POOL_H_
+
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/io_context.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "src/net/connection.h"
+
+namespace llmload::net {
+
+struct PoolOptions {
+  std::size_t max_idle_connections = 1024;  ///< per io_context
+  Duration max_idle_time = std::chrono::seconds(30);
+};
+
+/// The idle connections of one client in one io_context. Last in, first out: those that are not
+/// needed grow old and are dropped. Thread-safe, because a client may go while other threads run;
+/// never contended otherwise.
+class IdleConnections {
+ public:
+  explicit IdleConnections(PoolOptions options) : options_(options) {}
+
+  /// An open connection that is not too old, or null.
+  std::shared_ptr<Connection> Take();
+
+  /// @param idle_time  how long the server said it would keep it, if it did
+  void Give(std::shared_ptr<Connection> connection, Duration idle_time);
+
+  /// Closes all, and from now on each that is given.
+  void Close();
+  bool IsClosed() const;
+  std::size_t size() const;
+
+ private:
+  const PoolOptions options_;
+  mutable std::mutex mutex_;
+  std::vector<std::shared_ptr<Connection>> idle_;  // oldest first
+  bool closed_ = false;
+};
+
+/// Takes part in an io_context's life: connections are closed before the context is gone.
+class ConnectionPool final : public boost::asio::execution_context::service {
+ public:
+  using key_type = ConnectionPool;
+  inline static boost::asio::execution_context::id id;
+
+  explicit ConnectionPool(boost::asio::execution_context& context) : service(context) {}
+
+  /// The idle connections of client `client` here; made if there are none.
+  /// @param made  set to true if they were made now
+  std::shared_ptr<IdleConnections> Find(std::uint64_t client, const PoolOptions& options,
+                                        bool& made);
+
+ private:
+  void shutdown() override;
+
+  std::mutex mutex_;
+  std::unordered_map<std::uint64_t, std::shared_ptr<IdleConnections>> clients_;
+};
+
+}  // namespace llmload::net
+
+#endif  // LLMLOAD_NET_CONNECTION_POOL_H_

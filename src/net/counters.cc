@@ -1,0 +1,27 @@
+#include "src/net/counters.h"
+
+#include "llmload/provider/http_options.h"
+
+namespace llmload {
+namespace net {
+
+Counters& ProcessCounters() noexcept {
+  static Counters counters;
+  return counters;
+}
+
+}  // namespace net
+
+ConnectionCounters ReadConnectionCounters() noexcept {
+  const net::Counters& counters = net::ProcessCounters();
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  ConnectionCounters snapshot;
+  snapshot.connects = counters.connects.load(kRelaxed);
+  snapshot.tls_handshakes = counters.tls_handshakes.load(kRelaxed);
+  snapshot.dns_lookups = counters.dns_lookups.load(kRelaxed);
+  snapshot.reuses = counters.reuses.load(kRelaxed);
+  snapshot.stale = counters.stale.load(kRelaxed);
+  return snapshot;
+}
+
+}  // namespace llmload

@@ -1,0 +1,27 @@
+// Where `ConnectionCounters` are counted.
+#ifndef LLMLOAD_NET_COUNTERS_H_
+#define LLMLOAD_NET_COUNTERS_H_
+
+#include <atomic>
+#include <cstdint>
+
+namespace llmload::net {
+
+struct Counters {
+  std::atomic<std::uint64_t> connects{0};
+  std::atomic<std::uint64_t> tls_handshakes{0};
+  std::atomic<std::uint64_t> dns_lookups{0};
+  std::atomic<std::uint64_t> reuses{0};
+  std::atomic<std::uint64_t> stale{0};
+};
+
+/// The counters of the process.
+Counters& ProcessCounters() noexcept;
+
+inline void Count(std::atomic<std::uint64_t>& counter) noexcept {
+  counter.fetch_add(1, std::memory_order_relaxed);
+}
+
+}  // namespace llmload::net
+
+#endif  // LLMLOAD_NET_COUNTERS_H_

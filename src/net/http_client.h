@@ -1,0 +1,73 @@
+// HTTP/1.1 POST over kept-alive connections: one service, any number of threads.
+#ifndef LLMLOAD_NET_HTTP_CLIENT_H_
+#define LLMLOAD_NET_HTTP_CLIENT_H_
+
+#include <boost/asio/awaitable.hpp>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "llmload/core/clock.h"
+#include "src/net/connection.h"
+#include "src/net/connection_pool.h"
+#include "src/net/response_reader.h"
+
+namespace llmload::net {
+
+struct HttpClientOptions {
+  Endpoint endpoint;
+  PoolOptions pool;
+  std::size_t max_header_bytes = std::size_t{64} << 10;
+};
+
+/// Time limits of one exchange, as in `ProviderTimeouts`.
+struct ExchangeTimeouts {
+  Duration connect;
+  Duration tls;
+  Duration first_token;
+  Duration idle;
+  Duration total;
+};
+
+/// How an exchange went. The answer itself has gone to the sink.
+struct Exchange {
+  std::optional<Failure> failure;
+  bool reused = false;                  ///< went over a pooled connection
+  std::optional<TimePoint> sent;        ///< last byte of the request handed to the socket
+  std::optional<TimePoint> first_byte;  ///< first byte of the answer
+  std::optional<TimePoint> completed;   ///< the sink had enough, or the body was complete
+};
+
+/// Thread-safe. An exchange under way may outlive the client.
+class HttpClient {
+ public:
+  /// @param clock  for the instants of `Exchange` and of the sink; has to outlive the client's
+  /// exchanges
+  HttpClient(HttpClientOptions options, const Clock& clock);
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  /// Sends one request and feeds the answer to `sink`. Never sends a request twice, and follows no
+  /// redirect. Throws only `operation_aborted` when the coroutine is cancelled; its connection is
+  /// then closed.
+  ///
+  /// @param head_fields  request line and all header fields but Content-Length, each with its CRLF;
+  /// has to stay
+  ///                     alive until the awaitable has finished, as `body` and `sink` do
+  boost::asio::awaitable<Exchange> Post(std::string_view head_fields, std::string_view body,
+                                        const ExchangeTimeouts& timeouts, ResponseSink& sink);
+
+ private:
+  struct State;
+  static boost::asio::awaitable<Exchange> Run(std::shared_ptr<State> state,
+                                              std::string_view head_fields, std::string_view body,
+                                              ExchangeTimeouts timeouts, ResponseSink& sink);
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace llmload::net
+
+#endif  // LLMLOAD_NET_HTTP_CLIENT_H_

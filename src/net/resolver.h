@@ -1,0 +1,61 @@
+// Addresses of one service, cached for the whole process.
+#ifndef LLMLOAD_NET_RESOLVER_H_
+#define LLMLOAD_NET_RESOLVER_H_
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/system/error_code.hpp>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "llmload/core/clock.h"
+
+namespace llmload::net {
+
+using Addresses = std::vector<boost::asio::ip::tcp::endpoint>;
+
+/// What a resolution gave: addresses, or why there are none (`timed_out`: the deadline came first).
+struct Resolution {
+  std::shared_ptr<const Addresses> addresses;
+  boost::system::error_code error;
+};
+
+/// Resolves one host. All callers share one look-up and its result until it is older than its time
+/// to live: getaddrinfo blocks, runs one at a time per io_context, and cannot be cancelled.
+/// Thread-safe. Keep it in a shared_ptr: a look-up under way keeps it alive.
+class Resolver : public std::enable_shared_from_this<Resolver> {
+ public:
+  /// An address as `host` is never looked up.
+  Resolver(std::string host, std::uint16_t port, bool is_address, Duration ttl);
+
+  /// Throws only if the coroutine is cancelled.
+  /// @param deadline  on the steady clock
+  boost::asio::awaitable<Resolution> Resolve(boost::asio::io_context& context, TimePoint deadline);
+
+ private:
+  struct Waiter;
+  struct Lookup;
+  class Registration;
+
+  std::shared_ptr<Lookup> JoinLookup(boost::asio::io_context& context);
+  void Finish(Lookup& lookup, boost::system::error_code error,
+              std::shared_ptr<const Addresses> addresses);
+
+  const std::string host_;
+  const std::uint16_t port_;
+  const Duration ttl_;
+
+  std::mutex mutex_;
+  std::shared_ptr<const Addresses> cached_;  // guarded by mutex_, as is all that follows
+  TimePoint expires_{};
+  std::shared_ptr<Lookup> lookup_;  // under way
+};
+
+}  // namespace llmload::net
+
+#endif  // LLMLOAD_NET_RESOLVER_H_

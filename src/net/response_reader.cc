@@ -1,0 +1,153 @@
+#include "src/net/response_reader.h"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/error.hpp>
+
+namespace llmload::net {
+namespace http = boost::beast::http;
+
+namespace {
+
+constexpr int kMaxInterimAnswers = 8;
+
+bool IsInterim(int status) { return status / 100 == 1; }
+
+}  // namespace
+
+std::string_view ResponseHead::Get(std::string_view name) const {
+  std::string_view rest = fields_;
+  while (!rest.empty()) {
+    const std::size_t name_end = rest.find('\n');
+    const std::size_t value_end = rest.find('\n', name_end + 1);
+    if (rest.substr(0, name_end) == name) {
+      return rest.substr(name_end + 1, value_end - name_end - 1);
+    }
+    rest.remove_prefix(value_end + 1);
+  }
+  return {};
+}
+
+void ResponseHead::Clear() {
+  status = 0;
+  fields_.clear();
+}
+
+void ResponseHead::Add(std::string_view name, std::string_view value) {
+  for (const char c : name) {
+    fields_.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c);
+  }
+  fields_.push_back('\n');
+  const std::size_t begin = fields_.size();
+  fields_.append(value);
+  // A folded value could carry a line feed.
+  for (std::size_t i = begin; i < fields_.size(); ++i) {
+    if (fields_[i] == '\n') fields_[i] = ' ';
+  }
+  fields_.push_back('\n');
+}
+
+ResponseReader::Parser::Parser(ResponseReader& reader) : reader_(reader) {
+  header_limit(static_cast<std::uint32_t>(reader.max_header_bytes_));
+  body_limit(boost::none);  // the sink bounds what it keeps
+  eager(true);
+}
+
+void ResponseReader::Parser::on_response_impl(int code, View, int, Code&) {
+  reader_.head_.Clear();
+  reader_.head_.status = code;
+}
+
+void ResponseReader::Parser::on_field_impl(http::field, View name, View value, Code& error) {
+  if (reader_.head_done_) return;  // a trailer
+  reader_.head_.Add({name.data(), name.size()}, {value.data(), value.size()});
+  // Beast's own bound holds for what one call of the parser sees only.
+  if (reader_.head_.size() > reader_.max_header_bytes_) error = http::error::header_limit;
+}
+
+void ResponseReader::Parser::on_header_impl(Code&) {
+  if (IsInterim(reader_.head_.status)) return;
+  reader_.head_done_ = true;
+  reader_.next_ = reader_.sink_.OnHead(reader_.head_, reader_.at_);
+}
+
+std::size_t ResponseReader::Parser::on_body_impl(View body, Code&) {
+  reader_.TakeBody({body.data(), body.size()});
+  return body.size();
+}
+
+std::size_t ResponseReader::Parser::on_chunk_body_impl(std::uint64_t, View body, Code&) {
+  reader_.TakeBody({body.data(), body.size()});
+  return body.size();
+}
+
+ResponseReader::ResponseReader(ResponseHead& head, ResponseSink& sink, std::size_t max_header_bytes)
+    : head_(head), sink_(sink), max_header_bytes_(max_header_bytes) {
+  head_.Clear();
+  parser_.emplace(*this);
+}
+
+void ResponseReader::TakeBody(std::string_view body) {
+  if (next_ != ResponseSink::Next::kContinue || body.empty()) return;
+  next_ = sink_.OnBody(body, at_);
+}
+
+ResponseReader::Status ResponseReader::Outcome() const {
+  if (next_ == ResponseSink::Next::kAbort) return Status::kAborted;
+  if (parser_->is_done()) return Status::kComplete;
+  return next_ == ResponseSink::Next::kStop ? Status::kStopped : Status::kNeedMore;
+}
+
+ResponseReader::Status ResponseReader::Feed(std::string_view bytes, TimePoint at) {
+  at_ = at;
+  started_ = started_ || !bytes.empty();
+  const bool joined = !pending_.empty();
+  if (joined) pending_.append(bytes);
+  std::string_view input = joined ? std::string_view(pending_) : bytes;
+  while (!input.empty()) {
+    boost::beast::error_code error;
+    const std::size_t used = parser_->put(boost::asio::buffer(input.data(), input.size()), error);
+    input.remove_prefix(used);
+    if (error && error != http::error::need_more) {
+      problem_ = error.message();
+      return error == http::error::header_limit ? Status::kTooLarge : Status::kMalformed;
+    }
+    if (next_ == ResponseSink::Next::kAbort) return Status::kAborted;
+    if (!parser_->is_done()) break;
+    if (!IsInterim(head_.status)) {
+      leftover_ = !input.empty();
+      return Status::kComplete;
+    }
+    if (head_.status == 101 || ++interim_answers_ > kMaxInterimAnswers) {
+      problem_ = "unexpected interim answer";
+      return Status::kMalformed;
+    }
+    parser_.emplace(*this);
+  }
+  if (joined) {
+    pending_.erase(0, pending_.size() - input.size());
+  } else {
+    pending_.assign(input);
+  }
+  if (pending_.size() > max_header_bytes_) {
+    problem_ = "header or chunk size line too long";
+    return Status::kTooLarge;
+  }
+  return Outcome();
+}
+
+ResponseReader::Status ResponseReader::FeedEnd() {
+  if (!parser_->got_some()) return Status::kMalformed;
+  boost::beast::error_code error;
+  parser_->put_eof(error);
+  if (error) {
+    problem_ = error.message();
+    return Status::kMalformed;
+  }
+  return Outcome();
+}
+
+bool ResponseReader::CanReuse() const {
+  return parser_->is_done() && parser_->keep_alive() && !leftover_;
+}
+
+}  // namespace llmload::net

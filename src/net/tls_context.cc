@@ -1,0 +1,136 @@
+#include "src/net/tls_context.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <array>
+#include <new>
+
+#include "llmload/core/environment.h"
+
+namespace llmload::net {
+namespace {
+
+constexpr std::string_view kOwnAuthorityHint =
+    "; if the service uses a certificate authority of its own, set LLMLOAD_CA_FILE (ca_file) to "
+    "its PEM file";
+
+struct BioFree {
+  void operator()(BIO* bio) const noexcept { BIO_free(bio); }
+};
+struct X509Free {
+  void operator()(X509* certificate) const noexcept { X509_free(certificate); }
+};
+
+int AddCertificates(SSL_CTX* context, const std::string& pem) {
+  const std::unique_ptr<BIO, BioFree> bio(
+      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  int count = 0;
+  while (bio) {
+    const std::unique_ptr<X509, X509Free> certificate(
+        PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+    if (!certificate) break;
+    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate.get()) == 1) ++count;
+  }
+  ERR_clear_error();  // the end of the text is reported as an error
+  return count;
+}
+
+std::string SystemErrorText() {
+  std::array<char, 256> text{};
+  const unsigned long code = ERR_peek_last_error();
+  if (code == 0) return "unknown TLS error";
+  if (const char* const reason = ERR_reason_error_string(code)) return reason;
+  ERR_error_string_n(code, text.data(), text.size());
+  return text.data();
+}
+
+}  // namespace
+
+void SslContextFree::operator()(SSL_CTX* context) const noexcept { SSL_CTX_free(context); }
+void SslFree::operator()(SSL* ssl) const noexcept { SSL_free(ssl); }
+
+TlsContext::TlsContext(const std::string& ca_file, const std::string& ca_pem)
+    : context_(SSL_CTX_new(TLS_client_method())) {
+  if (!context_) throw std::bad_alloc();
+  SSL_CTX* const context = context_.get();
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_read_ahead(context, 1);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  static constexpr unsigned char kAlpn[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+  SSL_CTX_set_alpn_protos(context, kAlpn, sizeof(kAlpn));
+  SSL_CTX_set_default_verify_paths(context);
+  if (!ca_file.empty() && SSL_CTX_load_verify_file(context, ca_file.c_str()) != 1) {
+    ERR_clear_error();
+    throw ConfigurationError::Invalid("ca_file", ca_file, "a readable file of PEM certificates");
+  }
+  if (!ca_pem.empty() && AddCertificates(context, ca_pem) == 0) {
+    throw ConfigurationError::Invalid(
+        "ca_pem", "(" + std::to_string(ca_pem.size()) + " bytes without a certificate)",
+        "PEM certificates");
+  }
+  ERR_clear_error();
+}
+
+SslHandle TlsContext::NewClient(const std::string& host, bool is_address) const {
+  SslHandle ssl(SSL_new(context_.get()));
+  if (!ssl) return nullptr;
+  X509_VERIFY_PARAM* const param = SSL_get0_param(ssl.get());
+  if (is_address) {
+    if (X509_VERIFY_PARAM_set1_ip_asc(param, host.c_str()) != 1) return nullptr;
+  } else {
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (X509_VERIFY_PARAM_set1_host(param, host.data(), host.size()) != 1) return nullptr;
+    if (SSL_set_tlsext_host_name(ssl.get(), host.c_str()) != 1) return nullptr;
+  }
+  SSL_set_connect_state(ssl.get());
+  return ssl;
+}
+
+std::string ExplainTlsFailure(SSL* ssl, const std::string& host) {
+  const unsigned long code = ERR_peek_last_error();
+  const std::string reason = SystemErrorText();
+  ERR_clear_error();
+  const long verify = SSL_get_verify_result(ssl);
+  if (verify != X509_V_OK) {
+    std::string message = "the certificate of " + host + " was refused: ";
+    message += X509_verify_cert_error_string(verify);
+    switch (verify) {
+      case X509_V_ERR_HOSTNAME_MISMATCH:
+      case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        message += "; the certificate is for another host, check the URL";
+        break;
+      case X509_V_ERR_CERT_HAS_EXPIRED:
+      case X509_V_ERR_CERT_NOT_YET_VALID:
+        message += "; check the certificate and this machine's date";
+        break;
+      default:
+        message += kOwnAuthorityHint;
+    }
+    return message;
+  }
+  std::string message = "TLS handshake with " + host + " failed: " + reason;
+  switch (ERR_GET_REASON(code)) {
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_HTTP_REQUEST:
+    case SSL_R_PACKET_LENGTH_TOO_LONG:
+      message +=
+          "; the server does not seem to speak TLS on this port (http:// instead of https://?)";
+      break;
+    case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_VERSION_TOO_LOW:
+      message += "; the server has to offer TLS 1.2 or newer";
+      break;
+    default:
+      break;
+  }
+  return message;
+}
+
+}  // namespace llmload::net

@@ -1,0 +1,43 @@
+// TLS settings of a provider. Verification of the chain and of the host name has no off switch.
+#ifndef LLMLOAD_NET_TLS_CONTEXT_H_
+#define LLMLOAD_NET_TLS_CONTEXT_H_
+
+#include <memory>
+#include <string>
+
+struct ssl_ctx_st;
+struct ssl_st;
+
+namespace llmload::net {
+
+struct SslContextFree {
+  void operator()(ssl_ctx_st* context) const noexcept;
+};
+struct SslFree {
+  void operator()(ssl_st* ssl) const noexcept;
+};
+using SslHandle = std::unique_ptr<ssl_st, SslFree>;
+
+/// Whom to trust. Thread-safe after construction.
+class TlsContext {
+ public:
+  /// Trusts the system's certificate authorities and those in the PEM file `ca_file` and the PEM
+  /// text `ca_pem`, where they are not empty. Throws `ConfigurationError` if one of these holds no
+  /// certificate.
+  TlsContext(const std::string& ca_file, const std::string& ca_pem);
+
+  /// A client that will accept `host` only, set to connect, TLS 1.2 or newer, ALPN http/1.1.
+  /// Null if out of memory.
+  SslHandle NewClient(const std::string& host, bool is_address) const;
+
+ private:
+  std::unique_ptr<ssl_ctx_st, SslContextFree> context_;
+};
+
+/// Why the handshake of `ssl` failed, and what to do about it. Uses up the thread's OpenSSL error
+/// queue.
+std::string ExplainTlsFailure(ssl_st* ssl, const std::string& host);
+
+}  // namespace llmload::net
+
+#endif  // LLMLOAD_NET_TLS_CONTEXT_H_

@@ -1,0 +1,131 @@
+#include "src/net/url.h"
+
+#include <algorithm>
+#include <boost/asio/ip/address.hpp>
+#include <charconv>
+
+#include "llmload/core/environment.h"
+
+namespace llmload::net {
+namespace {
+
+constexpr std::string_view kAccepted =
+    "an absolute URL such as https://api.openai.com/v1 or http://localhost:8080/v1";
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsHexDigit(char c) { return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool IsLetterOrDigit(char c) {
+  return IsDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  }
+  return lower;
+}
+
+// A DNS name. One whose last label is a number is none: resolvers take "127.1" for an address.
+bool IsName(std::string_view host) {
+  if (host.empty() || host.size() > 253) return false;
+  const bool letters = std::all_of(host.begin(), host.end(), [](char c) {
+    return IsLetterOrDigit(c) || c == '-' || c == '.' || c == '_';
+  });
+  if (!letters || host.front() == '.' || host.find("..") != std::string_view::npos) return false;
+  std::string_view last = host;
+  if (last.back() == '.') last.remove_suffix(1);
+  last = last.substr(last.rfind('.') + 1);
+  return !last.empty() && !IsDigit(last.front());
+}
+
+// RFC 3986, section 3.3.
+bool IsPath(std::string_view path) {
+  static constexpr std::string_view kOthers = "-._~!$&'()*+,;=:@/";
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    if (path[i] == '%') {
+      if (path.size() - i < 3 || !IsHexDigit(path[i + 1]) || !IsHexDigit(path[i + 2])) return false;
+      i += 2;
+    } else if (!IsLetterOrDigit(path[i]) && kOthers.find(path[i]) == std::string_view::npos) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+bool Url::IsLoopback() const {
+  if (!is_address) return host == "localhost" || host == "localhost.";
+  return host == "::1" || host.substr(0, 4) == "127.";
+}
+
+// By hand, as the text decides where a key is sent: Boost.URL 1.81 takes
+// "https://127.0.0.1.example.com" for the address 127.0.0.1 with a path, and wraps ports beyond
+// 65535.
+Url ParseBaseUrl(std::string_view field, std::string_view text) {
+  const bool may_hold_password = text.find('@') != std::string_view::npos;
+  const auto refuse = [&](std::string_view accepted) {
+    return ConfigurationError::Invalid(field, may_hold_password ? "(hidden: it has an @)" : text,
+                                       accepted);
+  };
+  Url url;
+  const std::size_t scheme_end = text.find("://");
+  if (scheme_end == std::string_view::npos) throw refuse(kAccepted);
+  const std::string scheme = Lower(text.substr(0, scheme_end));
+  if (scheme != "https" && scheme != "http") throw refuse(kAccepted);
+  url.tls = scheme == "https";
+
+  std::string_view rest = text.substr(scheme_end + 3);
+  if (rest.find_first_of("?#") != std::string_view::npos) {
+    throw refuse("a URL without query and fragment");
+  }
+  const std::size_t authority_end = std::min(rest.find('/'), rest.size());
+  std::string_view authority = rest.substr(0, authority_end);
+  std::string_view path = rest.substr(authority_end);
+  if (authority.find('@') != std::string_view::npos) {
+    throw refuse("a URL without user and password");
+  }
+
+  boost::system::error_code error;
+  bool ipv6 = false;
+  if (!authority.empty() && authority.front() == '[') {
+    const std::size_t bracket = authority.find(']');
+    if (bracket == std::string_view::npos) throw refuse(kAccepted);
+    const std::string inside(authority.substr(1, bracket - 1));
+    const auto address = boost::asio::ip::make_address_v6(inside, error);
+    if (error || inside.find('%') != std::string::npos)
+      throw refuse("a URL with an IPv6 address in []");
+    url.host = address.to_string();
+    url.is_address = ipv6 = true;
+    authority.remove_prefix(bracket + 1);
+    if (!authority.empty() && authority.front() != ':') throw refuse(kAccepted);
+  } else {
+    const std::size_t colon = std::min(authority.find(':'), authority.size());
+    url.host = Lower(authority.substr(0, colon));
+    authority.remove_prefix(colon);
+    boost::asio::ip::make_address_v4(url.host, error);
+    url.is_address = !error;
+    if (error && !IsName(url.host)) {
+      throw refuse("a URL with a host name in ASCII (punycode for others) or an IP address");
+    }
+  }
+
+  const std::uint16_t default_port = url.tls ? 443 : 80;
+  url.port = default_port;
+  if (authority.size() > 1) {
+    const char* const end = authority.data() + authority.size();
+    const auto [stop, failure] = std::from_chars(authority.data() + 1, end, url.port);
+    if (failure != std::errc() || stop != end || url.port == 0) {
+      throw refuse("a URL with a port from 1 to 65535");
+    }
+  }
+  while (!path.empty() && path.back() == '/') path.remove_suffix(1);
+  if (!IsPath(path)) throw refuse("a URL whose path is percent-encoded");
+  url.path = path;
+  url.authority = ipv6 ? "[" + url.host + "]" : url.host;
+  if (url.port != default_port) url.authority += ":" + std::to_string(url.port);
+  return url;
+}
+
+}  // namespace llmload::net

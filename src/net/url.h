@@ -1,0 +1,30 @@
+// Where a service lives: the base URL of a provider, taken apart and checked.
+#ifndef LLMLOAD_NET_URL_H_
+#define LLMLOAD_NET_URL_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace llmload::net {
+
+struct Url {
+  bool tls = true;
+  std::string host;         ///< a name in lower case, or an address without brackets
+  bool is_address = false;  ///< `host` is an IPv4 or IPv6 address
+  std::uint16_t port = 443;
+  std::string path;  ///< base path without a slash at its end; empty for the root
+  std::string
+      authority;  ///< for the Host header: brackets where needed, the port if not the default
+
+  /// True if traffic to `host` cannot leave the machine: localhost, 127.0.0.0/8, ::1.
+  bool IsLoopback() const;
+};
+
+/// Throws `ConfigurationError` that names `field` unless `text` is http:// or https://, with a
+/// host, and without user, query or fragment.
+Url ParseBaseUrl(std::string_view field, std::string_view text);
+
+}  // namespace llmload::net
+
+#endif  // LLMLOAD_NET_URL_H_

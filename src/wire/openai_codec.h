@@ -1,0 +1,71 @@
+// Bodies of OpenAI's chat completions API, sans-io. Tolerates what compatible servers do
+// differently.
+#ifndef LLMLOAD_WIRE_OPENAI_CODEC_H_
+#define LLMLOAD_WIRE_OPENAI_CODEC_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "llmload/provider/completion.h"
+#include "src/wire/service_error.h"
+
+namespace llmload::wire {
+
+struct OpenAiEncoding {
+  bool max_completion_tokens = false;  ///< which of the two names `max_tokens` goes by
+  bool include_usage = true;           ///< streaming: ask for the usage chunk
+};
+
+/// Appends the JSON body of `request` to `out`.
+void EncodeOpenAiRequest(const CompletionRequest& request, const OpenAiEncoding& encoding,
+                         std::string& out);
+
+/// What one answer or one chunk of a stream holds. The views are valid until the decoder's next
+/// call, and as long as the text that was decoded.
+struct OpenAiMessage {
+  std::string_view content;    ///< answer text; a refusal is answer text too
+  std::string_view reasoning;  ///< `reasoning` or `reasoning_content`
+  std::string_view tool_call;  ///< arguments (or else the name) of a tool call or a piece of one
+  bool has_tool_call = false;
+  bool has_choice = false;  ///< the first chunk of Azure and the usage chunk have none
+  std::string_view finish_reason;
+  std::string_view model;
+  std::optional<Usage> usage;
+  std::optional<ServiceError> error;  ///< an in-band error: nothing else counts
+};
+
+/// Decodes answers and stream chunks. Keeps its buffers from call to call; not thread-safe.
+class OpenAiDecoder {
+ public:
+  /// Decodes a whole non-streaming answer. Null if `text` is not JSON or neither a completion nor
+  /// an error.
+  const OpenAiMessage* DecodeAnswer(std::string_view text);
+
+  /// Decodes one stream chunk (not "[DONE]"). Null if `text` is not a JSON object.
+  const OpenAiMessage* DecodeChunk(std::string_view text);
+
+ private:
+  bool Decode(std::string_view text, std::string_view body_member);
+  void DecodeChoices(JsonCursor& cursor, std::string_view body_member);
+  void DecodeBody(JsonCursor& cursor);
+  void DecodeContent(JsonCursor& cursor);
+  void DecodeToolCalls(JsonCursor& cursor);
+  void DecodeFunction(JsonCursor& cursor);
+
+  OpenAiMessage message_;
+  std::string key_;
+  std::string content_;
+  std::string reasoning_;
+  std::string tool_call_;
+  std::string finish_reason_;
+  std::string model_;
+};
+
+/// A `usage` object, normalised. Nothing if it lacks `completion_tokens` or is no object; the
+/// cursor is left behind it.
+std::optional<Usage> ReadOpenAiUsage(JsonCursor& cursor);
+
+}  // namespace llmload::wire
+
+#endif  // LLMLOAD_WIRE_OPENAI_CODEC_H_

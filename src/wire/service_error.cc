@@ -1,0 +1,169 @@
+#include "src/wire/service_error.h"
+
+#include <algorithm>
+#include <initializer_list>
+
+namespace llmload::wire {
+namespace {
+
+void ReadInto(JsonCursor& cursor, std::string& text) {
+  if (const auto string = cursor.ReadString()) {
+    text.clear();
+    AppendText(*string, text);
+  }
+}
+
+void ReadCode(JsonCursor& cursor, ServiceError& error) {
+  if (cursor.Peek() == JsonCursor::Type::kNumber) {
+    const auto number = cursor.ReadInteger();
+    if (!number) return;
+    error.code = std::to_string(*number);
+    if (*number >= 400 && *number <= 599) error.code_number = static_cast<int>(*number);
+    return;
+  }
+  ReadInto(cursor, error.code);
+  if (error.code.size() == 3 && (error.code[0] == '4' || error.code[0] == '5') &&
+      std::all_of(error.code.begin(), error.code.end(),
+                  [](char c) { return c >= '0' && c <= '9'; })) {
+    error.code_number = std::stoi(error.code);
+  }
+}
+
+bool IsOneOf(std::string_view word, std::initializer_list<std::string_view> words) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+bool Has(const ServiceError& error, std::initializer_list<std::string_view> words) {
+  return IsOneOf(error.code, words) || IsOneOf(error.type, words);
+}
+
+bool Says(const ServiceError& error, std::string_view phrase) {
+  const auto same = [](char a, char b) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+    return lower(a) == lower(b);
+  };
+  return std::search(error.message.begin(), error.message.end(), phrase.begin(), phrase.end(),
+                     same) != error.message.end();
+}
+
+// What the words of the error say, whatever its status; kInternal: nothing.
+ErrorKind ClassifyWords(const ServiceError& error) {
+  if (Has(error,
+          {"insufficient_quota", "credit_balance_exhausted", "organization_spend_limit_exceeded",
+           "project_spend_limit_exceeded", "organization_usage_limit_exceeded",
+           "billing_hard_limit_reached", "billing_not_active", "billing_error"})) {
+    return ErrorKind::kQuotaExhausted;
+  }
+  if (Has(error, {"context_length_exceeded", "exceed_context_size_error"}) ||
+      Says(error, "maximum context length")) {
+    return ErrorKind::kContextLength;
+  }
+  if (Has(error, {"content_filter", "content_policy_violation"})) return ErrorKind::kContentFilter;
+  if (Has(error, {"model_not_found", "DeploymentNotFound", "model_not_available"})) {
+    return ErrorKind::kModelUnavailable;
+  }
+  return ErrorKind::kInternal;
+}
+
+}  // namespace
+
+ServiceError ReadServiceError(JsonCursor& cursor) {
+  ServiceError error;
+  if (cursor.EnterObject()) {
+    JsonString name;
+    std::string storage;
+    while (cursor.NextMember(name)) {
+      const std::string_view key = Text(name, storage);
+      if (key == "message") {
+        ReadInto(cursor, error.message);
+      } else if (key == "type") {
+        ReadInto(cursor, error.type);
+      } else if (key == "code") {
+        ReadCode(cursor, error);
+      } else {
+        cursor.Skip();
+      }
+    }
+  } else {
+    ReadInto(cursor, error.message);
+  }
+  return error;
+}
+
+ServiceError DecodeErrorBody(std::string_view body) {
+  JsonCursor cursor(body);
+  ServiceError error;
+  bool found = false;
+  if (cursor.EnterObject()) {
+    JsonString name;
+    std::string storage;
+    while (cursor.NextMember(name)) {
+      const std::string_view key = Text(name, storage);
+      if (key == "error") {
+        error = ReadServiceError(cursor);
+        found = true;
+      } else if (!found && (key == "message" || key == "detail")) {
+        ReadInto(cursor, error.message);
+      } else if (!found && key == "type") {
+        ReadInto(cursor, error.type);
+      } else if (!found && key == "code") {
+        ReadCode(cursor, error);
+      } else {
+        cursor.Skip();
+      }
+    }
+    if (cursor.Finished() && (found || !error.message.empty() || !error.code.empty())) return error;
+  }
+  ServiceError raw;
+  raw.message.assign(body);
+  return raw;
+}
+
+std::string ProviderCode(const ServiceError& error) {
+  const bool number =
+      error.code.find_first_not_of("-0123456789") == std::string::npos;  // also if empty
+  return number && !error.type.empty() ? error.type : error.code;
+}
+
+ErrorKind ClassifyStatus(int http_status, const ServiceError& error) {
+  if (http_status >= 300 && http_status <= 399) return ErrorKind::kUnexpectedRedirect;
+  if (http_status >= 400 && http_status <= 499) {
+    const ErrorKind kind = ClassifyWords(error);
+    if (kind != ErrorKind::kInternal) return kind;
+  }
+  switch (http_status) {
+    case 401:
+    case 403:
+      return ErrorKind::kCredential;
+    case 402:
+      return ErrorKind::kQuotaExhausted;
+    case 404:
+      // Servers without a code of their own for it say it in words; a wrong path has none of these.
+      return Says(error, "model") && (Says(error, "not found") || Says(error, "does not exist"))
+                 ? ErrorKind::kModelUnavailable
+                 : ErrorKind::kInvalidRequest;
+    case 408:  // the service gave up waiting: OpenAI's own clients try again
+      return ErrorKind::kServerError;
+    case 429:
+      return ErrorKind::kRateLimited;
+    case 503:
+    case 529:
+      return ErrorKind::kOverloaded;
+    default:
+      break;
+  }
+  if (http_status >= 400 && http_status <= 499) return ErrorKind::kInvalidRequest;
+  if (http_status >= 500 && http_status <= 599) return ErrorKind::kServerError;
+  return ErrorKind::kMalformedResponse;
+}
+
+ErrorKind ClassifyErrorInSuccess(const ServiceError& error) {
+  if (error.code_number != 0) return ClassifyStatus(error.code_number, error);
+  const ErrorKind kind = ClassifyWords(error);
+  if (kind != ErrorKind::kInternal) return kind;
+  return Has(error, {"rate_limit_exceeded", "rate_limit_error", "slow_down"})
+             ? ErrorKind::kRateLimited
+             : ErrorKind::kServerError;
+}
+
+}  // namespace llmload::wire
