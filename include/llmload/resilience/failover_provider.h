@@ -1,0 +1,131 @@
+// Providers in order of preference, each behind its own circuit breaker.
+#ifndef LLMLOAD_RESILIENCE_FAILOVER_PROVIDER_H_
+#define LLMLOAD_RESILIENCE_FAILOVER_PROVIDER_H_
+
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "llmload/core/clock.h"
+#include "llmload/provider/provider.h"
+#include "llmload/resilience/breaker_registry.h"
+#include "llmload/resilience/circuit_breaker.h"
+#include "llmload/resilience/retry_budget.h"
+#include "llmload/resilience/retry_policy.h"
+
+namespace llmload {
+
+/// How long one attempt may take, besides the deadlines of the provider itself. Each above zero.
+struct AttemptDeadlines {
+  std::optional<Duration> first_token;  ///< streaming requests only
+  std::optional<Duration> idle;         ///< between two token events; streaming requests only
+  std::optional<Duration> total;
+};
+
+/// One provider of the chain.
+struct FailoverTarget {
+  std::shared_ptr<Provider> provider;
+  /// Null: a breaker of `FailoverOptions::breakers` for the model asked for, or none if that is
+  /// null too.
+  std::shared_ptr<CircuitBreaker> breaker = nullptr;
+  std::optional<std::string> model = std::nullopt;  ///< asked for instead of the request's model
+  bool larger_context =
+      false;  ///< worth asking when the prompt was too large for the targets before
+  AttemptDeadlines deadlines = {};
+};
+
+/// What to do when a stream fails after its first token.
+enum class StreamingPolicy : std::uint8_t {
+  /// The request fails with `kStreamInterrupted`; the error holds the text so far.
+  kFail,
+  /// Once per request, the next target is asked to go on from the text so far, given to it as the
+  /// beginning of
+  /// the assistant's message. The observer sees only new tokens; the completion holds the whole
+  /// text, and
+  /// says `TokenSource::kCountedEvents` because no service has counted all of it.
+  /// Never after a tool-call token.
+  kContinueOnce,
+};
+
+struct FailoverOptions {
+  std::string name = "failover";  ///< `ProviderIdentity::name` of the chain
+
+  /// Further attempts on the same target after an error that `IsRetryable`, each after a backoff.
+  int retries_per_target = 0;
+  BackoffOptions backoff;
+  /// One immediate further attempt per target after `kStaleConnection`, besides
+  /// `retries_per_target`.
+  bool retry_stale_connection = true;
+  std::uint64_t seed = 0;  ///< of the backoff's jitter
+
+  /// Pays for every invocation beyond a request's first. Null: no bound but the chain's length.
+  std::shared_ptr<RetryBudget> budget;
+  /// Whether each request makes its deposit into `budget`. False where a layer around this one
+  /// shares the budget and has done so.
+  bool deposit_per_request = true;
+
+  /// Of the whole request, over all attempts and waits; `CompletionRequest::deadline` applies as
+  /// well.
+  std::optional<Duration> total_deadline;
+
+  /// When no target is left and one said 429 with a Retry-After of at most this, and the deadline
+  /// allows, waits for it and asks that target once more. Zero: never.
+  Duration max_rate_limit_wait = std::chrono::seconds(5);
+
+  StreamingPolicy streaming = StreamingPolicy::kFail;
+
+  /// Breakers of the targets that have none of their own.
+  std::shared_ptr<BreakerRegistry> breakers;
+};
+
+/// Asks the first target whose breaker admits, and the next ones when it fails.
+///
+/// What an error leads to (after the retries, if any):
+///  - transient, protocol fault, rate limited, quota, credential, model unavailable: next target
+///  - caller's fault: the request fails; a prompt that is too large (`kContextLength`, 413) goes on
+///  to the
+///    next target with `larger_context`
+///  - a breaker that rejects: next target, without an attempt; if all reject, `kCircuitOpen` at
+///  once, with
+///    the shortest remaining wait in `Error::retry_after`
+///  - an exception from a provider: an attempt that failed with `kInternal`
+///  - budget exhausted: `kRetryBudgetExhausted`, with the last error in the message
+///  - cancelled: the permit settles as neutral and `operation_aborted` propagates
+/// Before the first token a stream may change the target freely; after it, see `StreamingPolicy`.
+///
+/// An attempt that the deadline of the whole request cut short counts against its target only if it
+/// was the request's first: a later one may have had too little time.
+///
+/// `Completion::attempts` and `Error::attempts` hold every attempt made, those that the targets
+/// report themselves (being chains, say) included.
+///
+/// Thread-safe. The awaiting coroutine's executor must be serial (a single-threaded context or a
+/// strand).
+class FailoverProvider final : public Provider {
+ public:
+  /// `clock` must outlive the provider and its calls. Throws `ConfigurationError` for an empty
+  /// chain, a null provider or an option out of its range.
+  FailoverProvider(std::vector<FailoverTarget> targets, FailoverOptions options, Clock& clock);
+  ~FailoverProvider() override;
+
+  const ProviderIdentity& Identity() const noexcept override;
+  boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest& request,
+                                                      StreamObserver* observer) override;
+
+  const std::vector<FailoverTarget>& targets() const noexcept;
+  const FailoverOptions& options() const noexcept;
+
+ private:
+  struct Chain;
+  class Run;  // one request on its way through the chain
+
+  // Shared with the calls under way: a coroutine that is destroyed late still finds its breaker.
+  const std::shared_ptr<Chain> chain_;
+};
+
+}  // namespace llmload
+
+#endif  // LLMLOAD_RESILIENCE_FAILOVER_PROVIDER_H_
