@@ -1,0 +1,89 @@
+// One event loop's share of a load: dispatches its arrivals, follows each request to its end.
+#ifndef LLMLOAD_SRC_LOAD_WORKER_H_
+#define LLMLOAD_SRC_LOAD_WORKER_H_
+
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/io_context.hpp>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <optional>
+#include <vector>
+
+#include "llmload/core/clock.h"
+#include "llmload/load/load_generator.h"
+#include "llmload/metrics/load_test_metrics.h"
+#include "llmload/provider/provider.h"
+
+namespace llmload {
+
+/// What the workers of one run share.
+struct LoadRun {
+  const LoadOptions& options;
+  Clock& clock;
+  Provider& provider;
+  TimePoint start{};
+  unsigned workers = 1;
+  std::atomic<std::uint64_t> next_closed_request{0};
+};
+
+class LoadWorker {
+ public:
+  LoadWorker(LoadRun& run, unsigned index, MetricsShard& shard);
+
+  /// Starts on `context()`, which somebody then has to run. `on_done` is called there when the last
+  /// request has ended or been given up.
+  void Start(std::function<void()> on_done);
+
+  boost::asio::io_context& context() noexcept { return context_; }
+
+  /// No further arrivals; what is in flight gets the interrupted drain time-out. With `at_once`,
+  /// none. Thread-safe.
+  void RequestStop(bool at_once);
+
+  /// False if a provider call did not end even when cancelled. Valid after the context ran out of
+  /// work.
+  bool drained() const noexcept { return drained_; }
+
+ private:
+  struct InFlight {
+    RequestInstants instants;
+    boost::asio::cancellation_signal cancel;
+  };
+  using InFlightList = std::list<InFlight>;
+
+  boost::asio::awaitable<void> Main();
+  boost::asio::awaitable<void> DispatchOpenLoop(const OpenLoop& load);
+  void DispatchClosedLoop(const ClosedLoop& load);
+  boost::asio::awaitable<void> ClosedLoopCaller(std::uint64_t requests);
+  boost::asio::awaitable<void> Drain();
+  boost::asio::awaitable<void> OneRequest(std::uint64_t index, InFlightList::iterator in_flight);
+  boost::asio::awaitable<void> OpenLoopRequest(std::uint64_t index,
+                                               InFlightList::iterator in_flight);
+  // Sleeps until `deadline` or until `WakeMain`.
+  boost::asio::awaitable<void> SleepMain(TimePoint deadline);
+  void WakeMain();
+  void Finished(InFlightList::iterator in_flight);
+  void NoteAttempt(std::vector<Attempt>& attempts, const RequestInstants& instants,
+                   std::optional<ErrorKind> error) const;
+
+  LoadRun& run_;
+  const unsigned index_;
+  MetricsShard& shard_;
+  InFlightList in_flight_;
+  std::size_t busy_callers_ = 0;  // closed loop
+  bool stopping_ = false;
+  bool stop_at_once_ = false;
+  bool draining_ = false;
+  bool given_up_ = false;  // requests in flight have been cancelled
+  bool drained_ = true;
+  boost::asio::cancellation_signal wake_main_;
+  // Last, so that it goes first: coroutines left in it refer to everything above.
+  boost::asio::io_context context_{1};
+};
+
+}  // namespace llmload
+
+#endif  // LLMLOAD_SRC_LOAD_WORKER_H_
