@@ -1,0 +1,231 @@
+#include "tests/support/fault_campaign.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "llmload/report/failover_report.h"
+
+namespace llmload::testing {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr const char* kPrimary = "primary";
+
+class BreakerLog final : public BreakerObserver {
+ public:
+  explicit BreakerLog(mocks::EventLog& log) : log_(log) {}
+
+  void OnStateChange(std::string_view breaker, const StateChange& event) override {
+    Add(breaker, {ToString(event.from), "->", ToString(event.to), ToString(event.cause)});
+  }
+  void OnCallRecorded(std::string_view breaker, const CallRecorded& event) override {
+    Add(breaker, {"recorded", ToString(event.outcome)});
+  }
+  void OnCallRejected(std::string_view breaker, const CallRejected& event) override {
+    Add(breaker, {"rejected, wait", std::to_string(event.remaining_wait.count()), "ns"});
+  }
+  void OnLateResult(std::string_view breaker, const LateResult& event) override {
+    Add(breaker, {"late", ToString(event.outcome)});
+  }
+
+ private:
+  void Add(std::string_view breaker, std::initializer_list<std::string_view> words) {
+    std::string line = "breaker of " + std::string(breaker) + ":";
+    for (const std::string_view word : words) line.append(" ").append(word);
+    log_.Add(line);
+  }
+  mocks::EventLog& log_;
+};
+
+// Tells the log which requests were lost.
+class LossLog final : public Provider {
+ public:
+  LossLog(std::shared_ptr<Provider> provider, mocks::EventLog& log)
+      : provider_(std::move(provider)), log_(log) {}
+
+  const ProviderIdentity& Identity() const noexcept override { return provider_->Identity(); }
+  asio::awaitable<Result<Completion>> Complete(const CompletionRequest& request,
+                                               StreamObserver* observer) override {
+    const std::uint64_t number = next_++;
+    Result<Completion> outcome = co_await provider_->Complete(request, observer);
+    if (outcome.has_error()) {
+      log_.Add("request " + std::to_string(number) + " lost: " + Describe(outcome.error()));
+    }
+    co_return outcome;
+  }
+
+ private:
+  const std::shared_ptr<Provider> provider_;
+  mocks::EventLog& log_;
+  std::uint64_t next_ = 0;
+};
+
+}  // namespace
+
+CampaignChain::CampaignChain(const FaultScenario& scenario, std::shared_ptr<Provider> primary,
+                             std::shared_ptr<Provider> fallback, std::uint64_t seed, Clock& clock,
+                             mocks::EventLog* log)
+    : seed_(seed), clock_(clock) {
+  const auto breaker = [&](CircuitBreakerOptions options, const char* name) {
+    options.open.seed = seed;
+    auto made = std::make_shared<CircuitBreaker>(name, std::move(options), clock);
+    if (log != nullptr) made->AddObserver(std::make_shared<BreakerLog>(*log));
+    return made;
+  };
+  primary_breaker_ = breaker(scenario.primary_breaker, kPrimary);
+  fallback_breaker_ = breaker(scenario.fallback_breaker, "fallback");
+  budget_ = std::make_shared<RetryBudget>(scenario.budget);
+  FailoverOptions options = scenario.failover;
+  options.budget = budget_;
+  options.seed = seed;
+  auto failover = std::make_shared<FailoverProvider>(
+      std::vector<FailoverTarget>{{.provider = std::move(primary), .breaker = primary_breaker_},
+                                  {.provider = std::move(fallback), .breaker = fallback_breaker_}},
+      std::move(options), clock);
+  recorder_ = std::make_shared<RecordingProvider>(std::move(failover), clock);
+  top_ = recorder_;
+  if (log != nullptr) top_ = std::make_shared<LossLog>(recorder_, *log);
+}
+
+CampaignRun CampaignChain::Run(const CampaignTiming& timing, const FaultScenario& scenario,
+                               TimePoint start) {
+  LoadOptions load;
+  load.shape = OpenLoop{
+      .rate_per_second = timing.rate_per_second, .duration = scenario.length, .seed = seed_};
+  load.workers = 1;  // one thread: what is handed over after the breaker opened is a leak for sure
+  load.stop_on_signals = false;
+  const CompletionRequest request{.model = "gpt-3.5-turbo",
+                                  .messages = {{.role = Role::kUser, .content = "Say hello."}},
+                                  .max_tokens = 16,
+                                  .stream = true};
+  load.make_request = [&](std::uint64_t) { return request; };
+  const LoadResult result = LoadGenerator(std::move(load), clock_).Run(*top_);
+
+  CampaignRun run;
+  run.seed = seed_;
+  run.summary = result.metrics;
+  run.planned = result.planned;
+  run.drained = result.drained;
+  run.duration = result.duration;
+  run.primary_breaker = primary_breaker_->Snapshot();
+  run.fallback_breaker = fallback_breaker_->Snapshot();
+  run.budget_requests = budget_->requests();
+  run.budget_withdrawals = budget_->withdrawals();
+  run.budget_refusals = budget_->refusals();
+  FailoverObservation& seen = run.observation;
+  seen.primary = kPrimary;
+  seen.fault_onset = start + scenario.onset;
+  seen.fault_healed = start + scenario.heal;
+  seen.breaker = primary_breaker_->History();
+  for (RecordingProvider::Call& call : recorder_->Calls()) {
+    // The generator's lateness is judged by the report; here a request begins when it is
+    // dispatched.
+    seen.requests.push_back({.scheduled = call.started,
+                             .completed = call.finished,
+                             .succeeded = call.succeeded,
+                             .attempts = std::move(call.attempts)});
+  }
+  return run;
+}
+
+namespace {
+
+void Accumulate(MetricsSummary& total, const MetricsSummary& run) {
+  total.scheduled += run.scheduled;
+  total.sent += run.sent;
+  total.succeeded += run.succeeded;
+  total.failed += run.failed;
+  total.dropped += run.dropped;
+  total.unfinished += run.unfinished;
+  total.failed_over += run.failed_over;
+  total.attempts += run.attempts;
+  for (std::size_t kind = 0; kind < run.errors.size(); ++kind) {
+    ErrorCount& count = total.errors[kind];
+    count.kind = run.errors[kind].kind;
+    count.count += run.errors[kind].count;
+    if (count.first_message.empty()) count.first_message = run.errors[kind].first_message;
+  }
+  for (const ProviderUsage& usage : run.providers) {
+    auto found = std::find_if(total.providers.begin(), total.providers.end(),
+                              [&](const ProviderUsage& entry) { return entry.name == usage.name; });
+    if (found == total.providers.end()) {
+      total.providers.push_back(usage);
+      continue;
+    }
+    found->attempts += usage.attempts;
+    found->successes += usage.successes;
+    found->failures += usage.failures;
+    found->rejected += usage.rejected;
+    found->answered += usage.answered;
+  }
+}
+
+// The metrics of several runs: counts and rates. Percentiles cannot be merged, so of more than one
+// run there are none but those of the failover.
+MetricsSummary Merge(const std::vector<CampaignRun>& runs) {
+  if (runs.size() == 1) return runs.front().summary;
+  MetricsSummary total;
+  for (const CampaignRun& run : runs) Accumulate(total, run.summary);
+  if (total.scheduled > 0) {
+    total.success_rate =
+        static_cast<double>(total.succeeded) / static_cast<double>(total.scheduled);
+  }
+  if (total.completed() > 0) {
+    total.attempts_per_request =
+        static_cast<double>(total.attempts) / static_cast<double>(total.completed());
+  }
+  return total;
+}
+
+std::vector<Criterion> CriteriaOf(const FaultBounds& bounds) {
+  std::vector<Criterion> criteria;
+  if (bounds.detection) criteria.push_back(MaxOf("detection time") <= *bounds.detection);
+  if (bounds.failover) criteria.push_back(MaxOf("failover time") <= *bounds.failover);
+  if (bounds.success_restored) {
+    criteria.push_back(MaxOf("success restored time") <= *bounds.success_restored);
+  }
+  criteria.push_back(MaxOf("breaker closed time") <= bounds.closed);
+  criteria.push_back(MaxOf("recovery time") <= bounds.recovery);
+  const auto at_most = [&](const char* name, std::uint64_t bound) {
+    criteria.push_back(Measurement(name) <= static_cast<double>(bound));
+  };
+  at_most("failures spent max", bounds.failures_spent);
+  at_most("leak in flight at trip max", bounds.in_flight_at_trip);
+  at_most("leak probes max", bounds.probes);
+  at_most("leak admitted after trip", 0);
+  at_most("lost requests max", bounds.lost_requests);
+  return criteria;
+}
+
+}  // namespace
+
+RunReport ReportCampaign(const FaultScenario& scenario, const CampaignTiming& timing,
+                         const std::vector<CampaignRun>& runs) {
+  RunReport report;
+  report.started_at = std::chrono::system_clock::now();
+  std::vector<FailoverMetrics> metrics;
+  std::string seeds;
+  for (const CampaignRun& run : runs) {
+    metrics.push_back(run.metrics);
+    report.duration += run.duration;
+    seeds += (seeds.empty() ? "" : " ") + std::to_string(run.seed);
+  }
+  const auto seconds = [](Duration duration) {
+    return std::to_string(std::chrono::duration<double>(duration).count()) + " s";
+  };
+  report.configuration = {
+      {"fault", scenario.name},
+      {"rate", std::to_string(static_cast<int>(timing.rate_per_second)) + "/s"},
+      {"outage", seconds(scenario.heal - scenario.onset)},
+      {"seeds", seeds},
+  };
+  report.metrics = Merge(runs);
+  AddFailoverMetrics(report, metrics);
+  Judge(report, CriteriaOf(scenario.bounds));
+  return report;
+}
+
+}  // namespace llmload::testing

@@ -1,0 +1,250 @@
+#include "llmload/load/load_generator.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <csignal>
+#include <memory>
+#include <thread>
+
+#include "llmload/core/environment.h"
+#include "llmload/core/virtual_clock.h"
+#include "llmload/mocks/mock_provider.h"
+#include "llmload/mocks/simulated_provider.h"
+
+namespace llmload {
+namespace {
+
+using mocks::FailAfter;
+using mocks::Hang;
+using mocks::MockProvider;
+using mocks::RespondAfter;
+using ::testing::NiceMock;
+using namespace std::chrono_literals;
+
+CompletionRequest MakeRequest(std::uint64_t) {
+  return {.model = "model", .messages = {{.role = Role::kUser, .content = "hello"}}};
+}
+
+LoadOptions Open(double rate, Duration duration) {
+  LoadOptions options;
+  options.shape = OpenLoop{.rate_per_second = rate, .duration = duration};
+  options.make_request = MakeRequest;
+  return options;
+}
+
+LoadOptions Closed(std::size_t concurrency, std::uint64_t requests) {
+  LoadOptions options;
+  options.shape = ClosedLoop{.concurrency = concurrency, .requests = requests};
+  options.make_request = MakeRequest;
+  return options;
+}
+
+void ExpectIdentity(const MetricsSummary& metrics) {
+  const auto broken = CheckAccounting(metrics);
+  EXPECT_FALSE(broken) << *broken;
+}
+
+class LoadGeneratorTest : public ::testing::Test {
+ protected:
+  LoadResult Run(LoadOptions options) {
+    return LoadGenerator(std::move(options), clock_).Run(provider_);
+  }
+
+  VirtualClock clock_;
+  NiceMock<MockProvider> provider_{"mock"};
+};
+
+TEST_F(LoadGeneratorTest, OpenLoopSendsEveryArrivalOnTime) {
+  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(clock_, 300ms));
+  const LoadResult result = Run(Open(10, 60s));
+  EXPECT_EQ(result.planned, 600u);
+  EXPECT_EQ(result.metrics.succeeded, 600u);
+  EXPECT_EQ(result.metrics.schedule_lag.max, Duration(0));
+  EXPECT_EQ(result.metrics.scheduled_latency.max, Duration(300ms));
+  EXPECT_EQ(result.duration, Duration(59'900ms + 300ms));
+  EXPECT_TRUE(result.drained);
+  EXPECT_FALSE(result.interrupted);
+  ExpectIdentity(result.metrics);
+}
+
+TEST_F(LoadGeneratorTest, OpenLoopDoesNotWaitForSlowAnswers) {
+  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(clock_, 20s));
+  const LoadResult result = Run(Open(10, 10s));
+  EXPECT_EQ(result.metrics.succeeded, 100u);
+  EXPECT_EQ(result.duration, Duration(9'900ms + 20s));
+  EXPECT_EQ(result.metrics.service_latency.min, Duration(20s));
+}
+
+TEST_F(LoadGeneratorTest, ArrivalsBeyondMaxInFlightAreDroppedAndCounted) {
+  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(clock_, 10s));
+  LoadOptions options = Open(10, 5s);
+  std::get<OpenLoop>(options.shape).max_in_flight = 20;
+  const LoadResult result = Run(std::move(options));
+  EXPECT_EQ(result.metrics.scheduled, 50u);
+  EXPECT_EQ(result.metrics.succeeded, 20u);
+  EXPECT_EQ(result.metrics.dropped, 30u);
+  ExpectIdentity(result.metrics);
+}
+
+TEST_F(LoadGeneratorTest, RequestsThatOutliveTheDrainAreCountedAsUnfinished) {
+  ON_CALL(provider_, Complete).WillByDefault(Hang(clock_));
+  LoadOptions options = Open(10, 1s);
+  options.drain_timeout = 5s;
+  const LoadResult result = Run(std::move(options));
+  EXPECT_EQ(result.metrics.unfinished, 10u);
+  EXPECT_EQ(result.metrics.failed, 0u);
+  EXPECT_EQ(result.duration, Duration(900ms + 5s));
+  EXPECT_TRUE(result.drained);
+  ExpectIdentity(result.metrics);
+}
+
+TEST_F(LoadGeneratorTest, ErrorsAreCountedByKind) {
+  ON_CALL(provider_, Complete).WillByDefault(FailAfter(clock_, 1ms, ErrorKind::kRateLimited));
+  const LoadResult result = Run(Closed(2, 7));
+  EXPECT_EQ(result.metrics.failed, 7u);
+  EXPECT_EQ(result.metrics.errors[static_cast<int>(ErrorKind::kRateLimited)].count, 7u);
+  ASSERT_EQ(result.metrics.providers.size(), 1u);
+  EXPECT_EQ(result.metrics.providers[0].name, "mock");
+  EXPECT_EQ(result.metrics.providers[0].failures, 7u);
+  ExpectIdentity(result.metrics);
+}
+
+TEST_F(LoadGeneratorTest, ExceptionFromAProviderIsAnInternalError) {
+  ON_CALL(provider_, Complete)
+      .WillByDefault([](const CompletionRequest&,
+                        StreamObserver*) -> boost::asio::awaitable<Result<Completion>> {
+        throw std::runtime_error("bug");
+        co_return Completion{};
+      });
+  const LoadResult result = Run(Closed(1, 3));
+  EXPECT_EQ(result.metrics.errors[static_cast<int>(ErrorKind::kInternal)].count, 3u);
+  EXPECT_EQ(result.metrics.errors[static_cast<int>(ErrorKind::kInternal)].first_message,
+            "internal: bug");
+}
+
+TEST_F(LoadGeneratorTest, ClosedLoopKeepsItsConcurrencyAndCount) {
+  mocks::SimulationOptions simulation;
+  simulation.latency = {.ttft_median = 100ms, .ttft_sigma = 0, .tokens_min = 1, .tokens_max = 1};
+  mocks::SimulatedProvider simulated(simulation, clock_);
+  const LoadResult result = LoadGenerator(Closed(50, 500), clock_).Run(simulated);
+  EXPECT_EQ(simulated.peak_in_flight(), 50u);
+  EXPECT_EQ(simulated.arrivals().size(), 500u);
+  EXPECT_EQ(result.metrics.succeeded, 500u);
+  EXPECT_EQ(result.duration, Duration(1s));
+  ExpectIdentity(result.metrics);
+}
+
+TEST_F(LoadGeneratorTest, StopEndsTheScheduleAndKeepsWhatWasMeasured) {
+  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(clock_, 100ms));
+  LoadGenerator* running = nullptr;
+  LoadOptions options = Open(10, 60s);
+  options.progress_interval = 5s;
+  options.on_progress = [&](const LiveCounters&, Duration) { running->RequestStop(); };
+  LoadGenerator generator(std::move(options), clock_);
+  running = &generator;
+  const LoadResult result = generator.Run(provider_);
+  EXPECT_TRUE(result.interrupted);
+  EXPECT_EQ(result.planned, 600u);
+  EXPECT_GE(result.metrics.succeeded, 50u);
+  EXPECT_LE(result.metrics.succeeded, 51u);
+  ExpectIdentity(result.metrics);
+}
+
+TEST_F(LoadGeneratorTest, ProgressShowsTheRunAsItGoes) {
+  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(clock_, 50ms));
+  std::vector<std::uint64_t> sent;
+  LoadOptions options = Open(10, 3s);
+  options.progress_interval = 1s;
+  options.on_progress = [&](const LiveCounters& counters, Duration) {
+    sent.push_back(counters.sent);
+  };
+  Run(std::move(options));
+  ASSERT_EQ(sent.size(), 2u);
+  EXPECT_NEAR(static_cast<double>(sent[0]), 10, 1);
+  EXPECT_NEAR(static_cast<double>(sent[1]), 20, 1);
+}
+
+TEST_F(LoadGeneratorTest, OptionsThatMakeNoSenseAreRejectedByName) {
+  const auto message = [](LoadOptions options) -> std::string {
+    try {
+      LoadGenerator generator(std::move(options));
+    } catch (const ConfigurationError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  EXPECT_EQ(message(LoadOptions{}), "LoadOptions::make_request: got \"\", expected a function");
+  EXPECT_EQ(message(Closed(0, 1)), "ClosedLoop::concurrency: got \"0\", expected 1 to 100000");
+  EXPECT_EQ(message(Closed(1, 0)), "ClosedLoop::requests: got \"0\", expected a number above 0");
+  LoadOptions no_room = Open(1, 1s);
+  std::get<OpenLoop>(no_room.shape).max_in_flight = 0;
+  EXPECT_EQ(message(no_room), "OpenLoop::max_in_flight: got \"0\", expected a number above 0");
+}
+
+// The same machinery on threads, in real time: short, and with bounds that a busy machine keeps.
+class LoadGeneratorOnThreads : public ::testing::Test {
+ protected:
+  NiceMock<MockProvider> provider_{"mock"};
+};
+
+TEST_F(LoadGeneratorOnThreads, WorkersShareOneSchedule) {
+  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(SystemClock::Instance(), 1ms));
+  std::array<std::atomic<int>, 200> seen{};
+  LoadOptions options = Open(1000, 200ms);
+  options.workers = 4;
+  options.make_request = [&](std::uint64_t index) {
+    ++seen.at(index);
+    return MakeRequest(index);
+  };
+  const LoadResult result = LoadGenerator(std::move(options)).Run(provider_);
+  EXPECT_EQ(result.workers, 4u);
+  EXPECT_EQ(result.metrics.succeeded, 200u);
+  for (const auto& count : seen) EXPECT_EQ(count, 1);
+  ExpectIdentity(result.metrics);
+}
+
+TEST_F(LoadGeneratorOnThreads, SigintEndsTheRunWithEverythingMeasuredSoFar) {
+  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(SystemClock::Instance(), 1ms));
+  LoadOptions options = Open(100, 60s);
+  options.workers = 2;
+  options.progress_interval = 50ms;
+  bool raised = false;
+  options.on_progress = [&](const LiveCounters& counters, Duration) {
+    if (counters.succeeded < 5 || raised) return;
+    raised = true;
+    std::raise(SIGINT);
+  };
+  const LoadResult result = LoadGenerator(std::move(options)).Run(provider_);
+  EXPECT_TRUE(result.interrupted);
+  EXPECT_GE(result.metrics.succeeded, 5u);
+  EXPECT_LT(result.metrics.succeeded, 5000u);
+  ExpectIdentity(result.metrics);
+}
+
+TEST_F(LoadGeneratorOnThreads, SecondSigintAlsoGivesUpWhatIsInFlight) {
+  ON_CALL(provider_, Complete).WillByDefault(Hang(SystemClock::Instance()));
+  LoadOptions options = Open(100, 60s);
+  options.interrupted_drain_timeout = 60s;
+  options.progress_interval = 20ms;
+  options.on_progress = [&](const LiveCounters& counters, Duration) {
+    if (counters.sent > 0) std::raise(SIGINT);
+  };
+  const LoadResult result = LoadGenerator(std::move(options)).Run(provider_);
+  EXPECT_TRUE(result.interrupted);
+  EXPECT_GT(result.metrics.unfinished, 0u);
+  EXPECT_LT(result.duration, Duration(20s));
+  ExpectIdentity(result.metrics);
+}
+
+TEST_F(LoadGeneratorOnThreads, ExceptionFromTheProgressCallbackEndsTheRunAndReachesTheCaller) {
+  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(SystemClock::Instance(), 1ms));
+  LoadOptions options = Open(100, 60s);
+  options.progress_interval = 20ms;
+  options.on_progress = [](const LiveCounters&, Duration) { throw std::runtime_error("stop"); };
+  LoadGenerator generator(std::move(options));
+  EXPECT_THROW(generator.Run(provider_), std::runtime_error);
+}
+
+}  // namespace
+}  // namespace llmload
