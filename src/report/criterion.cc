@@ -117,12 +117,14 @@ Metric MemoryMetric(std::string name, std::string process,
   const auto observe = [process = std::move(process), figure](const RunReport& report) {
     Observation observation;
     observation.remark = process.empty() ? "no process was sampled" : "the process was not sampled";
+    std::string worst;
     for (const ResourceSummary& resource : report.resources) {
       if (!process.empty() && resource.label != process) continue;
       const std::optional<double>& value = resource.*figure;
       if (value && (!observation.value || *value > *observation.value)) {
         observation.value = value;
         observation.samples = resource.samples;
+        worst = resource.label;
       } else if (!value && !observation.value) {
         observation.samples = resource.samples;
         observation.remark = "too few samples of " + resource.label;
@@ -132,7 +134,9 @@ Metric MemoryMetric(std::string name, std::string process,
         observation.remark = resource.label + ": " + resource.lost_reason;
       }
     }
-    if (observation.value && !observation.partial) observation.remark.clear();
+    if (observation.value && !observation.partial) {
+      observation.remark = process.empty() && report.resources.size() > 1 ? "the " + worst : "";
+    }
     return observation;
   };
   return Metric(std::move(name), "", observe);

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Installs what is missing by package name, then configures, builds and tests one workflow:
+#
+#   cmake/bootstrap.sh test         all tests that cost nothing
+#   cmake/bootstrap.sh load         the five load tests, against the embedded fake LLM server
+#   cmake/bootstrap.sh asan-ubsan   all free tests under the address and undefined-behaviour sanitizers
+#   cmake/bootstrap.sh tsan         all free tests under the thread sanitizer
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly workflow="${1:-}"
+case "$workflow" in
+  test | load | asan-ubsan | tsan) ;;
+  *)
+    printf 'bootstrap.sh: workflow: got "%s", expected one of: test, load, asan-ubsan, tsan\n' "$workflow" >&2
+    exit 2
+    ;;
+esac
+
+say() { printf -- '-- bootstrap: %s\n' "$*"; }
+
+# What the system calls the packages; Boost has to be 1.81 or newer.
+system="unknown"
+if [ -r /etc/os-release ]; then
+  # shellcheck disable=SC1091
+  system="$(. /etc/os-release && printf '%s %s' "${ID:-unknown}" "${VERSION_ID:-}")"
+fi
+case "$system" in
+  "debian 12") boost=1.81 ;;
+  "ubuntu 24.04") boost=1.83 ;;
+  *) boost="" ;;
+esac
+
+install_packages() {
+  local packages=(g++ cmake ninja-build ccache libssl-dev nlohmann-json3-dev libgtest-dev libgmock-dev
+    "libboost${boost}-dev" "libboost-url${boost}-dev" "libboost-program-options${boost}-dev")
+  local missing=()
+  local package
+  for package in "${packages[@]}"; do
+    if [ "$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null)" != "install ok installed" ]; then
+      missing+=("$package")
+    fi
+  done
+  if [ "${#missing[@]}" -eq 0 ]; then
+    say "all packages are installed"
+    return
+  fi
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+      say "missing packages, and neither root nor sudo to install them. Have them installed with:"
+      say "  apt-get install ${missing[*]}"
+      exit 1
+    fi
+    as_root=(sudo)
+  fi
+  say "installing ${missing[*]}"
+  "${as_root[@]}" apt-get update -qq
+  # Never at the price of something else: another Boost, say, that other work here needs.
+  if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-remove --no-install-recommends "${missing[@]}"; then
+    say "apt-get could not install them (see above). If it wants to remove another Boost: this project"
+    say "needs Boost ${boost} headers; decide by hand which to keep."
+    exit 1
+  fi
+}
+
+if [ -n "$boost" ]; then
+  install_packages
+else
+  say "no package list for this system ($system): known are Debian 12 and Ubuntu 24.04."
+  say "Install by hand, or with vcpkg (vcpkg.json): a C++20 compiler (GCC 12 or clang 14, or newer),"
+  say "CMake 3.25, Ninja, Boost 1.81 (with Boost.URL and Boost.Program_options), OpenSSL 3,"
+  say "nlohmann_json 3.11, GoogleTest and GoogleMock 1.12; ccache if wanted. Going on with what is here."
+fi
+
+if command -v ccache >/dev/null && [ -z "${CMAKE_CXX_COMPILER_LAUNCHER:-}" ]; then
+  export CMAKE_CXX_COMPILER_LAUNCHER=ccache
+fi
+
+say "cmake --workflow --preset $workflow"
+exec cmake --workflow --preset "$workflow"

@@ -1,0 +1,43 @@
+#include "llmload/testing/memory_usage_test.h"
+
+#include <string>
+#include <utility>
+
+namespace llmload::testing {
+
+Target MemoryUsageTest::MakeTarget() {
+  if (!Environment().local_url) return LoadTest::MakeTarget();
+  LoadTestEnvironment local = Environment();
+  local.provider = ProviderChoice::kLocal;
+  return TargetFromEnvironment(local, TestClock());
+}
+
+void MemoryUsageTest::RunAndJudge() {
+  MemoryUsageTestOptions options;
+  options.criteria = {MemoryIncrease() < 1.0, PeakMemoryRatio() < 2.0, MemoryGrowth() < 0.5};
+  Configure(options);
+
+  LoadOptions load;
+  load.make_request = MakeRequests(options.request);
+  load.resource_interval = options.sample_interval;
+  if (options.warm_up_requests > 0) {
+    load.shape =
+        ClosedLoop{.concurrency = options.load.concurrency, .requests = options.warm_up_requests};
+    RunLoad(load, std::nullopt, nullptr);
+  }
+  ResourceMonitor resources;
+  for (auto& probe : MakeProbes()) resources.AddProbe(std::move(probe));
+  load.shape = options.load;
+  const LoadResult result = RunLoad(std::move(load), std::nullopt, &resources);
+  resources.SampleNow(TestClock().Now());
+
+  RunReport report = MakeReport(result, &resources);
+  report.configuration.emplace_back(
+      "schedule", "closed loop, " + std::to_string(options.load.requests) + " requests, " +
+                      std::to_string(options.load.concurrency) + " at a time, after " +
+                      std::to_string(options.warm_up_requests) + " to warm up");
+  report.configuration.emplace_back("streaming", options.request.stream ? "yes" : "no");
+  Conclude(std::move(report), options.criteria);
+}
+
+}  // namespace llmload::testing

@@ -1,0 +1,23 @@
+// The documented load tests that call a service: the embedded fake LLM server, or the one that
+// LLMLOAD_PROVIDER names.
+#include "llmload/mocks/with_embedded_server.h"
+#include "llmload/testing/memory_usage_test.h"
+#include "llmload/testing/open_loop_test.h"
+
+namespace llmload {
+namespace {
+
+class SustainedLoad : public mocks::WithEmbeddedServer<testing::SustainedLoadTest> {};
+
+TEST_F(SustainedLoad, DISABLED_Handles1000RequestsPerMinute) { RunAndJudge(); }
+
+class MemoryUsage : public mocks::WithEmbeddedServer<testing::MemoryUsageTest> {};
+
+TEST_F(MemoryUsage, DISABLED_StaysStableUnderLoad) { RunAndJudge(); }
+
+class ProductionReadiness : public mocks::WithEmbeddedServer<testing::ProductionReadinessTest> {};
+
+TEST_F(ProductionReadiness, DISABLED_MeetsCombinedCriteria) { RunAndJudge(); }
+
+}  // namespace
+}  // namespace llmload

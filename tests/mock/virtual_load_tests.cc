@@ -1,0 +1,212 @@
+// The five documented load tests in virtual time: same fixtures, same criteria, simulated
+// providers. And the proof that each of them fails when it should.
+#include <gmock/gmock.h>
+
+#include <memory>
+#include <optional>
+
+#include "llmload/mocks/in_virtual_time.h"
+#include "llmload/mocks/mock_provider.h"
+#include "llmload/testing/failover_tests.h"
+#include "llmload/testing/memory_usage_test.h"
+#include "llmload/testing/open_loop_test.h"
+
+namespace llmload {
+namespace {
+
+using mocks::FailAfter;
+using mocks::InVirtualTime;
+using mocks::MockProvider;
+using mocks::PairInVirtualTime;
+using mocks::RespondAfter;
+using mocks::SimulatedFault;
+using mocks::SimulatedFaultKind;
+using mocks::SimulationOptions;
+using ::testing::HasSubstr;
+using ::testing::NiceMock;
+using namespace std::chrono_literals;
+
+// Runs a fixture whose verdict is the subject: keeps it instead of failing the test.
+template <class Fixture>
+class Judged : public Fixture {
+ protected:
+  void Enforce(const RunReport&) override {}
+
+  void ExpectFailureNaming(const std::string& criterion) {
+    EXPECT_EQ(this->Report().verdict, Verdict::kFail) << Explain(this->Report());
+    EXPECT_THAT(Explain(this->Report()), HasSubstr(criterion))
+        << "LLMLOAD_SEED=" << this->Environment().seed;
+    EXPECT_FALSE(CheckAccounting(this->Report().metrics));
+  }
+};
+
+// --- Sustained load
+
+class VirtualSustainedLoad : public InVirtualTime<testing::SustainedLoadTest> {};
+TEST_F(VirtualSustainedLoad, Handles1000RequestsPerMinute) {
+  RunAndJudge();
+  EXPECT_EQ(Report().metrics.scheduled, 1000u);
+}
+
+class VirtualSustainedLoadWithErrors : public Judged<InVirtualTime<testing::SustainedLoadTest>> {
+  SimulationOptions Simulation() const override {
+    return {
+        .seed = Environment().seed,
+        .faults = {{.kind = SimulatedFaultKind::kHttpStatus, .probability = 0.4, .status = 500}}};
+  }
+};
+TEST_F(VirtualSustainedLoadWithErrors, FailsAt40PercentServerErrorsNamingTheSuccessRate) {
+  RunAndJudge();
+  ExpectFailureNaming("success rate");
+  EXPECT_GT(Report().metrics.errors[static_cast<int>(ErrorKind::kServerError)].count, 300u);
+}
+
+class VirtualSustainedLoadSlow : public Judged<InVirtualTime<testing::SustainedLoadTest>> {
+  SimulationOptions Simulation() const override {
+    return {.seed = Environment().seed,
+            .faults = {{.kind = SimulatedFaultKind::kSlowFirstToken, .extra_latency = 12s}}};
+  }
+};
+TEST_F(VirtualSustainedLoadSlow, FailsAt12SecondsOfLatencyNamingP95) {
+  RunAndJudge();
+  ExpectFailureNaming("p95");
+}
+
+class VirtualSustainedLoadDown : public Judged<InVirtualTime<testing::SustainedLoadTest>> {
+  SimulationOptions Simulation() const override {
+    return {.seed = Environment().seed,
+            .faults = {{.kind = SimulatedFaultKind::kConnectionRefused, .from = 30s}}};
+  }
+};
+TEST_F(VirtualSustainedLoadDown, CountsEveryRequestWhenTheServerDiesHalfWay) {
+  RunAndJudge();
+  ExpectFailureNaming("success rate");
+  const MetricsSummary& metrics = Report().metrics;
+  EXPECT_EQ(metrics.scheduled, 1000u);
+  EXPECT_EQ(metrics.errors[static_cast<int>(ErrorKind::kConnectFailure)].count, 500u);
+}
+
+// --- Production readiness
+
+class VirtualProductionReadiness : public InVirtualTime<testing::ProductionReadinessTest> {};
+TEST_F(VirtualProductionReadiness, MeetsCombinedCriteria) {
+  RunAndJudge();
+  EXPECT_EQ(Report().metrics.scheduled, 1200u);
+}
+
+class VirtualReadinessWithTail : public Judged<InVirtualTime<testing::ProductionReadinessTest>> {
+  SimulationOptions Simulation() const override {
+    return {.seed = Environment().seed,
+            .faults = {{.kind = SimulatedFaultKind::kSlowFirstToken,
+                        .probability = 0.03,
+                        .extra_latency = 11s}}};
+  }
+};
+TEST_F(VirtualReadinessWithTail, FailsOnALongTailNamingP99AndNotP95) {
+  RunAndJudge();
+  ExpectFailureNaming("p99");
+  EXPECT_THAT(Explain(Report()), ::testing::Not(HasSubstr("p95")));
+}
+
+// --- Memory
+
+class VirtualMemoryUsage : public InVirtualTime<testing::MemoryUsageTest> {};
+TEST_F(VirtualMemoryUsage, StaysStableUnderLoad) {
+  RunAndJudge();
+  EXPECT_EQ(Report().metrics.succeeded, 500u);
+}
+
+class VirtualMemoryLeak : public Judged<InVirtualTime<testing::MemoryUsageTest>> {
+  std::vector<std::unique_ptr<ResourceProbe>> MakeProbes() override {
+    auto probes = InVirtualTime::MakeProbes();
+    probes.push_back(std::make_unique<mocks::SimulatedProbe>("local server", [this] {
+      return (std::uint64_t{20} << 20) + Simulated().arrivals().size() * 200'000;
+    }));
+    return probes;
+  }
+};
+TEST_F(VirtualMemoryLeak, FailsOnALeakingServerNamingMemory) {
+  RunAndJudge();
+  ExpectFailureNaming("memory");
+  EXPECT_THAT(Explain(Report()), HasSubstr("local server"));
+}
+
+// --- Circuit breaker
+
+template <class Base>
+class BreakerPair : public Base {
+ protected:
+  // Fails this many times, then works.
+  virtual int PrimaryFailures() const { return 1'000'000; }
+
+  std::shared_ptr<Provider> MakePrimary() override {
+    auto primary = std::make_shared<NiceMock<MockProvider>>("primary");
+    EXPECT_CALL(*primary, Complete).WillRepeatedly(RespondAfter(this->clock(), 5ms));
+    EXPECT_CALL(*primary, Complete)
+        .Times(::testing::AtMost(PrimaryFailures()))
+        .WillRepeatedly(FailAfter(this->clock(), 5ms, ErrorKind::kServerError))
+        .RetiresOnSaturation();
+    return primary;
+  }
+  std::shared_ptr<Provider> MakeFallback() override {
+    auto fallback = std::make_shared<NiceMock<MockProvider>>("fallback");
+    ON_CALL(*fallback, Complete).WillByDefault(RespondAfter(this->clock(), 5ms));
+    return fallback;
+  }
+};
+
+class VirtualCircuitBreakerUnderLoad
+    : public BreakerPair<PairInVirtualTime<testing::CircuitBreakerTest>> {};
+TEST_F(VirtualCircuitBreakerUnderLoad, OpensUnderHighErrorRate) {
+  RunAndJudge();
+  EXPECT_EQ(Primary().Calls().size(), 5u);
+  EXPECT_EQ(Fallback().Calls().size(), 20u);
+}
+
+class VirtualRecoveringPrimary
+    : public Judged<BreakerPair<PairInVirtualTime<testing::CircuitBreakerTest>>> {
+  int PrimaryFailures() const override { return 3; }
+};
+TEST_F(VirtualRecoveringPrimary, FailsTheBreakerTestNamingTheOpenings) {
+  RunAndJudge();
+  ExpectFailureNaming("breaker openings");
+}
+
+// --- Failover
+
+class VirtualFailoverTime : public PairInVirtualTime<testing::FailoverTimeTest> {
+ protected:
+  std::shared_ptr<Provider> MakePrimary() override {
+    auto aws = std::make_shared<NiceMock<MockProvider>>("aws");
+    ON_CALL(*aws, Complete).WillByDefault(FailAfter(clock(), 50ms, ErrorKind::kOverloaded));
+    return aws;
+  }
+  std::shared_ptr<Provider> MakeFallback() override {
+    auto local = std::make_shared<NiceMock<MockProvider>>("local");
+    ON_CALL(*local, Complete).WillByDefault(RespondAfter(clock(), 20ms));
+    return local;
+  }
+};
+TEST_F(VirtualFailoverTime, FromAwsToLocal) {
+  RunAndJudge();
+  ASSERT_EQ(Report().distributions.size(), 1u);
+  EXPECT_EQ(Report().distributions[0].summary.count, 10u);
+  EXPECT_EQ(Report().distributions[0].summary.mean, Duration(70ms));
+  EXPECT_EQ(Report().metrics.failover_overhead.count, 10u);
+  EXPECT_EQ(Report().metrics.failover_overhead.max, Duration(0));
+}
+
+class VirtualFailoverToNowhere : public Judged<VirtualFailoverTime> {
+  std::shared_ptr<Provider> MakeFallback() override {
+    auto local = std::make_shared<NiceMock<MockProvider>>("local");
+    ON_CALL(*local, Complete).WillByDefault(FailAfter(clock(), 1ms, ErrorKind::kConnectFailure));
+    return local;
+  }
+};
+TEST_F(VirtualFailoverToNowhere, FailsWhenTheFallbackIsDownTooNamingFailover) {
+  RunAndJudge();
+  ExpectFailureNaming("failed over");
+}
+
+}  // namespace
+}  // namespace llmload

@@ -1,0 +1,110 @@
+// What the fixtures do around the load: reports, and the one question to the target.
+#include <gmock/gmock.h>
+#include <gtest/gtest-spi.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+
+#include "llmload/mocks/in_virtual_time.h"
+#include "llmload/mocks/mock_provider.h"
+#include "llmload/testing/open_loop_test.h"
+
+namespace llmload::testing {
+namespace {
+
+using mocks::FailAfter;
+using mocks::InVirtualTime;
+using mocks::MockProvider;
+using ::testing::HasSubstr;
+using ::testing::NiceMock;
+using namespace std::chrono_literals;
+
+class ShortSustained : public InVirtualTime<SustainedLoadTest> {
+ protected:
+  void Configure(OpenLoopTestOptions& options) override {
+    options.load.duration = 20s;
+    options.criteria = {SuccessRate() >= 0.99};
+  }
+};
+
+class ReportFile : public ShortSustained {
+ protected:
+  ReportFile() : directory_(std::filesystem::temp_directory_path() / MakeName()) {
+    ::setenv("LLMLOAD_REPORT_DIR", directory_.c_str(), 1);
+  }
+  ~ReportFile() override {
+    ::unsetenv("LLMLOAD_REPORT_DIR");
+    std::filesystem::remove_all(directory_);
+  }
+  static std::string MakeName() { return "llmload_report_" + std::to_string(::getpid()); }
+
+  std::filesystem::path directory_;
+};
+
+TEST_F(ReportFile, IsWrittenUnderTheNameOfTheTest) {
+  RunAndJudge();
+  std::ifstream file(directory_ / "ReportFile.IsWrittenUnderTheNameOfTheTest.json");
+  std::stringstream text;
+  text << file.rdbuf();
+  EXPECT_THAT(text.str(), HasSubstr("\"schema\": \"llmload.report/1\""));
+  EXPECT_THAT(text.str(), HasSubstr("\"verdict\": \"PASS\""));
+}
+
+// Exposes the protected parts of a fixture, so that it can be driven as GoogleTest would.
+class Driven : public ShortSustained {
+ public:
+  using ShortSustained::RunAndJudge;
+  using ShortSustained::SetUp;
+  bool HasReport() { return Report().metrics.scheduled > 0; }
+
+  bool ChecksTarget() const override { return error_.has_value(); }
+  Target MakeTarget() override {
+    if (!error_) return ShortSustained::MakeTarget();
+    auto provider = std::make_shared<NiceMock<MockProvider>>("mock");
+    ON_CALL(*provider, Complete).WillByDefault(FailAfter(TestClock(), 1ms, *error_));
+    return {.provider = provider, .unavailable = {}, .url = "https://gateway.test/v1"};
+  }
+  void TestBody() override {}
+
+  std::optional<ErrorKind> error_;
+};
+
+TEST(LoadTestFixture, UnwritableReportDirectoryFailsTheTestAndKeepsTheVerdict) {
+  ::setenv("LLMLOAD_REPORT_DIR", "/proc/no/such/place", 1);
+  static Driven driven;
+  driven.SetUp();
+  EXPECT_NONFATAL_FAILURE(driven.RunAndJudge(), "LLMLOAD_REPORT_DIR");
+  ::unsetenv("LLMLOAD_REPORT_DIR");
+  EXPECT_TRUE(driven.HasReport());
+}
+
+TEST(LoadTestFixture, HopelessTargetFailsAtTheFirstRequest) {
+  for (const ErrorKind kind :
+       {ErrorKind::kTlsFailure, ErrorKind::kCredential, ErrorKind::kModelUnavailable}) {
+    static ErrorKind current;
+    current = kind;
+    EXPECT_FATAL_FAILURE(
+        {
+          Driven driven;
+          driven.error_ = current;
+          driven.SetUp();
+        },
+        "the first request to https://gateway.test/v1 failed");
+  }
+}
+
+TEST(LoadTestFixture, PassingTroubleDoesNotKeepTheTestFromRunning) {
+  Driven driven;
+  driven.error_ = ErrorKind::kOverloaded;
+  driven.SetUp();
+  EXPECT_FALSE(::testing::Test::HasFailure());
+  EXPECT_FALSE(::testing::Test::IsSkipped());
+}
+
+}  // namespace
+}  // namespace llmload::testing
