@@ -1,0 +1,134 @@
+// What a circuit breaker costs (P6 of the performance goals), in CPU time per operation against an
+// uncontended lock/unlock pair of std::mutex. Measured in turns, so that a busy machine disturbs
+// all figures alike.
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "llmload/core/virtual_clock.h"
+#include "llmload/resilience/circuit_breaker.h"
+
+namespace llmload {
+namespace {
+
+constexpr int kOperations = 400'000;  // per thread and turn
+constexpr int kTurns = 15;
+
+double CpuSeconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+/// CPU nanoseconds per operation when `threads` threads run `work(operations)` at once.
+double Measure(int threads, const std::function<void(int)>& work) {
+  const double before = CpuSeconds();
+  std::vector<std::thread> running;
+  for (int i = 0; i < threads; ++i) running.emplace_back(work, kOperations);
+  for (std::thread& thread : running) thread.join();
+  return (CpuSeconds() - before) * 1e9 / (static_cast<double>(threads) * kOperations);
+}
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+void LockAndUnlock(int operations) {
+  std::mutex mutex;  // one per thread: uncontended
+  std::uint64_t guarded = 0;
+  for (int i = 0; i < operations; ++i) {
+    const std::lock_guard lock(mutex);
+    asm volatile("" : "+r"(guarded));
+    ++guarded;
+  }
+}
+
+void ReadTheClock(int operations) {
+  Duration::rep sum = 0;
+  for (int i = 0; i < operations; ++i) {
+    sum += SystemClock::Instance().Now().time_since_epoch().count();
+  }
+  asm volatile("" : : "r"(sum));
+}
+
+std::function<void(int)> AdmitAndSettle(CircuitBreaker& breaker) {
+  return [&breaker](int operations) {
+    for (int i = 0; i < operations; ++i) {
+      Admission admission = breaker.Admit();
+      if (admission) admission.permit().Settle(Outcome::kSuccess);
+    }
+  };
+}
+
+std::function<void(int)> BeRejected(CircuitBreaker& breaker) {
+  return [&breaker](int operations) {
+    std::int64_t sum = 0;
+    for (int i = 0; i < operations; ++i) {
+      const Admission admission = breaker.Admit();
+      sum += admission.rejection().remaining_wait.count();
+    }
+    asm volatile("" : : "r"(sum));
+  };
+}
+
+void Print(const char* what, int threads, double cost, double reference, double goal) {
+  const double ratio = cost / reference;
+  std::printf("P6 %-46s %2d threads  %7.1f ns  %5.2f x mutex", what, threads, cost, ratio);
+  if (goal > 0) std::printf("  goal <= %.0f: %s", goal, ratio <= goal ? "met" : "MISSED");
+  std::printf("\n");
+}
+
+int Run() {
+  VirtualClock still;  // costs one atomic load: what remains is the breaker's own cost
+  Clock& real = SystemClock::Instance();
+  CircuitBreakerOptions windows;
+  windows.failure_ratio_over_count = FailureRatioOverCount{};
+  CircuitBreaker closed("closed", {}, real);
+  CircuitBreaker windowed("windowed", windows, real);
+  const CircuitBreakerOptions open{
+      .initial_state = BreakerState::kOpen,
+      .open = {.base = std::chrono::hours(1), .cap = std::chrono::hours(1)}};
+  CircuitBreaker open_still("open", open, still);
+  CircuitBreaker open_real("open", open, real);
+
+  struct Figure {
+    const char* what;
+    std::function<void(int)> work;
+    double goal;  // at one thread; 0: none
+    std::vector<double> costs;
+  };
+  std::vector<double> mutex_alone;
+  for (const int threads : {1, 4, 16}) {
+    std::vector<double> mutex;
+    std::vector<Figure> figures = {
+        {"admit + settle, closed", AdmitAndSettle(closed), 2, {}},
+        {"admit + settle, closed, ratio over count", AdmitAndSettle(windowed), 0, {}},
+        {"reject, open, without the clock's own cost", BeRejected(open_still), 1, {}},
+        {"reject, open, system clock", BeRejected(open_real), 0, {}},
+        {"one reading of the system clock", ReadTheClock, 0, {}},
+    };
+    for (int turn = 0; turn < kTurns; ++turn) {
+      mutex.push_back(Measure(threads, LockAndUnlock));
+      for (Figure& figure : figures) figure.costs.push_back(Measure(threads, figure.work));
+    }
+    for (const Figure& figure : figures) {
+      Print(figure.what, threads, Median(figure.costs), Median(mutex),
+            threads == 1 ? figure.goal : 0);
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace llmload
+
+int main() { return llmload::Run(); }

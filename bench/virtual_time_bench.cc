@@ -1,0 +1,51 @@
+// How many simulated requests a CPU-second drives in virtual time.
+#include <sys/resource.h>
+
+#include <cstdio>
+
+#include "llmload/core/virtual_clock.h"
+#include "llmload/load/load_generator.h"
+#include "llmload/mocks/simulated_provider.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+
+double CpuSeconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+double RequestsPerCpuSecond(bool stream) {
+  llmload::VirtualClock clock;
+  llmload::mocks::SimulatedProvider provider({.seed = 1}, clock);
+  llmload::LoadOptions options;
+  options.shape = llmload::OpenLoop{.rate_per_second = 1000, .duration = 1000s};
+  options.make_request = [stream](std::uint64_t) {
+    return llmload::CompletionRequest{
+        .model = "model",
+        .messages = {{.role = llmload::Role::kUser, .content = "hello"}},
+        .max_tokens = 16,
+        .stream = stream};
+  };
+  const double before = CpuSeconds();
+  const llmload::LoadResult result =
+      llmload::LoadGenerator(std::move(options), clock).Run(provider);
+  return static_cast<double>(result.metrics.succeeded) / (CpuSeconds() - before);
+}
+
+}  // namespace
+
+int main() {
+  constexpr double kGoal = 500'000;
+  for (const bool stream : {false, true}) {
+    const double rate = RequestsPerCpuSecond(stream);
+    std::printf(
+        "P7 virtual time, %-9s %10.0f simulated requests per CPU-second, goal %.0f, ratio %.2f\n",
+        stream ? "streaming" : "unary", rate, kGoal, rate / kGoal);
+  }
+}
