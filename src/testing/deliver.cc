@@ -10,7 +10,7 @@
 #include "llmload/report/json_writer.h"
 #include "llmload/report/text_writer.h"
 
-namespace llmload::testing {
+namespace llmload {
 
 void DeliverReport(const RunReport& report, const std::optional<std::string>& report_dir) {
   WriteText(stdout, report);
@@ -39,4 +39,4 @@ std::string NameOfCurrentTest() {
   return name;
 }
 
-}  // namespace llmload::testing
+}  // namespace llmload

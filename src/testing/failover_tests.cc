@@ -6,7 +6,7 @@
 
 #include "llmload/metrics/histogram.h"
 
-namespace llmload::testing {
+namespace llmload {
 
 namespace {
 
@@ -148,4 +148,4 @@ void FailoverTimeTest::RunAndJudge() {
   Conclude(std::move(report), criteria);
 }
 
-}  // namespace llmload::testing
+}  // namespace llmload

@@ -14,7 +14,7 @@
 #include "llmload/report/progress.h"
 #include "llmload/testing/deliver.h"
 
-namespace llmload::testing {
+namespace llmload {
 
 namespace asio = boost::asio;
 
@@ -192,4 +192,4 @@ void LoadTest::Enforce(const RunReport& report) {
   if (report.verdict != Verdict::kPass) ADD_FAILURE() << Explain(report);
 }
 
-}  // namespace llmload::testing
+}  // namespace llmload

@@ -8,7 +8,7 @@
 #include "llmload/core/environment.h"
 #include "llmload/provider/openai_provider.h"
 
-namespace llmload::testing {
+namespace llmload {
 
 namespace {
 
@@ -103,4 +103,4 @@ Target TargetFromEnvironment(const LoadTestEnvironment& environment, const Clock
   return target;
 }
 
-}  // namespace llmload::testing
+}  // namespace llmload

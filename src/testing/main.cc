@@ -11,7 +11,7 @@ namespace {
 // A malformed gate runs the tests too: each then fails with the message that says what is wrong.
 bool RunsDisabledTests() {
   try {
-    return llmload::testing::LoadTestsEnabled();
+    return llmload::LoadTestsEnabled();
   } catch (const llmload::ConfigurationError&) {
     return true;
   }

@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-namespace llmload::testing {
+namespace llmload {
 
 Target MemoryUsageTest::MakeTarget() {
   if (!Environment().local_url) return LoadTest::MakeTarget();
@@ -40,4 +40,4 @@ void MemoryUsageTest::RunAndJudge() {
   Conclude(std::move(report), options.criteria);
 }
 
-}  // namespace llmload::testing
+}  // namespace llmload

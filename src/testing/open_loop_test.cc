@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-namespace llmload::testing {
+namespace llmload {
 
 using namespace std::chrono_literals;
 
@@ -53,4 +53,4 @@ OpenLoopTestOptions ProductionReadinessTest::DefaultOptions() const {
                        P99(LatencyKind::kScheduled) < Duration(10s)}};
 }
 
-}  // namespace llmload::testing
+}  // namespace llmload

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace llmload::testing {
+namespace llmload {
 
 RecordingProvider::RecordingProvider(std::shared_ptr<Provider> provider, const Clock& clock)
     : provider_(std::move(provider)), clock_(clock) {}
@@ -35,4 +35,4 @@ std::vector<RecordingProvider::Call> RecordingProvider::Calls() const {
   return calls_;
 }
 
-}  // namespace llmload::testing
+}  // namespace llmload

@@ -17,7 +17,7 @@
 #include "llmload/testing/load_test_environment.h"
 #include "tests/support/fault_campaign.h"
 
-namespace llmload::testing {
+namespace llmload {
 namespace {
 
 using mocks::FakeLlmServer;
@@ -161,4 +161,4 @@ INSTANTIATE_TEST_SUITE_P(, FaultsOverTls, ::testing::ValuesIn(NamesOfWireForms()
                          [](const auto& fault) { return fault.param; });
 
 }  // namespace
-}  // namespace llmload::testing
+}  // namespace llmload

@@ -7,15 +7,15 @@
 namespace llmload {
 namespace {
 
-class SustainedLoad : public mocks::WithEmbeddedServer<testing::SustainedLoadTest> {};
+class SustainedLoad : public mocks::WithEmbeddedServer<SustainedLoadTest> {};
 
 TEST_F(SustainedLoad, DISABLED_Handles1000RequestsPerMinute) { RunAndJudge(); }
 
-class MemoryUsage : public mocks::WithEmbeddedServer<testing::MemoryUsageTest> {};
+class MemoryUsage : public mocks::WithEmbeddedServer<MemoryUsageTest> {};
 
 TEST_F(MemoryUsage, DISABLED_StaysStableUnderLoad) { RunAndJudge(); }
 
-class ProductionReadiness : public mocks::WithEmbeddedServer<testing::ProductionReadinessTest> {};
+class ProductionReadiness : public mocks::WithEmbeddedServer<ProductionReadinessTest> {};
 
 TEST_F(ProductionReadiness, DISABLED_MeetsCombinedCriteria) { RunAndJudge(); }
 

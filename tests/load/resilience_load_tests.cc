@@ -15,7 +15,7 @@ using mocks::RespondAfter;
 using ::testing::Exactly;
 using namespace std::chrono_literals;
 
-class CircuitBreakerUnderLoad : public testing::CircuitBreakerTest {
+class CircuitBreakerUnderLoad : public CircuitBreakerTest {
  protected:
   std::shared_ptr<Provider> MakePrimary() override {
     auto primary = std::make_shared<MockProvider>("primary");
@@ -36,7 +36,7 @@ class CircuitBreakerUnderLoad : public testing::CircuitBreakerTest {
 
 TEST_F(CircuitBreakerUnderLoad, DISABLED_OpensUnderHighErrorRate) { RunAndJudge(); }
 
-class FailoverTime : public testing::FailoverTimeTest {
+class FailoverTime : public FailoverTimeTest {
  protected:
   std::shared_ptr<Provider> MakePrimary() override {
     auto aws = std::make_shared<MockProvider>("aws");

@@ -10,7 +10,7 @@
 #include "llmload/testing/load_test_environment.h"
 #include "tests/support/virtual_campaign.h"
 
-namespace llmload::testing {
+namespace llmload {
 namespace {
 
 using namespace std::chrono_literals;
@@ -75,4 +75,4 @@ INSTANTIATE_TEST_SUITE_P(, FaultCampaign, ::testing::ValuesIn(Names()),
                          [](const auto& fault) { return fault.param; });
 
 }  // namespace
-}  // namespace llmload::testing
+}  // namespace llmload

@@ -42,13 +42,13 @@ class Judged : public Fixture {
 
 // --- Sustained load
 
-class VirtualSustainedLoad : public InVirtualTime<testing::SustainedLoadTest> {};
+class VirtualSustainedLoad : public InVirtualTime<SustainedLoadTest> {};
 TEST_F(VirtualSustainedLoad, Handles1000RequestsPerMinute) {
   RunAndJudge();
   EXPECT_EQ(Report().metrics.scheduled, 1000u);
 }
 
-class VirtualSustainedLoadWithErrors : public Judged<InVirtualTime<testing::SustainedLoadTest>> {
+class VirtualSustainedLoadWithErrors : public Judged<InVirtualTime<SustainedLoadTest>> {
   SimulationOptions Simulation() const override {
     return {
         .seed = Environment().seed,
@@ -61,7 +61,7 @@ TEST_F(VirtualSustainedLoadWithErrors, FailsAt40PercentServerErrorsNamingTheSucc
   EXPECT_GT(Report().metrics.errors[static_cast<int>(ErrorKind::kServerError)].count, 300u);
 }
 
-class VirtualSustainedLoadSlow : public Judged<InVirtualTime<testing::SustainedLoadTest>> {
+class VirtualSustainedLoadSlow : public Judged<InVirtualTime<SustainedLoadTest>> {
   SimulationOptions Simulation() const override {
     return {.seed = Environment().seed,
             .faults = {{.kind = SimulatedFaultKind::kSlowFirstToken, .extra_latency = 12s}}};
@@ -72,7 +72,7 @@ TEST_F(VirtualSustainedLoadSlow, FailsAt12SecondsOfLatencyNamingP95) {
   ExpectFailureNaming("p95");
 }
 
-class VirtualSustainedLoadDown : public Judged<InVirtualTime<testing::SustainedLoadTest>> {
+class VirtualSustainedLoadDown : public Judged<InVirtualTime<SustainedLoadTest>> {
   SimulationOptions Simulation() const override {
     return {.seed = Environment().seed,
             .faults = {{.kind = SimulatedFaultKind::kConnectionRefused, .from = 30s}}};
@@ -88,13 +88,13 @@ TEST_F(VirtualSustainedLoadDown, CountsEveryRequestWhenTheServerDiesHalfWay) {
 
 // --- Production readiness
 
-class VirtualProductionReadiness : public InVirtualTime<testing::ProductionReadinessTest> {};
+class VirtualProductionReadiness : public InVirtualTime<ProductionReadinessTest> {};
 TEST_F(VirtualProductionReadiness, MeetsCombinedCriteria) {
   RunAndJudge();
   EXPECT_EQ(Report().metrics.scheduled, 1200u);
 }
 
-class VirtualReadinessWithTail : public Judged<InVirtualTime<testing::ProductionReadinessTest>> {
+class VirtualReadinessWithTail : public Judged<InVirtualTime<ProductionReadinessTest>> {
   SimulationOptions Simulation() const override {
     return {.seed = Environment().seed,
             .faults = {{.kind = SimulatedFaultKind::kSlowFirstToken,
@@ -110,13 +110,13 @@ TEST_F(VirtualReadinessWithTail, FailsOnALongTailNamingP99AndNotP95) {
 
 // --- Memory
 
-class VirtualMemoryUsage : public InVirtualTime<testing::MemoryUsageTest> {};
+class VirtualMemoryUsage : public InVirtualTime<MemoryUsageTest> {};
 TEST_F(VirtualMemoryUsage, StaysStableUnderLoad) {
   RunAndJudge();
   EXPECT_EQ(Report().metrics.succeeded, 500u);
 }
 
-class VirtualMemoryLeak : public Judged<InVirtualTime<testing::MemoryUsageTest>> {
+class VirtualMemoryLeak : public Judged<InVirtualTime<MemoryUsageTest>> {
   std::vector<std::unique_ptr<ResourceProbe>> MakeProbes() override {
     auto probes = InVirtualTime::MakeProbes();
     probes.push_back(std::make_unique<mocks::SimulatedProbe>("local server", [this] {
@@ -155,16 +155,14 @@ class BreakerPair : public Base {
   }
 };
 
-class VirtualCircuitBreakerUnderLoad
-    : public BreakerPair<PairInVirtualTime<testing::CircuitBreakerTest>> {};
+class VirtualCircuitBreakerUnderLoad : public BreakerPair<PairInVirtualTime<CircuitBreakerTest>> {};
 TEST_F(VirtualCircuitBreakerUnderLoad, OpensUnderHighErrorRate) {
   RunAndJudge();
   EXPECT_EQ(Primary().Calls().size(), 5u);
   EXPECT_EQ(Fallback().Calls().size(), 20u);
 }
 
-class VirtualRecoveringPrimary
-    : public Judged<BreakerPair<PairInVirtualTime<testing::CircuitBreakerTest>>> {
+class VirtualRecoveringPrimary : public Judged<BreakerPair<PairInVirtualTime<CircuitBreakerTest>>> {
   int PrimaryFailures() const override { return 3; }
 };
 TEST_F(VirtualRecoveringPrimary, FailsTheBreakerTestNamingTheOpenings) {
@@ -174,7 +172,7 @@ TEST_F(VirtualRecoveringPrimary, FailsTheBreakerTestNamingTheOpenings) {
 
 // --- Failover
 
-class VirtualFailoverTime : public PairInVirtualTime<testing::FailoverTimeTest> {
+class VirtualFailoverTime : public PairInVirtualTime<FailoverTimeTest> {
  protected:
   std::shared_ptr<Provider> MakePrimary() override {
     auto aws = std::make_shared<NiceMock<MockProvider>>("aws");

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace llmload::testing {
+namespace llmload::test_support {
 
 /// A listener whose queue is full: a further connect gets no answer.
 class BlackHole {
@@ -46,6 +46,6 @@ class BlackHole {
   std::vector<int> clients_;
 };
 
-}  // namespace llmload::testing
+}  // namespace llmload::test_support
 
 #endif  // LLMLOAD_TESTS_SUPPORT_BLACK_HOLE_H_

@@ -6,7 +6,7 @@
 
 #include "llmload/report/failover_report.h"
 
-namespace llmload::testing {
+namespace llmload {
 
 namespace asio = boost::asio;
 
@@ -228,4 +228,4 @@ RunReport ReportCampaign(const FaultScenario& scenario, const CampaignTiming& ti
   return report;
 }
 
-}  // namespace llmload::testing
+}  // namespace llmload

@@ -22,7 +22,7 @@
 #include "llmload/resilience/retry_budget.h"
 #include "llmload/testing/recording_provider.h"
 
-namespace llmload::testing {
+namespace llmload {
 
 /// The time line of a run and the durations in it, from which faults and bounds are derived.
 struct CampaignTiming {
@@ -167,6 +167,6 @@ std::vector<Violation> CheckRun(const FaultScenario& scenario, const CampaignTim
 RunReport ReportCampaign(const FaultScenario& scenario, const CampaignTiming& timing,
                          const std::vector<CampaignRun>& runs);
 
-}  // namespace llmload::testing
+}  // namespace llmload
 
 #endif  // LLMLOAD_TESTS_SUPPORT_FAULT_CAMPAIGN_H_

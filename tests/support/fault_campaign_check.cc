@@ -5,7 +5,7 @@
 
 #include "tests/support/fault_campaign.h"
 
-namespace llmload::testing {
+namespace llmload {
 namespace {
 
 std::string Text(Duration duration) {
@@ -275,4 +275,4 @@ std::vector<Violation> CheckRun(const FaultScenario& scenario, const CampaignTim
   return Checker(scenario, timing, run).Check();
 }
 
-}  // namespace llmload::testing
+}  // namespace llmload

@@ -6,7 +6,7 @@
 
 #include "tests/support/fault_campaign.h"
 
-namespace llmload::testing {
+namespace llmload {
 
 using mocks::CutMode;
 using mocks::Fault;
@@ -420,4 +420,4 @@ FaultScenario FindScenario(const std::string& name, const CampaignTiming& timing
   throw std::out_of_range("no fault scenario " + name);
 }
 
-}  // namespace llmload::testing
+}  // namespace llmload

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace llmload::testing {
+namespace llmload::test_support {
 
 /// @param fields  further header fields, each with its CRLF
 inline std::string Answer(int status, const std::string& body, const std::string& fields = "",
@@ -59,6 +59,6 @@ inline std::string CompletionBody() {
          R"("usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}})";
 }
 
-}  // namespace llmload::testing
+}  // namespace llmload::test_support
 
 #endif  // LLMLOAD_TESTS_SUPPORT_HTTP_ANSWERS_H_

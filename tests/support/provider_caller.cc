@@ -9,7 +9,7 @@
 #include <exception>
 #include <utility>
 
-namespace llmload::testing {
+namespace llmload::test_support {
 namespace asio = boost::asio;
 
 namespace {
@@ -107,4 +107,4 @@ CompletionRequest TestRequest(bool stream) {
   return request;
 }
 
-}  // namespace llmload::testing
+}  // namespace llmload::test_support

@@ -9,7 +9,7 @@
 
 #include "llmload/provider/provider.h"
 
-namespace llmload::testing {
+namespace llmload::test_support {
 
 /// Calls on one io_context, so that connections are reused from call to call.
 class ProviderCaller {
@@ -50,6 +50,6 @@ class RecordingObserver final : public StreamObserver {
 /// "Hello" to model "m".
 CompletionRequest TestRequest(bool stream);
 
-}  // namespace llmload::testing
+}  // namespace llmload::test_support
 
 #endif  // LLMLOAD_TESTS_SUPPORT_PROVIDER_CALLER_H_

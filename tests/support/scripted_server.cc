@@ -15,7 +15,7 @@
 #include <stdexcept>
 #include <utility>
 
-namespace llmload::testing {
+namespace llmload::test_support {
 namespace {
 
 constexpr int kTickMs = 10;
@@ -228,4 +228,4 @@ void ScriptedServer::Serve(int descriptor, const Script& script) {
   peer.End(Step::Kind::kClose);
 }
 
-}  // namespace llmload::testing
+}  // namespace llmload::test_support

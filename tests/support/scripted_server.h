@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-namespace llmload::testing {
+namespace llmload::test_support {
 
 struct Step {
   enum class Kind {
@@ -79,6 +79,6 @@ class ScriptedServer {
   std::thread acceptor_;
 };
 
-}  // namespace llmload::testing
+}  // namespace llmload::test_support
 
 #endif  // LLMLOAD_TESTS_SUPPORT_SCRIPTED_SERVER_H_

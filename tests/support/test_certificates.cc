@@ -6,7 +6,7 @@
 
 #include <stdexcept>
 
-namespace llmload::testing {
+namespace llmload::test_support {
 namespace {
 
 using Key = std::shared_ptr<EVP_PKEY>;
@@ -86,4 +86,4 @@ std::shared_ptr<SSL_CTX> TestAuthority::MakeServer(const std::string& alternativ
   return context;
 }
 
-}  // namespace llmload::testing
+}  // namespace llmload::test_support

@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-namespace llmload::testing {
+namespace llmload::test_support {
 
 /// Makes an EC P-256 authority at construction and server certificates on demand. Keys stay in
 /// memory.
@@ -31,6 +31,6 @@ class TestAuthority {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace llmload::testing
+}  // namespace llmload::test_support
 
 #endif  // LLMLOAD_TESTS_SUPPORT_TEST_CERTIFICATES_H_

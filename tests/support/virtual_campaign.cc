@@ -7,7 +7,7 @@
 #include "llmload/core/random.h"
 #include "llmload/core/virtual_clock.h"
 
-namespace llmload::testing {
+namespace llmload {
 
 namespace asio = boost::asio;
 using mocks::EventLog;
@@ -138,4 +138,4 @@ CampaignRun RunVirtually(const std::string& name, std::uint64_t seed,
   return run;
 }
 
-}  // namespace llmload::testing
+}  // namespace llmload

@@ -8,7 +8,7 @@
 
 #include "tests/support/fault_campaign.h"
 
-namespace llmload::testing {
+namespace llmload {
 
 /// The time line of the virtual campaign for one seed: the seed moves the fault against the phase
 /// of the arrivals and of the breaker's waiting times.
@@ -23,6 +23,6 @@ CampaignTiming LongestVirtualTiming();
 CampaignRun RunVirtually(const std::string& scenario, std::uint64_t seed,
                          const std::function<void(const mocks::EventLog&)>& with_log = {});
 
-}  // namespace llmload::testing
+}  // namespace llmload
 
 #endif  // LLMLOAD_TESTS_SUPPORT_VIRTUAL_CAMPAIGN_H_

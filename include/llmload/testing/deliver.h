@@ -7,7 +7,7 @@
 
 #include "llmload/report/run_report.h"
 
-namespace llmload::testing {
+namespace llmload {
 
 /// Prints the report on stdout, writes its JSON form to `report_dir` if there is one, and, run by
 /// ctest, prints the measurements for CTest. Call it in a GoogleTest test: a file that cannot be
@@ -18,6 +18,6 @@ void DeliverReport(const RunReport& report, const std::optional<std::string>& re
 /// Precondition: called in a GoogleTest test.
 std::string NameOfCurrentTest();
 
-}  // namespace llmload::testing
+}  // namespace llmload
 
 #endif  // LLMLOAD_TESTING_DELIVER_H_

@@ -11,7 +11,7 @@
 #include "llmload/testing/load_test.h"
 #include "llmload/testing/recording_provider.h"
 
-namespace llmload::testing {
+namespace llmload {
 
 /// A primary and a fallback provider, each recorded, under a `FailoverProvider`.
 class FailoverPairTest : public LoadTest {
@@ -84,6 +84,6 @@ class FailoverTimeTest : public FailoverPairTest {
   void RunAndJudge();
 };
 
-}  // namespace llmload::testing
+}  // namespace llmload
 
 #endif  // LLMLOAD_TESTING_FAILOVER_TESTS_H_

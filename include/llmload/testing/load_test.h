@@ -16,7 +16,7 @@
 #include "llmload/report/run_report.h"
 #include "llmload/testing/load_test_environment.h"
 
-namespace llmload::testing {
+namespace llmload {
 
 /// What every load test asks of a model.
 struct RequestOptions {
@@ -93,6 +93,6 @@ class LoadTest : public ::testing::Test {
   std::optional<RunReport> report_;
 };
 
-}  // namespace llmload::testing
+}  // namespace llmload
 
 #endif  // LLMLOAD_TESTING_LOAD_TEST_H_

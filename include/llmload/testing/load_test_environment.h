@@ -10,7 +10,7 @@
 #include "llmload/core/clock.h"
 #include "llmload/provider/provider.h"
 
-namespace llmload::testing {
+namespace llmload {
 
 /// True if load tests are switched on: `SKIP_LOAD_TESTS=0`. Unset, empty and 1 mean off: real calls
 /// cost money. Throws `ConfigurationError` for anything else.
@@ -48,6 +48,6 @@ struct Target {
 /// server belongs to whoever embeds it. Throws `ConfigurationError` for an unusable URL or CA file.
 Target TargetFromEnvironment(const LoadTestEnvironment& environment, const Clock& clock);
 
-}  // namespace llmload::testing
+}  // namespace llmload
 
 #endif  // LLMLOAD_TESTING_LOAD_TEST_ENVIRONMENT_H_

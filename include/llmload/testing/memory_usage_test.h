@@ -8,7 +8,7 @@
 #include "llmload/report/criterion.h"
 #include "llmload/testing/load_test.h"
 
-namespace llmload::testing {
+namespace llmload {
 
 struct MemoryUsageTestOptions {
   ClosedLoop load{.concurrency = 50, .requests = 500};
@@ -35,6 +35,6 @@ class MemoryUsageTest : public LoadTest {
   void RunAndJudge();
 };
 
-}  // namespace llmload::testing
+}  // namespace llmload
 
 #endif  // LLMLOAD_TESTING_MEMORY_USAGE_TEST_H_

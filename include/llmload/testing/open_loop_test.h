@@ -8,7 +8,7 @@
 #include "llmload/report/criterion.h"
 #include "llmload/testing/load_test.h"
 
-namespace llmload::testing {
+namespace llmload {
 
 struct OpenLoopTestOptions {
   OpenLoop load;
@@ -45,6 +45,6 @@ class ProductionReadinessTest : public OpenLoopTest {
   OpenLoopTestOptions DefaultOptions() const override;
 };
 
-}  // namespace llmload::testing
+}  // namespace llmload
 
 #endif  // LLMLOAD_TESTING_OPEN_LOOP_TEST_H_

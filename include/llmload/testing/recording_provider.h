@@ -10,7 +10,7 @@
 #include "llmload/core/clock.h"
 #include "llmload/provider/provider.h"
 
-namespace llmload::testing {
+namespace llmload {
 
 /// Passes calls on and records them. Thread-safe. Memory grows with the calls: for tests that count
 /// to hundreds.
@@ -41,6 +41,6 @@ class RecordingProvider final : public Provider {
   std::vector<Call> calls_;
 };
 
-}  // namespace llmload::testing
+}  // namespace llmload
 
 #endif  // LLMLOAD_TESTING_RECORDING_PROVIDER_H_

@@ -32,7 +32,7 @@ class SimulatedProbe final : public ResourceProbe {
 /// Runs `Fixture` in virtual time against a `SimulatedProvider`. Costs nothing, opens no socket,
 /// and is never gated; a run is a function of `LLMLOAD_SEED`.
 ///
-///   class Sustained : public InVirtualTime<testing::SustainedLoadTest> {};
+///   class Sustained : public InVirtualTime<SustainedLoadTest> {};
 ///   TEST_F(Sustained, HoldsTheRate) { RunAndJudge(); }
 template <class Fixture>
 class InVirtualTime : public Fixture {
@@ -44,7 +44,7 @@ class InVirtualTime : public Fixture {
   /// What the simulation does; override to script faults.
   virtual SimulationOptions Simulation() const { return {.seed = this->Environment().seed}; }
 
-  testing::Target MakeTarget() override {
+  Target MakeTarget() override {
     simulated_ = std::make_shared<SimulatedProvider>(Simulation(), clock_);
     return {.provider = simulated_, .unavailable = {}, .url = "simulation in virtual time"};
   }

@@ -22,7 +22,7 @@ class WithEmbeddedServer : public Fixture {
     return options;
   }
 
-  testing::Target EmbeddedTarget() override {
+  Target EmbeddedTarget() override {
     server_ = std::make_unique<FakeLlmServer>(ServerOptions());
     OpenAiOptions options;
     options.name = "fake";

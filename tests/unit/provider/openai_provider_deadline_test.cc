@@ -7,7 +7,7 @@
 namespace llmload {
 namespace {
 
-using namespace testing;  // llmload::testing: the script and the answers
+using namespace test_support;  // the script and the answers
 using namespace std::chrono_literals;
 
 TimePoint Now() { return std::chrono::steady_clock::now(); }

@@ -12,7 +12,7 @@ using mocks::FakeLlmServer;
 using mocks::FakeLlmServerOptions;
 using mocks::Fault;
 using mocks::FaultKind;
-using testing::TestRequest;
+using test_support::TestRequest;
 using namespace std::chrono_literals;
 
 class OpenAiProviderOnFakeServer : public ::testing::Test {
@@ -43,7 +43,7 @@ class OpenAiProviderOnFakeServer : public ::testing::Test {
     return std::move(result).value();
   }
 
-  testing::ProviderCaller caller_;
+  test_support::ProviderCaller caller_;
 };
 
 TEST_F(OpenAiProviderOnFakeServer, CompletesWithAndWithoutStreaming) {

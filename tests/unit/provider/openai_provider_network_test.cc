@@ -8,7 +8,7 @@
 namespace llmload {
 namespace {
 
-using namespace testing;  // llmload::testing: the script and the answers
+using namespace test_support;  // the script and the answers
 using namespace std::chrono_literals;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;

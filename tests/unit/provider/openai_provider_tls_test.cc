@@ -10,7 +10,7 @@
 namespace llmload {
 namespace {
 
-using namespace testing;  // llmload::testing: the script and the answers
+using namespace test_support;  // the script and the answers
 using namespace std::chrono_literals;
 using ::testing::AllOf;
 using ::testing::HasSubstr;

@@ -18,12 +18,12 @@
 
 namespace llmload {
 
-using testing::Script;
-using testing::ScriptedServer;
+using test_support::Script;
+using test_support::ScriptedServer;
 
 /// One authority for the process: making a key per test would be most of its time.
-inline const testing::TestAuthority& Authority() {
-  static const testing::TestAuthority authority;
+inline const test_support::TestAuthority& Authority() {
+  static const test_support::TestAuthority authority;
   return authority;
 }
 inline std::shared_ptr<SSL_CTX> ValidServer() {
@@ -34,8 +34,8 @@ inline std::shared_ptr<SSL_CTX> ValidServer() {
 
 /// Answers two requests on one connection, then waits.
 inline Script ServeTwice(const std::string& answer) {
-  return {testing::ReadRequest(), testing::Send(answer), testing::ReadRequest(),
-          testing::Send(answer), testing::Hang()};
+  return {test_support::ReadRequest(), test_support::Send(answer), test_support::ReadRequest(),
+          test_support::Send(answer), test_support::Hang()};
 }
 
 class OpenAiProviderTest : public ::testing::Test {
@@ -46,7 +46,7 @@ class OpenAiProviderTest : public ::testing::Test {
   }
   /// A server that reads one request, sends `bytes` and waits.
   std::unique_ptr<ScriptedServer> ServeBytes(const std::string& bytes) {
-    return Serve({{testing::ReadRequest(), testing::Send(bytes), testing::Hang()}});
+    return Serve({{test_support::ReadRequest(), test_support::Send(bytes), test_support::Hang()}});
   }
 
   static OpenAiOptions Options(const ScriptedServer& server) {
@@ -59,7 +59,7 @@ class OpenAiProviderTest : public ::testing::Test {
 
   Result<Completion> Call(const ScriptedServer& server, bool stream) {
     OpenAiProvider provider(Options(server));
-    return caller_.Call(provider, testing::TestRequest(stream), &observer_);
+    return caller_.Call(provider, test_support::TestRequest(stream), &observer_);
   }
 
   /// The error of such a call; a success is a test failure and gives an empty error.
@@ -81,8 +81,8 @@ class OpenAiProviderTest : public ::testing::Test {
     return std::move(result).value();
   }
 
-  testing::ProviderCaller caller_;
-  testing::RecordingObserver observer_;
+  test_support::ProviderCaller caller_;
+  test_support::RecordingObserver observer_;
 };
 
 }  // namespace llmload

@@ -8,7 +8,7 @@
 
 #include "llmload/core/environment.h"
 
-namespace llmload::testing {
+namespace llmload {
 namespace {
 
 using ::testing::HasSubstr;
@@ -126,4 +126,4 @@ TEST_F(LoadTestEnvironmentTest, UnusableUrlNamesTheVariableItCameFrom) {
 }
 
 }  // namespace
-}  // namespace llmload::testing
+}  // namespace llmload

@@ -14,7 +14,7 @@
 #include "llmload/mocks/mock_provider.h"
 #include "llmload/testing/open_loop_test.h"
 
-namespace llmload::testing {
+namespace llmload {
 namespace {
 
 using mocks::FailAfter;
@@ -107,4 +107,4 @@ TEST(LoadTestFixture, PassingTroubleDoesNotKeepTheTestFromRunning) {
 }
 
 }  // namespace
-}  // namespace llmload::testing
+}  // namespace llmload

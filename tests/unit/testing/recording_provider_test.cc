@@ -6,7 +6,7 @@
 #include "llmload/mocks/mock_provider.h"
 #include "llmload/mocks/virtual_time.h"
 
-namespace llmload::testing {
+namespace llmload {
 namespace {
 
 using mocks::FailAfter;
@@ -45,4 +45,4 @@ TEST_F(RecordingProviderTest, KeepsInstantsAndOutcomesInOrderOfTheStarts) {
 }
 
 }  // namespace
-}  // namespace llmload::testing
+}  // namespace llmload
