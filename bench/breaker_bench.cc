@@ -106,7 +106,6 @@ int Run() {
     double goal;  // at one thread; 0: none
     std::vector<double> costs;
   };
-  std::vector<double> mutex_alone;
   for (const int threads : {1, 4, 16}) {
     std::vector<double> mutex;
     std::vector<Figure> figures = {

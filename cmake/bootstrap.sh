@@ -33,7 +33,7 @@ esac
 
 install_packages() {
   local packages=(g++ cmake ninja-build ccache libssl-dev nlohmann-json3-dev libgtest-dev libgmock-dev
-    "libboost${boost}-dev" "libboost-url${boost}-dev" "libboost-program-options${boost}-dev")
+    "libboost${boost}-dev" "libboost-program-options${boost}-dev")
   local missing=()
   local package
   for package in "${packages[@]}"; do
@@ -70,7 +70,7 @@ if [ -n "$boost" ]; then
 else
   say "no package list for this system ($system): known are Debian 12 and Ubuntu 24.04."
   say "Install by hand, or with vcpkg (vcpkg.json): a C++20 compiler (GCC 12 or clang 14, or newer),"
-  say "CMake 3.25, Ninja, Boost 1.81 (with Boost.URL and Boost.Program_options), OpenSSL 3,"
+  say "CMake 3.25, Ninja, Boost 1.81 (with Boost.Program_options), OpenSSL 3,"
   say "nlohmann_json 3.11, GoogleTest and GoogleMock 1.12; ccache if wanted. Going on with what is here."
 fi
 

@@ -4,7 +4,6 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/url/parse.hpp>
 #include <cstdio>
 #include <exception>
 #include <utility>
@@ -13,6 +12,7 @@
 #include "llmload/metrics/local_process.h"
 #include "llmload/report/progress.h"
 #include "llmload/testing/deliver.h"
+#include "src/net/url.h"
 
 namespace llmload {
 
@@ -25,15 +25,14 @@ constexpr Duration kCheckTimeout = std::chrono::seconds(30);
 // An interruption is meant for the whole program, not for the test that happened to run.
 bool g_interrupted = false;
 
-// The port of a URL that points at this machine.
-std::optional<std::uint16_t> LoopbackPort(const std::string& url) {
-  const auto parsed = boost::urls::parse_uri(url);
-  if (!parsed) return std::nullopt;
-  const std::string host = parsed->host_address();
-  const bool loopback = host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
-  if (!loopback) return std::nullopt;
-  if (parsed->has_port()) return parsed->port_number();
-  return parsed->scheme() == "https" ? 443 : 80;
+// The port of a URL that points at this machine. A target need not be a URL: a simulation has none.
+std::optional<std::uint16_t> LoopbackPort(const std::string& target) {
+  try {
+    const net::Url url = net::ParseBaseUrl("target", target);
+    if (url.IsLoopback()) return url.port;
+  } catch (const ConfigurationError&) {
+  }
+  return std::nullopt;
 }
 
 // The whole run would fail like this: say so at once.
