@@ -10,7 +10,7 @@
 #include <iterator>
 #include <utility>
 
-#include "src/resilience/race.h"
+#include "llmload/core/race.h"
 
 namespace llmload::resilience {
 

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "llmload/core/environment.h"
+#include "llmload/core/race.h"
 #include "src/resilience/attempt.h"
-#include "src/resilience/race.h"
 
 namespace llmload {
 
@@ -79,8 +79,8 @@ class HedgingProvider::Run {
     if (Budget() != nullptr && pair_.options.deposit_per_request) Budget()->OnRequest();
     const auto executor = co_await asio::this_coro::executor;
     co_await asio::experimental::make_parallel_group(
-        asio::co_spawn(executor, resilience::AsOptional(RunLeg(0)), asio::deferred),
-        asio::co_spawn(executor, resilience::AsOptional(RunSecond()), asio::deferred))
+        asio::co_spawn(executor, detail::AsOptional(RunLeg(0)), asio::deferred),
+        asio::co_spawn(executor, detail::AsOptional(RunSecond()), asio::deferred))
         .async_wait(EndsRequest(), asio::use_awaitable);
     co_await resilience::ThrowIfCancelled();
   }
@@ -101,7 +101,7 @@ class HedgingProvider::Run {
     auto call = resilience::RunAttempt(pair_.clock, *pair_.providers[index], request_, nullptr,
                                        request_.stream ? &leg : observer_, {});
     if (request_.stream) {
-      auto outcome = co_await resilience::Race(std::move(call), WaitForLoss(leg));
+      auto outcome = co_await Race(std::move(call), WaitForLoss(leg));
       if (outcome.index() == 0) leg.result = std::get<0>(std::move(outcome));
     } else {
       leg.result = co_await std::move(call);

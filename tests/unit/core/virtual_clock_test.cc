@@ -6,6 +6,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/system/system_error.hpp>
@@ -125,6 +126,53 @@ TEST_F(VirtualClockTest, DeadlineCancelsTheSlowerOperation) {
   EXPECT_TRUE(clock_.Run(context_));
   EXPECT_EQ(log_, "finished");
   EXPECT_EQ(clock_.SleeperCount(), 0u);
+}
+
+TEST_F(VirtualClockTest, ExceptionUnderADeadlineIsRethrownAtOnce) {
+  auto broken = [&]() -> asio::awaitable<int> {
+    co_await clock_.SleepFor(1s);
+    throw std::runtime_error("bug");
+  };
+  auto race = [&]() -> asio::awaitable<void> {
+    bool thrown = false;
+    try {
+      co_await RunUntilDeadline(clock_, clock_.Now() + 20s, broken());
+    } catch (const std::runtime_error&) {
+      thrown = true;
+    }
+    EXPECT_TRUE(thrown);
+    EXPECT_EQ(clock_.Now() - start_, Duration(1s));
+  };
+  Spawn(race());
+  EXPECT_TRUE(clock_.Run(context_));
+  EXPECT_EQ(clock_.SleeperCount(), 0u);
+}
+
+TEST_F(VirtualClockTest, CancellationReachesWhatRunsUnderADeadline) {
+  asio::cancellation_signal signal;
+  std::exception_ptr failure;
+  auto slow = [&]() -> asio::awaitable<int> {
+    co_await clock_.SleepFor(10s);
+    co_return 1;
+  };
+  auto race = [&]() -> asio::awaitable<void> {
+    co_await RunUntilDeadline(clock_, clock_.Now() + 20s, slow());
+    log_ += "not cancelled";
+  };
+  asio::co_spawn(context_, race(),
+                 asio::bind_cancellation_slot(
+                     signal.slot(), [&](std::exception_ptr thrown) { failure = thrown; }));
+  clock_.RunUntil(context_, start_ + 1s);
+  signal.emit(asio::cancellation_type::terminal);
+  EXPECT_TRUE(clock_.Run(context_));
+  EXPECT_EQ(clock_.Now() - start_, Duration(1s));
+  EXPECT_EQ(log_, "");
+  ASSERT_TRUE(failure);
+  try {
+    std::rethrow_exception(failure);
+  } catch (const boost::system::system_error& thrown) {
+    EXPECT_EQ(thrown.code(), asio::error::operation_aborted);
+  }
 }
 
 }  // namespace

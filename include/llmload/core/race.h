@@ -1,6 +1,6 @@
 // The first of two coroutines to end, with the other cancelled and awaited.
-#ifndef LLMLOAD_SRC_RESILIENCE_RACE_H_
-#define LLMLOAD_SRC_RESILIENCE_RACE_H_
+#ifndef LLMLOAD_CORE_RACE_H_
+#define LLMLOAD_CORE_RACE_H_
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_type.hpp>
@@ -15,12 +15,15 @@
 #include <utility>
 #include <variant>
 
-namespace llmload::resilience {
+namespace llmload {
 
+namespace detail {
+// Asio wants the result of a coroutine in a group to be default-constructible.
 template <class T>
 boost::asio::awaitable<std::optional<T>> AsOptional(boost::asio::awaitable<T> task) {
   co_return co_await std::move(task);
 }
+}  // namespace detail
 
 /// Runs both on the caller's executor, which must be serial. Returns what ended first, or rethrows
 /// what it threw; by then the other one has been cancelled (terminal) and has ended. Unlike Asio's
@@ -32,8 +35,8 @@ boost::asio::awaitable<std::variant<T, U>> Race(boost::asio::awaitable<T> left,
   const auto executor = co_await asio::this_coro::executor;
   auto [order, left_thrown, left_value, right_thrown, right_value] =
       co_await asio::experimental::make_parallel_group(
-          asio::co_spawn(executor, AsOptional(std::move(left)), asio::deferred),
-          asio::co_spawn(executor, AsOptional(std::move(right)), asio::deferred))
+          asio::co_spawn(executor, detail::AsOptional(std::move(left)), asio::deferred),
+          asio::co_spawn(executor, detail::AsOptional(std::move(right)), asio::deferred))
           .async_wait(asio::experimental::wait_for_one(asio::cancellation_type::terminal),
                       asio::use_awaitable);
   using Outcome = std::variant<T, U>;
@@ -45,6 +48,6 @@ boost::asio::awaitable<std::variant<T, U>> Race(boost::asio::awaitable<T> left,
   co_return Outcome(std::in_place_index<1>, std::move(*right_value));
 }
 
-}  // namespace llmload::resilience
+}  // namespace llmload
 
-#endif  // LLMLOAD_SRC_RESILIENCE_RACE_H_
+#endif  // LLMLOAD_CORE_RACE_H_
