@@ -333,6 +333,9 @@ TEST(FakeServerProtocol, LimitsConcurrency) {
   EXPECT_EQ(first.Read().end, End::kComplete);
   EXPECT_EQ(Ask(second).status, 200);
   EXPECT_EQ(server.counters().over_capacity, 1U);
+  for (int i = 0; i < 400 && server.counters().in_flight > 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
   EXPECT_EQ(server.counters().in_flight, 0U);
 }
 
