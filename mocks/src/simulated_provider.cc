@@ -10,27 +10,9 @@ namespace asio = boost::asio;
 
 namespace {
 
+// A simulated service has one path, so that nothing but a model can be missing.
 ErrorKind KindOfStatus(int status) {
-  switch (status) {
-    case 400:
-    case 413:
-    case 422:
-      return ErrorKind::kInvalidRequest;
-    case 401:
-    case 403:
-      return ErrorKind::kCredential;
-    case 402:
-      return ErrorKind::kQuotaExhausted;
-    case 404:
-      return ErrorKind::kModelUnavailable;
-    case 429:
-      return ErrorKind::kRateLimited;
-    case 503:
-    case 529:
-      return ErrorKind::kOverloaded;
-    default:
-      return ErrorKind::kServerError;
-  }
+  return status == 404 ? ErrorKind::kModelUnavailable : KindOfHttpStatus(status);
 }
 
 constexpr std::string_view kToken = "word ";

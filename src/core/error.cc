@@ -133,6 +133,61 @@ ErrorClass Classify(ErrorKind kind) noexcept {
   return ErrorClass::kLocal;
 }
 
+ErrorKind KindOfHttpStatus(int http_status) noexcept {
+  switch (http_status) {
+    case 401:
+    case 403:
+      return ErrorKind::kCredential;
+    case 402:
+      return ErrorKind::kQuotaExhausted;
+    case 408:  // the service gave up waiting: the services' own clients try again
+      return ErrorKind::kServerError;
+    case 429:
+      return ErrorKind::kRateLimited;
+    case 503:
+    case 529:
+      return ErrorKind::kOverloaded;
+    default:
+      break;
+  }
+  if (http_status >= 300 && http_status <= 399) return ErrorKind::kUnexpectedRedirect;
+  if (http_status >= 400 && http_status <= 499) return ErrorKind::kInvalidRequest;
+  if (http_status >= 500 && http_status <= 599) return ErrorKind::kServerError;
+  return ErrorKind::kMalformedResponse;
+}
+
+Retriability RetriabilityOf(const Error& error) noexcept {
+  if (error.after_first_token) return {false, "output had begun: it would be billed twice"};
+  if (error.should_retry) {
+    return *error.should_retry ? Retriability{true, "the service says so"}
+                               : Retriability{false, "the service says so"};
+  }
+  switch (Classify(error.kind)) {
+    case ErrorClass::kTransient:
+      if (error.kind == ErrorKind::kInternal) return {false, "a bug, not a state of the service"};
+      return {true, "transient"};
+    case ErrorClass::kRateLimited:
+      return {true, "the limit is per time: wait first"};
+    case ErrorClass::kQuotaExhausted:
+      return {false, "quota, credit or a spend cap is used up: waiting does not cure it"};
+    case ErrorClass::kCredential:
+      return {false, "the credential is not accepted"};
+    case ErrorClass::kModelUnavailable:
+      return {false, "the model is not available here"};
+    case ErrorClass::kCallerFault:
+      return {false, "the request itself is refused"};
+    case ErrorClass::kProtocolFault:
+      if (error.kind == ErrorKind::kMalformedResponse ||
+          error.kind == ErrorKind::kTruncatedStream) {
+        return {true, "the answer came damaged"};
+      }
+      return {false, "the same answer would come again"};
+    case ErrorClass::kLocal:
+      return {false, "llmload decided it"};
+  }
+  return {false, "unknown"};
+}
+
 std::string Describe(const Error& error) {
   std::string text(ToString(error.kind));
   if (!error.provider.empty()) text += " from " + error.provider;

@@ -69,14 +69,14 @@ void CheckCredential(std::string_view name, const Secret& value) {
   }
 }
 
-net::Endpoint MakeEndpoint(const EndpointOptions& options) {
+net::Endpoint MakeEndpoint(const std::string& base_url, const HttpOptions& options) {
   net::Endpoint endpoint;
-  endpoint.url = net::ParseBaseUrl("base_url", options.base_url);
+  endpoint.url = net::ParseBaseUrl("base_url", base_url);
   if (endpoint.url.tls) {
     endpoint.tls = std::make_shared<net::TlsContext>(options.ca_file, options.ca_pem);
   } else if (!options.allow_clear_text && !endpoint.url.IsLoopback()) {
     throw ConfigurationError::Invalid(
-        "base_url", options.base_url,
+        "base_url", base_url,
         "https://, as http:// would send prompts and key in clear text to another machine (set "
         "allow_clear_text to do so on purpose)");
   }

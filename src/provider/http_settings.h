@@ -21,17 +21,9 @@ void CheckHeaderValue(std::string_view name, std::string_view value);
 /// As `CheckHeaderValue`, without spaces; the message does not hold the value.
 void CheckCredential(std::string_view name, const Secret& value);
 
-struct EndpointOptions {
-  std::string base_url;
-  std::string ca_file;
-  std::string ca_pem;
-  bool allow_clear_text = false;
-  Duration dns_ttl{};
-};
-
 /// Throws `ConfigurationError` if the URL or the certificates cannot be used, or if the URL is
 /// http:// to another machine without `allow_clear_text`.
-net::Endpoint MakeEndpoint(const EndpointOptions& options);
+net::Endpoint MakeEndpoint(const std::string& base_url, const HttpOptions& options);
 
 net::ExchangeTimeouts ToExchangeTimeouts(const ProviderTimeouts& timeouts);
 

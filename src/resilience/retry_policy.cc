@@ -42,21 +42,7 @@ std::optional<Duration> Backoff::Next(std::optional<Duration> retry_after) {
 }
 
 bool IsRetryable(const Error& error) noexcept {
-  switch (Classify(error.kind)) {
-    case ErrorClass::kTransient:
-      return error.kind != ErrorKind::kInternal;
-    case ErrorClass::kProtocolFault:
-      return error.kind == ErrorKind::kMalformedResponse ||
-             error.kind == ErrorKind::kTruncatedStream;
-    case ErrorClass::kRateLimited:
-    case ErrorClass::kQuotaExhausted:
-    case ErrorClass::kCredential:
-    case ErrorClass::kModelUnavailable:
-    case ErrorClass::kCallerFault:
-    case ErrorClass::kLocal:
-      return false;
-  }
-  return false;
+  return Classify(error.kind) != ErrorClass::kRateLimited && RetriabilityOf(error).retriable;
 }
 
 }  // namespace llmload

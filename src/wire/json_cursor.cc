@@ -304,6 +304,14 @@ std::optional<std::int64_t> JsonCursor::ReadInteger() {
   return static_cast<std::int64_t>(value);
 }
 
+std::string_view JsonCursor::ReadRaw() {
+  SkipSpace();
+  const char* const begin = at_;
+  Skip();
+  return failed_ ? std::string_view{}
+                 : std::string_view(begin, static_cast<std::size_t>(at_ - begin));
+}
+
 void JsonCursor::Skip() {
   const int depth = depth_;
   JsonString string;

@@ -57,6 +57,10 @@ class JsonCursor {
   /// A number as an integer: fractions are cut, values beyond the range are clamped.
   std::optional<std::int64_t> ReadInteger();
 
+  /// Consumes the value that comes next, whatever it is, and gives its text, without white space
+  /// around it; empty after a syntax error.
+  std::string_view ReadRaw();
+
   /// Consumes the value that comes next, whatever it is.
   void Skip();
 

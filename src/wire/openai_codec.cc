@@ -1,60 +1,10 @@
 #include "src/wire/openai_codec.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cmath>
+
+#include "src/wire/json_fields.h"
 
 namespace llmload::wire {
-namespace {
-
-std::string_view RoleName(Role role) {
-  switch (role) {
-    case Role::kSystem:
-      return "system";
-    case Role::kUser:
-      return "user";
-    case Role::kAssistant:
-      return "assistant";
-  }
-  return "user";
-}
-
-template <class Number>
-void AppendNumber(Number number, std::string& out) {
-  std::array<char, 32> digits{};
-  const auto [end, failure] = std::to_chars(digits.data(), digits.data() + digits.size(), number);
-  out.append(digits.data(), end);
-}
-
-// Reads a string into `view`; leaves it alone if another type comes, as in "content":null.
-void ReadView(JsonCursor& cursor, std::string_view& view, std::string& storage) {
-  if (const auto string = cursor.ReadString()) view = Text(*string, storage);
-}
-
-std::int64_t ReadCount(JsonCursor& cursor) {
-  return std::max<std::int64_t>(cursor.ReadInteger().value_or(0), 0);
-}
-
-// The count `name` of the details object that comes next; 0 if it is not there.
-std::int64_t ReadDetail(JsonCursor& cursor, std::string_view name, std::string& key_storage) {
-  std::int64_t count = 0;
-  if (!cursor.EnterObject()) {
-    cursor.Skip();
-    return 0;
-  }
-  JsonString key;
-  while (cursor.NextMember(key)) {
-    if (Text(key, key_storage) == name) {
-      count = ReadCount(cursor);
-    } else {
-      cursor.Skip();
-    }
-  }
-  return count;
-}
-
-}  // namespace
 
 void EncodeOpenAiRequest(const CompletionRequest& request, const OpenAiEncoding& encoding,
                          std::string& out) {
@@ -72,15 +22,11 @@ void EncodeOpenAiRequest(const CompletionRequest& request, const OpenAiEncoding&
   out.push_back(']');
   if (request.max_tokens) {
     out.append(encoding.max_completion_tokens ? ",\"max_completion_tokens\":" : ",\"max_tokens\":");
-    AppendNumber(*request.max_tokens, out);
+    AppendJsonNumber(std::int64_t{*request.max_tokens}, out);
   }
   if (request.temperature) {
     out.append(",\"temperature\":");
-    if (std::isfinite(*request.temperature)) {
-      AppendNumber(*request.temperature, out);
-    } else {
-      out.append("null");  // JSON has no such number; the service shall be the one to refuse it
-    }
+    AppendJsonNumber(*request.temperature, out);
   }
   if (request.stream) {
     out.append(",\"stream\":true");
@@ -108,7 +54,12 @@ bool OpenAiDecoder::Decode(std::string_view text, std::string_view body_member) 
     if (key == "choices") {
       DecodeChoices(cursor, body_member);
     } else if (key == "usage") {
-      if (const auto usage = ReadOpenAiUsage(cursor)) message_.usage = usage;
+      const std::string_view raw = cursor.ReadRaw();
+      JsonCursor object(raw);
+      if (const auto usage = ReadOpenAiUsage(object)) {
+        message_.usage = usage;
+        message_.raw_usage = raw;
+      }
     } else if (key == "model") {
       ReadView(cursor, message_.model, model_);
     } else if (key == "error") {
@@ -254,6 +205,28 @@ void OpenAiDecoder::DecodeFunction(JsonCursor& cursor) {
   if (!arguments.empty()) message_.tool_call = arguments;
 }
 
+namespace {
+
+void ReadPromptDetails(JsonCursor& cursor, Usage& usage, std::string& key_storage) {
+  if (!cursor.EnterObject()) {
+    cursor.Skip();
+    return;
+  }
+  JsonString name;
+  while (cursor.NextMember(name)) {
+    const std::string_view key = Text(name, key_storage);
+    if (key == "cached_tokens") {
+      usage.cached_input = ReadCount(cursor);
+    } else if (key == "cache_write_tokens") {
+      usage.cache_write_input = ReadCount(cursor);
+    } else {
+      cursor.Skip();
+    }
+  }
+}
+
+}  // namespace
+
 std::optional<Usage> ReadOpenAiUsage(JsonCursor& cursor) {
   if (!cursor.EnterObject()) {
     cursor.Skip();
@@ -271,7 +244,7 @@ std::optional<Usage> ReadOpenAiUsage(JsonCursor& cursor) {
       has_output = cursor.Peek() == JsonCursor::Type::kNumber;
       usage.output = ReadCount(cursor);
     } else if (key == "prompt_tokens_details") {
-      usage.cached_input = ReadDetail(cursor, "cached_tokens", key_storage);
+      ReadPromptDetails(cursor, usage, key_storage);
     } else if (key == "completion_tokens_details") {
       usage.reasoning = ReadDetail(cursor, "reasoning_tokens", key_storage);
     } else {
@@ -280,8 +253,92 @@ std::optional<Usage> ReadOpenAiUsage(JsonCursor& cursor) {
   }
   if (!has_output) return std::nullopt;
   usage.cached_input = std::min(usage.cached_input, usage.input);
+  usage.cache_write_input = std::min(usage.cache_write_input, usage.input - usage.cached_input);
   usage.reasoning = std::min(usage.reasoning, usage.output);
   return usage;
+}
+
+bool OpenAiAnswerDecoder::IsStream(std::string_view media_type) const {
+  return media_type.empty() || media_type == "text/event-stream";
+}
+
+AnswerDecoder::Status OpenAiAnswerDecoder::FeedStream(std::string_view bytes,
+                                                      AnswerHandler& handler) {
+  events_.Feed(bytes);
+  return TakeEvents(handler);
+}
+
+AnswerDecoder::Status OpenAiAnswerDecoder::FinishStream(AnswerHandler& handler) {
+  // The last event may lack its empty line.
+  events_.Finish();
+  const Status status = TakeEvents(handler);
+  if (status != Status::kNeedMore) return status;
+  // Some servers leave [DONE] out; what named a finish reason is whole.
+  if (finished_) return Status::kDone;
+  return Fail(ErrorKind::kTruncatedStream,
+              "the stream ended without [DONE] and without a finish reason");
+}
+
+AnswerDecoder::Status OpenAiAnswerDecoder::TakeEvents(AnswerHandler& handler) {
+  SseEvent event;
+  while (true) {
+    switch (events_.Next(event)) {
+      case SseParser::Status::kNeedMore:
+        return Status::kNeedMore;
+      case SseParser::Status::kTooLarge:
+        return Fail(ErrorKind::kResponseTooLarge, "an event of the stream is too large");
+      case SseParser::Status::kEvent:
+        break;
+    }
+    if (event.data.empty()) continue;
+    if (event.data.substr(0, 6) == "[DONE]") return Status::kDone;
+    const OpenAiMessage* const message = decoder_.DecodeChunk(event.data);
+    if (message != nullptr && message->error) return FailInStream(*message->error);
+    if (event.name == "error") return FailInStream(DecodeErrorBody(event.data));
+    if (message == nullptr) {
+      return Fail(ErrorKind::kMalformedResponse, "an event of the stream is not a JSON object");
+    }
+    if (!Report(*message, handler)) return Status::kNeedMore;
+  }
+}
+
+AnswerDecoder::Status OpenAiAnswerDecoder::FailInStream(const ServiceError& error) {
+  return Fail(ErrorKind::kStreamError, error.message, ProviderCode(error));
+}
+
+bool OpenAiAnswerDecoder::Report(const OpenAiMessage& message, AnswerHandler& handler) {
+  if (message.usage) handler.OnUsage(*message.usage, message.raw_usage);
+  if (!message.model.empty()) handler.OnModel(message.model);
+  if (!message.finish_reason.empty()) {
+    finished_ = true;
+    handler.OnFinishReason(message.finish_reason);
+  }
+  return (message.reasoning.empty() || handler.OnToken(TokenKind::kReasoning, message.reasoning)) &&
+         (message.content.empty() || handler.OnToken(TokenKind::kContent, message.content)) &&
+         (message.tool_call.empty() || handler.OnToken(TokenKind::kToolCall, message.tool_call));
+}
+
+AnswerDecoder::Status OpenAiAnswerDecoder::DecodeAnswer(std::string_view body,
+                                                        AnswerHandler& handler) {
+  const OpenAiMessage* const answer = decoder_.DecodeAnswer(body);
+  if (answer == nullptr) {
+    return Fail(ErrorKind::kMalformedResponse, "the answer is not a chat completion");
+  }
+  if (answer->error) {
+    return Fail(ClassifyErrorInSuccess(*answer->error), answer->error->message,
+                ProviderCode(*answer->error));
+  }
+  Report(*answer, handler);
+  return Status::kDone;
+}
+
+DecodeFailure OpenAiAnswerDecoder::DecodeErrorAnswer(int http_status, std::string_view,
+                                                     std::string_view body) {
+  ServiceError error = DecodeErrorBody(body);
+  return {.kind = ClassifyStatus(http_status, error),
+          .message = error.message,
+          .code = ProviderCode(error),
+          .retry_after = {}};
 }
 
 }  // namespace llmload::wire

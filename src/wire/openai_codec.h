@@ -3,12 +3,15 @@
 #ifndef LLMLOAD_WIRE_OPENAI_CODEC_H_
 #define LLMLOAD_WIRE_OPENAI_CODEC_H_
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "llmload/provider/completion.h"
+#include "src/wire/answer_decoder.h"
 #include "src/wire/service_error.h"
+#include "src/wire/sse_parser.h"
 
 namespace llmload::wire {
 
@@ -32,6 +35,7 @@ struct OpenAiMessage {
   std::string_view finish_reason;
   std::string_view model;
   std::optional<Usage> usage;
+  std::string_view raw_usage;         ///< of `usage`, as it was sent
   std::optional<ServiceError> error;  ///< an in-band error: nothing else counts
 };
 
@@ -65,6 +69,30 @@ class OpenAiDecoder {
 /// A `usage` object, normalised. Nothing if it lacks `completion_tokens` or is no object; the
 /// cursor is left behind it.
 std::optional<Usage> ReadOpenAiUsage(JsonCursor& cursor);
+
+/// Answers of OpenAI's chat completions API. A stream without "[DONE]" is complete if it named a
+/// finish reason.
+class OpenAiAnswerDecoder final : public AnswerDecoder {
+ public:
+  /// @param max_event_bytes  bound of one event of a stream
+  explicit OpenAiAnswerDecoder(std::size_t max_event_bytes) : events_(max_event_bytes) {}
+
+  bool IsStream(std::string_view media_type) const override;
+  Status FeedStream(std::string_view bytes, AnswerHandler& handler) override;
+  Status FinishStream(AnswerHandler& handler) override;
+  Status DecodeAnswer(std::string_view body, AnswerHandler& handler) override;
+  DecodeFailure DecodeErrorAnswer(int http_status, std::string_view error_type,
+                                  std::string_view body) override;
+
+ private:
+  Status TakeEvents(AnswerHandler& handler);
+  Status FailInStream(const ServiceError& error);
+  bool Report(const OpenAiMessage& message, AnswerHandler& handler);
+
+  SseParser events_;
+  OpenAiDecoder decoder_;
+  bool finished_ = false;  // a finish reason came
+};
 
 }  // namespace llmload::wire
 

@@ -126,35 +126,16 @@ std::string ProviderCode(const ServiceError& error) {
 }
 
 ErrorKind ClassifyStatus(int http_status, const ServiceError& error) {
-  if (http_status >= 300 && http_status <= 399) return ErrorKind::kUnexpectedRedirect;
   if (http_status >= 400 && http_status <= 499) {
     const ErrorKind kind = ClassifyWords(error);
     if (kind != ErrorKind::kInternal) return kind;
   }
-  switch (http_status) {
-    case 401:
-    case 403:
-      return ErrorKind::kCredential;
-    case 402:
-      return ErrorKind::kQuotaExhausted;
-    case 404:
-      // Servers without a code of their own for it say it in words; a wrong path has none of these.
-      return Says(error, "model") && (Says(error, "not found") || Says(error, "does not exist"))
-                 ? ErrorKind::kModelUnavailable
-                 : ErrorKind::kInvalidRequest;
-    case 408:  // the service gave up waiting: OpenAI's own clients try again
-      return ErrorKind::kServerError;
-    case 429:
-      return ErrorKind::kRateLimited;
-    case 503:
-    case 529:
-      return ErrorKind::kOverloaded;
-    default:
-      break;
+  // Servers without a code of their own for it say it in words; a wrong path has none of these.
+  if (http_status == 404 && Says(error, "model") &&
+      (Says(error, "not found") || Says(error, "does not exist"))) {
+    return ErrorKind::kModelUnavailable;
   }
-  if (http_status >= 400 && http_status <= 499) return ErrorKind::kInvalidRequest;
-  if (http_status >= 500 && http_status <= 599) return ErrorKind::kServerError;
-  return ErrorKind::kMalformedResponse;
+  return KindOfHttpStatus(http_status);
 }
 
 ErrorKind ClassifyErrorInSuccess(const ServiceError& error) {

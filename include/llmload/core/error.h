@@ -76,6 +76,9 @@ std::string_view ToString(ErrorClass error_class) noexcept;
 /// The class of a kind. Every kind has exactly one.
 ErrorClass Classify(ErrorKind kind) noexcept;
 
+/// The kind of an HTTP answer of which only the status, which is not 2xx, is known.
+ErrorKind KindOfHttpStatus(int http_status) noexcept;
+
 /// One call of one provider within a request: retries, failover and hedging leave one each.
 struct Attempt {
   std::string provider;            ///< `ProviderIdentity::name`
@@ -92,6 +95,7 @@ struct Error {
   int http_status = 0;                  ///< 0: no HTTP answer
   std::string provider_code;            ///< the service's own code or type ("insufficient_quota")
   std::optional<Duration> retry_after;  ///< the service's hint, in any of its forms
+  std::optional<bool> should_retry;     ///< the service's own word on it (x-should-retry)
   bool after_first_token = false;       ///< output had begun when it failed
   std::string request_id;               ///< the service's request id
   std::string provider;                 ///< `ProviderIdentity::name` of who failed
@@ -102,6 +106,17 @@ struct Error {
 
 /// One line: kind, provider, status, code and message.
 std::string Describe(const Error& error);
+
+/// Whether the same request may succeed if it is sent to the same provider again, and why or why
+/// not, in a few words.
+struct Retriability {
+  bool retriable = false;
+  std::string_view reason;  ///< static text
+};
+
+/// The service's own word counts most (`Error::should_retry`); nothing is retriable after the first
+/// token, because it would be billed twice. Otherwise the kind decides.
+Retriability RetriabilityOf(const Error& error) noexcept;
 
 /// Thrown by `Result<T>::value()` on an error: a programming error of the caller.
 class BadResultAccess : public std::logic_error {

@@ -30,11 +30,13 @@ struct CompletionRequest {
   std::optional<TimePoint> deadline;  ///< of the whole request, over all its attempts
 };
 
-/// Tokens as the provider bills them, normalised: `input` holds everything read, `cached_input` is
-/// a part of it; `output` holds everything generated, `reasoning` is a part of it.
+/// Tokens as the provider bills them, normalised: `input` holds everything read, `cached_input` and
+/// `cache_write_input` are parts of it; `output` holds everything generated, `reasoning` is a part
+/// of it. Providers count differently (docs/providers.md); the decoders bring it to this.
 struct Usage {
   std::int64_t input = 0;
-  std::int64_t cached_input = 0;
+  std::int64_t cached_input = 0;       ///< read from the provider's prompt cache
+  std::int64_t cache_write_input = 0;  ///< written to it
   std::int64_t output = 0;
   std::int64_t reasoning = 0;
 };
@@ -65,6 +67,8 @@ struct Completion {
   std::string provider;       ///< `ProviderIdentity::name` of who answered
   std::string request_id;     ///< the service's request id, where it gives one
   Usage usage;
+  std::string
+      raw_usage;  ///< the provider's own numbers, JSON as it sent them; empty if it sent none
   TokenSource token_source = TokenSource::kUsage;
   std::int64_t token_events = 0;  ///< streaming: events that carried a non-empty token
   Timings timings;

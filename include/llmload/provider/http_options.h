@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "llmload/core/clock.h"
 
@@ -31,6 +32,30 @@ struct ProviderLimits {
   std::size_t body_bytes = std::size_t{16}
                            << 20;  ///< body of an answer, or text collected from a stream
 };
+
+/// How a provider connects to its service.
+struct HttpOptions {
+  /// File of PEM certificates of authorities to trust beside the system's; empty: none. Certificate
+  /// and host name are always verified.
+  std::string ca_file;
+  std::string ca_pem;  ///< the same, as text
+  /// Accept http:// to a host that is not this machine: the key goes in clear text.
+  bool allow_clear_text = false;
+  /// "http://host:port" of a proxy that is asked to CONNECT; empty: none. `ProxyFromEnvironment`
+  /// knows the usual variables.
+  std::string proxy;
+  ProviderTimeouts timeouts;
+  ProviderLimits limits;
+  std::size_t max_idle_connections = 1024;  ///< kept per io_context
+  Duration max_idle_time = std::chrono::seconds(30);
+  Duration dns_ttl = std::chrono::seconds(60);
+};
+
+/// The proxy that `HTTPS_PROXY` or `https_proxy` names for `base_url`, unless `NO_PROXY` or
+/// `no_proxy` excludes its host; empty: none. `NO_PROXY` is a list, split at commas, of host names
+/// (they cover their subdomains), addresses, networks in CIDR form, or "*". The loopback host is
+/// never proxied. Throws `ConfigurationError` for a malformed value.
+std::string ProxyFromEnvironment(const std::string& base_url);
 
 /// What the HTTPS providers of this process did on the network so far.
 struct ConnectionCounters {

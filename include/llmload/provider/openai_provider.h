@@ -17,7 +17,7 @@
 namespace llmload {
 
 /// Where an OpenAI-compatible service is and how to talk to it.
-struct OpenAiOptions {
+struct OpenAiOptions : HttpOptions {
   /// The name by which the service limits output tokens. OpenAI's reasoning models refuse the
   /// first, most self-hosted servers do not know the second.
   enum class MaxTokensField : std::uint8_t { kMaxTokens, kMaxCompletionTokens };
@@ -29,20 +29,9 @@ struct OpenAiOptions {
   Secret api_key;            ///< empty: no Authorization header is sent
   std::string organization;  ///< OpenAI-Organization header; empty: not sent
   std::string project;       ///< OpenAI-Project header; empty: not sent
-  /// File of PEM certificates of authorities to trust beside the system's; empty: none. Certificate
-  /// and host name are always verified.
-  std::string ca_file;
-  std::string ca_pem;  ///< the same, as text
-  bool allow_clear_text =
-      false;  ///< accept http:// to a host that is not this machine: the key goes in clear text
   MaxTokensField max_tokens_field = MaxTokensField::kMaxTokens;
   bool include_usage =
       true;  ///< streaming: ask for the usage chunk; false for servers that refuse to
-  ProviderTimeouts timeouts;
-  ProviderLimits limits;
-  std::size_t max_idle_connections = 1024;  ///< kept per io_context
-  Duration max_idle_time = std::chrono::seconds(30);
-  Duration dns_ttl = std::chrono::seconds(60);
 };
 
 /// A provider over HTTP/1.1 with kept-alive connections, per io_context.

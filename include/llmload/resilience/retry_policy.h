@@ -39,9 +39,8 @@ class Backoff {
   Duration previous_;
 };
 
-/// Whether the same service may answer if the same request is sent again soon: transient errors and
-/// broken answers. Not: rate limits (wait as long as told), quota, credential, model, the caller's
-/// fault, a redirect, an answer beyond its bound, and what llmload decided itself.
+/// Whether the same service may answer if the same request is sent again soon: what
+/// `RetriabilityOf` calls retriable, but not a rate limit (wait as long as told).
 bool IsRetryable(const Error& error) noexcept;
 
 }  // namespace llmload

@@ -25,6 +25,46 @@ TEST(Error, ClassSeparatesWhatWaitingCuresFromWhatItDoesNot) {
   EXPECT_EQ(Classify(ErrorKind::kCircuitOpen), ErrorClass::kLocal);
 }
 
+TEST(Error, StatusAloneGivesAKind) {
+  EXPECT_EQ(KindOfHttpStatus(307), ErrorKind::kUnexpectedRedirect);
+  EXPECT_EQ(KindOfHttpStatus(401), ErrorKind::kCredential);
+  EXPECT_EQ(KindOfHttpStatus(402), ErrorKind::kQuotaExhausted);
+  EXPECT_EQ(KindOfHttpStatus(404), ErrorKind::kInvalidRequest);
+  EXPECT_EQ(KindOfHttpStatus(408), ErrorKind::kServerError);
+  EXPECT_EQ(KindOfHttpStatus(429), ErrorKind::kRateLimited);
+  EXPECT_EQ(KindOfHttpStatus(500), ErrorKind::kServerError);
+  EXPECT_EQ(KindOfHttpStatus(503), ErrorKind::kOverloaded);
+  EXPECT_EQ(KindOfHttpStatus(529), ErrorKind::kOverloaded);
+  EXPECT_EQ(KindOfHttpStatus(102), ErrorKind::kMalformedResponse);
+}
+
+TEST(Error, RetriabilityFollowsTheKindAndSaysWhy) {
+  EXPECT_TRUE(RetriabilityOf({.kind = ErrorKind::kOverloaded}).retriable);
+  EXPECT_TRUE(RetriabilityOf({.kind = ErrorKind::kRateLimited}).retriable);
+  EXPECT_TRUE(RetriabilityOf({.kind = ErrorKind::kTruncatedStream}).retriable);
+  for (const ErrorKind kind :
+       {ErrorKind::kQuotaExhausted, ErrorKind::kCredential, ErrorKind::kModelUnavailable,
+        ErrorKind::kInvalidRequest, ErrorKind::kUnexpectedRedirect, ErrorKind::kCircuitOpen,
+        ErrorKind::kInternal}) {
+    EXPECT_FALSE(RetriabilityOf({.kind = kind}).retriable) << ToString(kind);
+  }
+  for (int kind = 0; kind < kErrorKindCount; ++kind) {
+    EXPECT_NE(RetriabilityOf({.kind = static_cast<ErrorKind>(kind)}).reason, "");
+  }
+}
+
+TEST(Error, TheServicesWordOnRetryingCountsMoreThanTheKind) {
+  EXPECT_TRUE(RetriabilityOf({.kind = ErrorKind::kQuotaExhausted, .should_retry = true}).retriable);
+  EXPECT_FALSE(RetriabilityOf({.kind = ErrorKind::kOverloaded, .should_retry = false}).retriable);
+}
+
+TEST(Error, NothingIsRetriableAfterTheFirstToken) {
+  EXPECT_FALSE(
+      RetriabilityOf(
+          {.kind = ErrorKind::kConnectionReset, .should_retry = true, .after_first_token = true})
+          .retriable);
+}
+
 TEST(Error, DescribeNamesKindProviderStatusAndCode) {
   Error error;
   error.kind = ErrorKind::kRateLimited;

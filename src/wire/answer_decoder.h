@@ -1,0 +1,90 @@
+// The answers of all APIs through one door, sans-io: bytes in, tokens and an outcome out.
+#ifndef LLMLOAD_WIRE_ANSWER_DECODER_H_
+#define LLMLOAD_WIRE_ANSWER_DECODER_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "llmload/core/clock.h"
+#include "llmload/core/error.h"
+#include "llmload/provider/completion.h"
+
+namespace llmload::wire {
+
+/// Takes what an answer says, in its order. Views are valid during the call only.
+class AnswerHandler {
+ public:
+  /// Output of one event of a stream, or all output of its kind of an answer that is not streamed.
+  /// Never empty. False: enough of it, the decoder is to stop.
+  virtual bool OnToken(TokenKind kind, std::string_view text) = 0;
+  virtual void OnModel(std::string_view model) = 0;
+  virtual void OnFinishReason(std::string_view reason) = 0;
+  /// Complete so far: of several calls the last counts.
+  /// @param raw  the numbers as the provider sent them, JSON
+  virtual void OnUsage(const Usage& usage, std::string_view raw) = 0;
+
+ protected:
+  ~AnswerHandler() = default;
+};
+
+/// Why an answer is none. Texts are as the service wrote them: not yet cleaned, and perhaps with a
+/// secret in them.
+struct DecodeFailure {
+  ErrorKind kind = ErrorKind::kMalformedResponse;
+  std::string message;
+  std::string code;                     ///< `Error::provider_code`
+  std::optional<Duration> retry_after;  ///< a hint in the body
+};
+
+/// Decodes one answer of one API. Never throws for anything in the bytes; gives the same for a
+/// stream however it is cut. Not thread-safe.
+class AnswerDecoder {
+ public:
+  enum class Status : std::uint8_t {
+    kNeedMore,
+    kDone,    ///< the terminal event came: nothing that follows matters
+    kFailed,  ///< see `failure()`; final
+  };
+
+  virtual ~AnswerDecoder() = default;
+
+  /// True if a body of this media type (lower case, without parameters; empty if the answer does
+  /// not say) is a stream of this API.
+  virtual bool IsStream(std::string_view media_type) const = 0;
+
+  /// The next bytes of a streamed answer, cut anywhere. Stops early if the handler has enough; then
+  /// `kNeedMore` is returned.
+  virtual Status FeedStream(std::string_view bytes, AnswerHandler& handler) = 0;
+  /// The body of a streamed answer has ended in an orderly way, before `kDone`: `kDone` if that is
+  /// an end this API allows, else `kFailed` (`ErrorKind::kTruncatedStream`).
+  virtual Status FinishStream(AnswerHandler& handler) = 0;
+
+  /// The body of an answer that is not streamed: `kDone` or `kFailed`.
+  virtual Status DecodeAnswer(std::string_view body, AnswerHandler& handler) = 0;
+
+  /// The answer has a status other than 2xx.
+  /// @param error_type  value of the header that names the error, where the API has one
+  /// (x-amzn-errortype)
+  virtual DecodeFailure DecodeErrorAnswer(int http_status, std::string_view error_type,
+                                          std::string_view body) = 0;
+
+  /// After `kFailed`.
+  const DecodeFailure& failure() const { return failure_; }
+
+ protected:
+  Status Fail(ErrorKind kind, std::string message, std::string code = {}) {
+    failure_ = {
+        .kind = kind, .message = std::move(message), .code = std::move(code), .retry_after = {}};
+    return Status::kFailed;
+  }
+
+ private:
+  DecodeFailure failure_;
+};
+
+}  // namespace llmload::wire
+
+#endif  // LLMLOAD_WIRE_ANSWER_DECODER_H_

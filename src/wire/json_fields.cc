@@ -1,0 +1,67 @@
+#include "src/wire/json_fields.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+
+namespace llmload::wire {
+namespace {
+
+template <class Number>
+void Append(Number number, std::string& out) {
+  std::array<char, 32> digits{};
+  const auto [end, failure] = std::to_chars(digits.data(), digits.data() + digits.size(), number);
+  out.append(digits.data(), end);
+}
+
+}  // namespace
+
+void ReadView(JsonCursor& cursor, std::string_view& view, std::string& storage) {
+  if (const auto string = cursor.ReadString()) view = Text(*string, storage);
+}
+
+std::int64_t ReadCount(JsonCursor& cursor) {
+  return std::max<std::int64_t>(cursor.ReadInteger().value_or(0), 0);
+}
+
+std::int64_t ReadDetail(JsonCursor& cursor, std::string_view name, std::string& key_storage) {
+  std::int64_t count = 0;
+  if (!cursor.EnterObject()) {
+    cursor.Skip();
+    return 0;
+  }
+  JsonString key;
+  while (cursor.NextMember(key)) {
+    if (Text(key, key_storage) == name) {
+      count = ReadCount(cursor);
+    } else {
+      cursor.Skip();
+    }
+  }
+  return count;
+}
+
+void AppendJsonNumber(std::int64_t number, std::string& out) { Append(number, out); }
+
+void AppendJsonNumber(double number, std::string& out) {
+  if (std::isfinite(number)) {
+    Append(number, out);
+  } else {
+    out.append("null");
+  }
+}
+
+std::string_view RoleName(Role role) {
+  switch (role) {
+    case Role::kSystem:
+      return "system";
+    case Role::kUser:
+      return "user";
+    case Role::kAssistant:
+      return "assistant";
+  }
+  return "user";
+}
+
+}  // namespace llmload::wire

@@ -1,0 +1,33 @@
+// Small things that all JSON codecs do: read one member of a known type, write one value.
+#ifndef LLMLOAD_WIRE_JSON_FIELDS_H_
+#define LLMLOAD_WIRE_JSON_FIELDS_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "llmload/provider/completion.h"
+#include "src/wire/json_cursor.h"
+
+namespace llmload::wire {
+
+/// Reads a string into `view`, which is in the text that is parsed or in `storage`; leaves `view`
+/// alone if another type comes, as in "content":null.
+void ReadView(JsonCursor& cursor, std::string_view& view, std::string& storage);
+
+/// Reads a count: 0 for a negative number or another type.
+std::int64_t ReadCount(JsonCursor& cursor);
+
+/// The count `name` of the object that comes next; 0 if it is not there.
+std::int64_t ReadDetail(JsonCursor& cursor, std::string_view name, std::string& key_storage);
+
+void AppendJsonNumber(std::int64_t number, std::string& out);
+/// `null` for what JSON cannot write: the service shall be the one to refuse it.
+void AppendJsonNumber(double number, std::string& out);
+
+/// "system", "user" or "assistant".
+std::string_view RoleName(Role role);
+
+}  // namespace llmload::wire
+
+#endif  // LLMLOAD_WIRE_JSON_FIELDS_H_
