@@ -125,24 +125,32 @@ asio::awaitable<std::optional<Failure>> Connection::Open(const Endpoint& endpoin
   const Deadline connect_deadline =
       Deadline{SteadyNow() + connect, ErrorKind::kConnectTimeout}.NotAfter(total);
   std::optional<Failure> failure = co_await Connect(endpoint, connect_deadline);
-  if (failure || !endpoint.tls) co_return failure;
+  if (failure) co_return failure;
+  if (endpoint.proxy) {
+    failure = co_await OpenTunnel(endpoint, connect_deadline);
+    if (failure) co_return failure;
+  }
+  if (!endpoint.tls) co_return std::nullopt;
   const Deadline tls_deadline = Deadline{SteadyNow() + tls, ErrorKind::kTlsTimeout}.NotAfter(total);
   co_return co_await Handshake(endpoint, tls_deadline);
 }
 
 asio::awaitable<std::optional<Failure>> Connection::Connect(const Endpoint& endpoint,
                                                             const Deadline& deadline) {
-  const Resolution resolution = co_await endpoint.resolver->Resolve(context_, deadline.at);
+  Resolver& resolver = endpoint.proxy ? *endpoint.proxy->resolver : *endpoint.resolver;
+  const std::string peer =
+      endpoint.proxy ? "the proxy " + endpoint.proxy->url.authority : endpoint.url.host;
+  const Resolution resolution = co_await resolver.Resolve(context_, deadline.at);
   if (!resolution.addresses) {
     if (resolution.error == asio::error::timed_out) {
-      co_return Failure{deadline.kind, "resolving " + endpoint.url.host + ": " +
-                                           std::string(PhaseName(deadline.kind))};
+      co_return Failure{deadline.kind,
+                        "resolving " + peer + ": " + std::string(PhaseName(deadline.kind))};
     }
     co_return Failure{ErrorKind::kDnsFailure,
-                      "resolving " + endpoint.url.host + ": " + resolution.error.message()};
+                      "resolving " + peer + ": " + resolution.error.message()};
   }
   Failure last{deadline.kind,
-               "connecting to " + endpoint.url.host + ": " + std::string(PhaseName(deadline.kind))};
+               "connecting to " + peer + ": " + std::string(PhaseName(deadline.kind))};
   auto left = static_cast<Duration::rep>(resolution.addresses->size());
   for (const tcp::endpoint& address : *resolution.addresses) {
     const TimePoint now = SteadyNow();
@@ -158,8 +166,8 @@ asio::awaitable<std::optional<Failure>> Connection::Connect(const Endpoint& endp
       SetDeadline({until, deadline.kind});
       std::tie(error) = co_await socket_.async_connect(address, kAsTuple);
       if (expired_) {
-        last = Failure{deadline.kind, "connecting to " + endpoint.url.host + ": " +
-                                          std::string(PhaseName(deadline.kind))};
+        last = Failure{deadline.kind,
+                       "connecting to " + peer + ": " + std::string(PhaseName(deadline.kind))};
         continue;
       }
       if (error == asio::error::operation_aborted) throw boost::system::system_error(error);
@@ -173,10 +181,30 @@ asio::awaitable<std::optional<Failure>> Connection::Connect(const Endpoint& endp
       }
       co_return std::nullopt;
     }
-    last = Failure{ErrorKind::kConnectFailure,
-                   "connecting to " + endpoint.url.host + ": " + error.message()};
+    last = Failure{ErrorKind::kConnectFailure, "connecting to " + peer + ": " + error.message()};
   }
   co_return last;
+}
+
+asio::awaitable<std::optional<Failure>> Connection::OpenTunnel(const Endpoint& endpoint,
+                                                               const Deadline& deadline) {
+  SetDeadline(deadline);
+  TunnelRequest tunnel(endpoint.url, *endpoint.proxy);
+  while (true) {
+    const TunnelRequest::Step step = tunnel.Advance(socket_.native_handle());
+    if (step == TunnelRequest::Step::kOpen) co_return std::nullopt;
+    if (step == TunnelRequest::Step::kFailed) {
+      co_return Failure{ErrorKind::kConnectFailure, tunnel.problem()};
+    }
+    const auto direction =
+        step == TunnelRequest::Step::kWantRead ? Socket::wait_read : Socket::wait_write;
+    const auto [error] = co_await socket_.async_wait(direction, kAsTuple);
+    if (expired_) {
+      co_return Failure{deadline.kind, "waiting for the proxy " + endpoint.proxy->url.authority +
+                                           ": " + std::string(PhaseName(deadline.kind))};
+    }
+    if (error) throw boost::system::system_error(error);
+  }
 }
 
 asio::awaitable<std::optional<Failure>> Connection::Handshake(const Endpoint& endpoint,
@@ -187,6 +215,7 @@ asio::awaitable<std::optional<Failure>> Connection::Handshake(const Endpoint& en
     switch (transport_.Handshake()) {
       case IoStatus::kOk:
         Count(ProcessCounters().tls_handshakes);
+        if (transport_.HasResumed()) Count(ProcessCounters().tls_resumptions);
         co_return std::nullopt;
       case IoStatus::kWantRead:
         break;

@@ -17,6 +17,7 @@
 #include "src/net/response_reader.h"
 #include "src/net/tls_context.h"
 #include "src/net/transport.h"
+#include "src/net/tunnel.h"
 #include "src/net/url.h"
 
 namespace llmload::net {
@@ -32,6 +33,7 @@ struct Endpoint {
   Url url;
   std::shared_ptr<TlsContext> tls;  ///< null: clear text
   std::shared_ptr<Resolver> resolver;
+  std::optional<Proxy> proxy;  ///< connected to in place of the service, and asked for a tunnel
 };
 
 /// A deadline and the kind of error that missing it is. On the steady clock.
@@ -88,6 +90,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
  private:
   boost::asio::awaitable<std::optional<Failure>> Connect(const Endpoint& endpoint,
                                                          const Deadline& deadline);
+  boost::asio::awaitable<std::optional<Failure>> OpenTunnel(const Endpoint& endpoint,
+                                                            const Deadline& deadline);
   boost::asio::awaitable<std::optional<Failure>> Handshake(const Endpoint& endpoint,
                                                            const Deadline& deadline);
   void Arm();

@@ -18,6 +18,7 @@ ConnectionCounters ReadConnectionCounters() noexcept {
   ConnectionCounters snapshot;
   snapshot.connects = counters.connects.load(kRelaxed);
   snapshot.tls_handshakes = counters.tls_handshakes.load(kRelaxed);
+  snapshot.tls_resumptions = counters.tls_resumptions.load(kRelaxed);
   snapshot.dns_lookups = counters.dns_lookups.load(kRelaxed);
   snapshot.reuses = counters.reuses.load(kRelaxed);
   snapshot.stale = counters.stale.load(kRelaxed);

@@ -10,6 +10,7 @@ namespace llmload::net {
 struct Counters {
   std::atomic<std::uint64_t> connects{0};
   std::atomic<std::uint64_t> tls_handshakes{0};
+  std::atomic<std::uint64_t> tls_resumptions{0};
   std::atomic<std::uint64_t> dns_lookups{0};
   std::atomic<std::uint64_t> reuses{0};
   std::atomic<std::uint64_t> stale{0};

@@ -206,8 +206,11 @@ void Assemble(std::string& out, std::string_view head_fields, std::string_view b
   const auto [end, failure] =
       std::to_chars(digits.data(), digits.data() + digits.size(), body.size());
   out.reserve(head_fields.size() + body.size() + 48);
-  out.append(head_fields).append("Content-Length: ").append(digits.data(), end);
-  out.append("\r\n\r\n").append(body);
+  out.append(head_fields);
+  if (!head_fields.starts_with("GET ")) {
+    out.append("Content-Length: ").append(digits.data(), end).append("\r\n");
+  }
+  out.append("\r\n").append(body);
 }
 
 }  // namespace
@@ -217,7 +220,7 @@ HttpClient::HttpClient(HttpClientOptions options, const Clock& clock)
 
 HttpClient::~HttpClient() = default;
 
-asio::awaitable<Exchange> HttpClient::Post(std::string_view head_fields, std::string_view body,
+asio::awaitable<Exchange> HttpClient::Send(std::string_view head_fields, std::string_view body,
                                            const ExchangeTimeouts& timeouts, ResponseSink& sink) {
   return Run(state_, head_fields, body, timeouts, sink);
 }

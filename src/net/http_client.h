@@ -1,4 +1,4 @@
-// HTTP/1.1 POST over kept-alive connections: one service, any number of threads.
+// HTTP/1.1 requests over kept-alive connections: one service, any number of threads.
 #ifndef LLMLOAD_NET_HTTP_CLIENT_H_
 #define LLMLOAD_NET_HTTP_CLIENT_H_
 
@@ -55,9 +55,9 @@ class HttpClient {
   /// then closed.
   ///
   /// @param head_fields  request line and all header fields but Content-Length, each with its CRLF;
-  /// has to stay
-  ///                     alive until the awaitable has finished, as `body` and `sink` do
-  boost::asio::awaitable<Exchange> Post(std::string_view head_fields, std::string_view body,
+  /// has to stay alive until the awaitable has finished, as `body` and `sink` do
+  /// @param body  a GET has none
+  boost::asio::awaitable<Exchange> Send(std::string_view head_fields, std::string_view body,
                                         const ExchangeTimeouts& timeouts, ResponseSink& sink);
 
  private:

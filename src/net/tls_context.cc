@@ -6,7 +6,9 @@
 #include <openssl/x509v3.h>
 
 #include <array>
+#include <mutex>
 #include <new>
+#include <vector>
 
 #include "llmload/core/environment.h"
 
@@ -38,6 +40,37 @@ int AddCertificates(SSL_CTX* context, const std::string& pem) {
   return count;
 }
 
+struct StoreFree {
+  void operator()(X509_STORE* store) const noexcept { X509_STORE_free(store); }
+};
+
+// The system's authorities, read once: that takes some 25 ms.
+X509_STORE* SystemStore() {
+  static const std::unique_ptr<X509_STORE, StoreFree> store = [] {
+    std::unique_ptr<X509_STORE, StoreFree> made(X509_STORE_new());
+    if (!made) throw std::bad_alloc();
+    X509_STORE_set_default_paths(made.get());
+    ERR_clear_error();
+    return made;
+  }();
+  return store.get();
+}
+
+// Adds what the system trusts to a store of its own.
+void AddSystemAuthorities(X509_STORE* store) {
+  if (STACK_OF(X509)* const certificates = X509_STORE_get1_all_certs(SystemStore())) {
+    for (int i = 0; i < sk_X509_num(certificates); ++i) {
+      X509_STORE_add_cert(store, sk_X509_value(certificates, i));
+    }
+    sk_X509_pop_free(certificates, X509_free);
+  }
+  // Those in the system's directory are looked up when they are needed.
+  if (X509_LOOKUP* const lookup = X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir())) {
+    X509_LOOKUP_add_dir(lookup, nullptr, X509_FILETYPE_DEFAULT);
+  }
+  ERR_clear_error();
+}
+
 std::string SystemErrorText() {
   std::array<char, 256> text{};
   const unsigned long code = ERR_peek_last_error();
@@ -49,11 +82,60 @@ std::string SystemErrorText() {
 
 }  // namespace
 
+// Sessions that the service offered to resume, newest last. A ticket of TLS 1.3 is good for one use
+// (RFC 8446, appendix C.4).
+class SessionCache {
+ public:
+  SessionCache() = default;
+  SessionCache(const SessionCache&) = delete;
+  SessionCache& operator=(const SessionCache&) = delete;
+  ~SessionCache() {
+    for (SSL_SESSION* const session : sessions_) SSL_SESSION_free(session);
+  }
+
+  // Takes over the reference.
+  void Put(SSL_SESSION* session) {
+    const std::lock_guard lock(mutex_);
+    if (sessions_.size() == kMax) {
+      SSL_SESSION_free(sessions_.front());
+      sessions_.erase(sessions_.begin());
+    }
+    sessions_.push_back(session);
+  }
+
+  void Offer(SSL* ssl) {
+    const std::lock_guard lock(mutex_);
+    if (sessions_.empty()) return;
+    SSL_SESSION* const session = sessions_.back();
+    SSL_set_session(ssl, session);
+    if (SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION) {
+      sessions_.pop_back();
+      SSL_SESSION_free(session);
+    }
+  }
+
+ private:
+  static constexpr std::size_t kMax = 16;
+  std::mutex mutex_;
+  std::vector<SSL_SESSION*> sessions_;
+};
+
+namespace {
+
+int KeepSession(SSL* ssl, SSL_SESSION* session) {
+  auto* const cache = static_cast<SessionCache*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+  if (SSL_SESSION_is_resumable(session) != 1) return 0;
+  cache->Put(session);
+  return 1;
+}
+
+}  // namespace
+
 void SslContextFree::operator()(SSL_CTX* context) const noexcept { SSL_CTX_free(context); }
 void SslFree::operator()(SSL* ssl) const noexcept { SSL_free(ssl); }
 
 TlsContext::TlsContext(const std::string& ca_file, const std::string& ca_pem)
-    : context_(SSL_CTX_new(TLS_client_method())) {
+    : sessions_(std::make_unique<SessionCache>()), context_(SSL_CTX_new(TLS_client_method())) {
   if (!context_) throw std::bad_alloc();
   SSL_CTX* const context = context_.get();
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
@@ -61,10 +143,16 @@ TlsContext::TlsContext(const std::string& ca_file, const std::string& ca_pem)
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                 SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_read_ahead(context, 1);
-  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_set_app_data(context, sessions_.get());
+  SSL_CTX_sess_set_new_cb(context, KeepSession);
   static constexpr unsigned char kAlpn[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
   SSL_CTX_set_alpn_protos(context, kAlpn, sizeof(kAlpn));
-  SSL_CTX_set_default_verify_paths(context);
+  if (ca_file.empty() && ca_pem.empty()) {
+    SSL_CTX_set1_cert_store(context, SystemStore());
+  } else {
+    AddSystemAuthorities(SSL_CTX_get_cert_store(context));
+  }
   if (!ca_file.empty() && SSL_CTX_load_verify_file(context, ca_file.c_str()) != 1) {
     ERR_clear_error();
     throw ConfigurationError::Invalid("ca_file", ca_file, "a readable file of PEM certificates");
@@ -77,6 +165,8 @@ TlsContext::TlsContext(const std::string& ca_file, const std::string& ca_pem)
   ERR_clear_error();
 }
 
+TlsContext::~TlsContext() = default;
+
 SslHandle TlsContext::NewClient(const std::string& host, bool is_address) const {
   SslHandle ssl(SSL_new(context_.get()));
   if (!ssl) return nullptr;
@@ -88,6 +178,7 @@ SslHandle TlsContext::NewClient(const std::string& host, bool is_address) const 
     if (X509_VERIFY_PARAM_set1_host(param, host.data(), host.size()) != 1) return nullptr;
     if (SSL_set_tlsext_host_name(ssl.get(), host.c_str()) != 1) return nullptr;
   }
+  sessions_->Offer(ssl.get());
   SSL_set_connect_state(ssl.get());
   return ssl;
 }

@@ -18,19 +18,26 @@ struct SslFree {
 };
 using SslHandle = std::unique_ptr<ssl_st, SslFree>;
 
-/// Whom to trust. Thread-safe after construction.
+class SessionCache;
+
+/// Whom to trust, and the sessions of one host that can be resumed. Thread-safe after construction.
 class TlsContext {
  public:
   /// Trusts the system's certificate authorities and those in the PEM file `ca_file` and the PEM
   /// text `ca_pem`, where they are not empty. Throws `ConfigurationError` if one of these holds no
   /// certificate.
   TlsContext(const std::string& ca_file, const std::string& ca_pem);
+  ~TlsContext();
+  TlsContext(const TlsContext&) = delete;
+  TlsContext& operator=(const TlsContext&) = delete;
 
-  /// A client that will accept `host` only, set to connect, TLS 1.2 or newer, ALPN http/1.1.
+  /// A client that will accept `host` only, set to connect, TLS 1.2 or newer, ALPN http/1.1. It
+  /// offers to resume an earlier session: of one host, as a resumed session is not verified again.
   /// Null if out of memory.
   SslHandle NewClient(const std::string& host, bool is_address) const;
 
  private:
+  std::unique_ptr<SessionCache> sessions_;  // outlives the context, which refers to it
   std::unique_ptr<ssl_ctx_st, SslContextFree> context_;
 };
 

@@ -115,6 +115,8 @@ IoStatus Transport::Handshake() {
   return TlsStatus(SSL_do_handshake(ssl_.get()));
 }
 
+bool Transport::HasResumed() const { return SSL_session_reused(ssl_.get()) == 1; }
+
 IoResult Transport::Read(char* data, std::size_t size) {
   if (ssl_) {
     ERR_clear_error();

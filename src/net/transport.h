@@ -39,6 +39,9 @@ class Transport {
   /// TLS only: one step of the handshake.
   IoStatus Handshake();
 
+  /// After a handshake: it resumed an earlier session.
+  bool HasResumed() const;
+
   IoResult Read(char* data, std::size_t size);
   IoResult Write(const char* data, std::size_t size);
 

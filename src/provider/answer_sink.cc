@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "src/wire/retry_after.h"
+#include "src/wire/timestamp.h"
 
 namespace llmload {
 namespace {
@@ -86,10 +87,8 @@ AnswerSink::Next AnswerSink::OnHead(const net::ResponseHead& head, TimePoint) {
 }
 
 void AnswerSink::ReadErrorHead(const net::ResponseHead& head) {
-  retry_after_ = wire::ParseRetryAfter({.retry_after = head.Get("retry-after"),
-                                        .retry_after_ms = head.Get("retry-after-ms"),
-                                        .date = head.Get("date")},
-                                       std::chrono::system_clock::now());
+  retry_after_ = wire::ReadRetryAfter([&](std::string_view name) { return head.Get(name); },
+                                      std::chrono::system_clock::now());
   const std::string_view should_retry = head.Get("x-should-retry");
   if (should_retry == "true") should_retry_ = true;
   if (should_retry == "false") should_retry_ = false;
@@ -197,7 +196,12 @@ void AnswerSink::FinishError() {
     Fail(ErrorKind::kUnexpectedRedirect, "a redirect is not followed: check the base URL");
     return;
   }
-  FailWith(decoder_.DecodeErrorAnswer(http_status_, error_type_, body_));
+  wire::DecodeFailure failure = decoder_.DecodeErrorAnswer(http_status_, error_type_, body_);
+  // Some say it in words only.
+  if (!failure.retry_after && failure.kind == ErrorKind::kRateLimited) {
+    failure.retry_after = wire::ParseRetryText(failure.message);
+  }
+  FailWith(std::move(failure));
 }
 
 // Without a secret, without control characters, and no longer than `max_size`, for logs and

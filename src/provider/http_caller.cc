@@ -50,7 +50,7 @@ boost::asio::awaitable<HttpCaller::Answer> HttpCaller::Send(Call call) const {
   AnswerSink sink(call.request.stream, options_.limits, call.secrets, call.decoder, call.observer);
   net::Exchange exchange;
   if (timeouts.total > Duration::zero()) {
-    exchange = co_await client_.Post(call.head_fields, call.body, timeouts, sink);
+    exchange = co_await client_.Send(call.head_fields, call.body, timeouts, sink);
   } else {
     exchange.failure = net::Failure{ErrorKind::kTotalTimeout,
                                     "the deadline had passed before the request was sent"};

@@ -80,6 +80,9 @@ net::Endpoint MakeEndpoint(const std::string& base_url, const HttpOptions& optio
         "https://, as http:// would send prompts and key in clear text to another machine (set "
         "allow_clear_text to do so on purpose)");
   }
+  if (!options.proxy.empty()) {
+    endpoint.proxy = net::ParseProxy("proxy", options.proxy, options.dns_ttl);
+  }
   endpoint.resolver = std::make_shared<net::Resolver>(endpoint.url.host, endpoint.url.port,
                                                       endpoint.url.is_address, options.dns_ttl);
   return endpoint;

@@ -10,6 +10,7 @@
 
 #include "llmload/core/environment.h"
 #include "llmload/metrics/local_process.h"
+#include "llmload/provider/aws_credentials.h"
 #include "llmload/report/progress.h"
 #include "llmload/testing/deliver.h"
 #include "src/net/url.h"
@@ -80,10 +81,12 @@ void LoadTest::SetUp() {
 
 Target LoadTest::MakeTarget() {
   if (environment_.provider == ProviderChoice::kFake) return EmbeddedTarget();
-  return TargetFromEnvironment(environment_, TestClock());
+  return TargetFromEnvironment(environment_.provider, TestClock());
 }
 
-Target LoadTest::EmbeddedTarget() { return TargetFromEnvironment(environment_, TestClock()); }
+Target LoadTest::EmbeddedTarget() {
+  return TargetFromEnvironment(environment_.provider, TestClock());
+}
 
 void LoadTest::CheckTarget() {
   CompletionRequest request = MakeRequests({})(0);
@@ -99,13 +102,18 @@ void LoadTest::CheckTarget() {
   TestClock().Run(context);
   if (failure) std::rethrow_exception(failure);
   if (!outcome || outcome->has_value()) return;
-  const Error& error = outcome->error();
-  if (IsDown(error.kind)) {
+  const Error error = outcome->error();
+  // A credential that was not even found is like a key that is not set.
+  const bool no_credential =
+      error.kind == ErrorKind::kCredential && error.provider_code == kNoAwsCredentials;
+  if (IsDown(error.kind) || no_credential) {
     GTEST_SKIP() << "target unavailable: " << target_.url << ": " << Describe(error);
   }
   if (IsHopeless(error.kind)) {
+    const bool refused = error.kind == ErrorKind::kCredential;
     FAIL() << "the first request to " << target_.url
-           << " failed, and so would all others: " << Describe(error);
+           << " failed, and so would all others: " << Describe(error)
+           << (refused && !target_.credential_help.empty() ? "\n" + target_.credential_help : "");
   }
 }
 

@@ -3,13 +3,13 @@
 #include <string>
 #include <utility>
 
+#include "llmload/core/environment.h"
+
 namespace llmload {
 
 Target MemoryUsageTest::MakeTarget() {
-  if (!Environment().local_url) return LoadTest::MakeTarget();
-  LoadTestEnvironment local = Environment();
-  local.provider = ProviderChoice::kLocal;
-  return TargetFromEnvironment(local, TestClock());
+  if (!environment::Text("LLMLOAD_LOCAL_URL")) return LoadTest::MakeTarget();
+  return TargetFromEnvironment(ProviderChoice::kLocal, TestClock());
 }
 
 void MemoryUsageTest::RunAndJudge() {

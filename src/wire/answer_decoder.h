@@ -55,8 +55,8 @@ class AnswerDecoder {
   /// not say) is a stream of this API.
   virtual bool IsStream(std::string_view media_type) const = 0;
 
-  /// The next bytes of a streamed answer, cut anywhere. Stops early if the handler has enough; then
-  /// `kNeedMore` is returned.
+  /// The next bytes of a streamed answer, cut anywhere. After the handler had enough, what is
+  /// returned has no meaning, and the decoder is not to be used again.
   virtual Status FeedStream(std::string_view bytes, AnswerHandler& handler) = 0;
   /// The body of a streamed answer has ended in an orderly way, before `kDone`: `kDone` if that is
   /// an end this API allows, else `kFailed` (`ErrorKind::kTruncatedStream`).
@@ -78,6 +78,11 @@ class AnswerDecoder {
   Status Fail(ErrorKind kind, std::string message, std::string code = {}) {
     failure_ = {
         .kind = kind, .message = std::move(message), .code = std::move(code), .retry_after = {}};
+    return Status::kFailed;
+  }
+
+  Status Fail(DecodeFailure failure) {
+    failure_ = std::move(failure);
     return Status::kFailed;
   }
 

@@ -11,6 +11,19 @@
 
 namespace llmload::wire {
 
+/// Calls `take(name)` for each member of the object that comes next, which must consume the
+/// member's value; skips what is no object.
+/// @param key_storage  where an escaped name is put
+template <class Take>
+void ReadMembers(JsonCursor& cursor, std::string& key_storage, Take take) {
+  if (!cursor.EnterObject()) {
+    cursor.Skip();
+    return;
+  }
+  JsonString name;
+  while (cursor.NextMember(name)) take(Text(name, key_storage));
+}
+
 /// Reads a string into `view`, which is in the text that is parsed or in `storage`; leaves `view`
 /// alone if another type comes, as in "content":null.
 void ReadView(JsonCursor& cursor, std::string_view& view, std::string& storage);

@@ -9,7 +9,7 @@ namespace llmload::wire {
 void EncodeOpenAiRequest(const CompletionRequest& request, const OpenAiEncoding& encoding,
                          std::string& out) {
   out.append("{\"model\":");
-  AppendJsonString(request.model, out);
+  AppendJsonString(encoding.model.empty() ? request.model : encoding.model, out);
   out.append(",\"messages\":[");
   bool first = true;
   for (const Message& message : request.messages) {

@@ -16,6 +16,7 @@
 namespace llmload::wire {
 
 struct OpenAiEncoding {
+  std::string_view model;              ///< in place of the request's; empty: the request's
   bool max_completion_tokens = false;  ///< which of the two names `max_tokens` goes by
   bool include_usage = true;           ///< streaming: ask for the usage chunk
 };

@@ -1,9 +1,11 @@
 #include "src/wire/retry_after.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
+#include <string>
+
+#include "src/wire/timestamp.h"
 
 namespace llmload::wire {
 namespace {
@@ -33,58 +35,101 @@ std::optional<Duration> Bounded(std::optional<double> seconds) {
   return wait;
 }
 
-std::optional<int> ParseDigits(std::string_view text) {
-  int value = 0;
-  for (const char c : text) {
-    if (c < '0' || c > '9') return {};
-    value = value * 10 + (c - '0');
+std::optional<double> UnitSeconds(std::string_view unit) {
+  if (unit == "h") return 3600;
+  if (unit == "m") return 60;
+  if (unit == "s") return 1;
+  if (unit == "ms") return 1e-3;
+  if (unit == "us" || unit == "µs") return 1e-6;
+  if (unit == "ns") return 1e-9;
+  return {};
+}
+
+// The longest prefix of `text` that consists of these characters.
+std::string_view Prefix(std::string_view text, std::string_view characters) {
+  return text.substr(0, std::min(text.find_first_not_of(characters), text.size()));
+}
+
+// The wait until the limits are reset of which nothing remains.
+std::optional<Duration> LatestReset(const FieldLookup& field,
+                                    std::chrono::system_clock::time_point served) {
+  std::optional<Duration> latest;
+  const auto take = [&](std::optional<Duration> wait) {
+    if (wait) latest = std::max(latest.value_or(Duration::zero()), *wait);
+  };
+  for (const char* what : {"requests", "tokens"}) {
+    if (Trim(field(std::string("x-ratelimit-remaining-") + what)) != "0") continue;
+    take(ParseGoDuration(Trim(field(std::string("x-ratelimit-reset-") + what))));
   }
-  return value;
+  for (const char* what : {"requests", "tokens", "input-tokens", "output-tokens"}) {
+    const std::string name = std::string("anthropic-ratelimit-") + what;
+    if (Trim(field(name + "-remaining")) != "0") continue;
+    if (const auto reset = ParseRfc3339(field(name + "-reset"))) {
+      take(Bounded(std::chrono::duration<double>(*reset - served).count()));
+    }
+  }
+  return latest;
 }
 
 }  // namespace
 
-std::optional<std::chrono::sys_seconds> ParseHttpDate(std::string_view text) {
-  // Sun, 06 Nov 1994 08:49:37 GMT
-  // 0    5  8   12   17 20 23 26
-  static constexpr std::array<std::string_view, 12> kMonths = {
-      "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  static constexpr std::string_view kDays = "Mon Tue Wed Thu Fri Sat Sun";
-  text = Trim(text);
-  if (text.size() != 29 || text.substr(3, 2) != ", " || text[7] != ' ' || text[11] != ' ' ||
-      text[16] != ' ' || text[19] != ':' || text[22] != ':' || text.substr(25) != " GMT" ||
-      kDays.find(text.substr(0, 3)) == std::string_view::npos) {
-    return {};
+std::optional<Duration> ReadRetryAfter(const FieldLookup& field,
+                                       std::chrono::system_clock::time_point now) {
+  const auto milliseconds = [&](std::string_view name) -> std::optional<Duration> {
+    const auto value = ParseDecimal(Trim(field(name)));
+    return value ? Bounded(*value / 1000) : std::nullopt;
+  };
+  if (const auto wait = milliseconds("retry-after-ms")) return wait;
+  const auto date = ParseHttpDate(field("date"));
+  const std::chrono::system_clock::time_point served = date ? *date : now;
+  const std::string_view retry_after = Trim(field("retry-after"));
+  if (const auto wait = Bounded(ParseDecimal(retry_after))) return wait;
+  if (const auto until = ParseHttpDate(retry_after)) {
+    if (const auto wait = Bounded(std::chrono::duration<double>(*until - served).count())) {
+      return wait;
+    }
   }
-  const auto month = std::find(kMonths.begin(), kMonths.end(), text.substr(8, 3));
-  const auto day = ParseDigits(text.substr(5, 2));
-  const auto year = ParseDigits(text.substr(12, 4));
-  const auto hour = ParseDigits(text.substr(17, 2));
-  const auto minute = ParseDigits(text.substr(20, 2));
-  const auto second = ParseDigits(text.substr(23, 2));
-  if (month == kMonths.end() || !day || !year || !hour || !minute || !second) return {};
-  const std::chrono::year_month_day date{
-      std::chrono::year(*year),
-      std::chrono::month(static_cast<unsigned int>(month - kMonths.begin()) + 1),
-      std::chrono::day(static_cast<unsigned int>(*day))};
-  if (!date.ok() || *hour > 23 || *minute > 59 || *second > 60) return {};  // 60: a leap second
-  return std::chrono::sys_days(date) + std::chrono::hours(*hour) + std::chrono::minutes(*minute) +
-         std::chrono::seconds(*second);
+  if (const auto wait = milliseconds("x-amz-retry-after")) return wait;
+  return LatestReset(field, served);
 }
 
-std::optional<Duration> ParseRetryAfter(const RetryAfterHeaders& headers,
-                                        std::chrono::system_clock::time_point now) {
-  if (auto milliseconds = ParseDecimal(Trim(headers.retry_after_ms))) {
-    if (const auto wait = Bounded(*milliseconds / 1000)) return wait;
+std::optional<Duration> ParseGoDuration(std::string_view text) {
+  double seconds = 0;
+  bool any = false;
+  while (!text.empty()) {
+    const std::string_view number = Prefix(text, "0123456789.");
+    text.remove_prefix(number.size());
+    const std::string_view unit = text.substr(0, text.find_first_of("0123456789."));
+    text.remove_prefix(unit.size());
+    const auto value = ParseDecimal(number);
+    const auto scale = UnitSeconds(unit);
+    if (!value || !scale) return {};
+    seconds += *value * *scale;
+    any = true;
   }
-  const std::string_view retry_after = Trim(headers.retry_after);
-  if (const auto wait = Bounded(ParseDecimal(retry_after))) return wait;
-  const auto until = ParseHttpDate(retry_after);
-  if (!until) return {};
-  const auto served = ParseHttpDate(headers.date);
-  const auto wait = served ? std::chrono::duration<double>(*until - *served)
-                           : std::chrono::duration<double>(*until - now);
-  return Bounded(wait.count());
+  return any ? Bounded(seconds) : std::nullopt;
+}
+
+std::optional<Duration> ParseRetryText(std::string_view message) {
+  for (const std::string_view lead : {"retry after ", "try again in ", "Retry after "}) {
+    const std::size_t at = message.find(lead);
+    if (at == std::string_view::npos) continue;
+    const std::string_view rest = message.substr(at + lead.size());
+    const std::string_view number = Prefix(rest, "0123456789.");
+    std::string_view behind = rest.substr(number.size());
+    if (behind.starts_with(' ')) {
+      behind.remove_prefix(1);
+      const auto value = ParseDecimal(number);
+      if (value && behind.starts_with("second")) return Bounded(*value);
+      if (value && behind.starts_with("minute")) return Bounded(*value * 60);
+      if (value && behind.starts_with("millisecond")) return Bounded(*value / 1000);
+      continue;
+    }
+    std::string_view duration = Prefix(rest, "0123456789.hmsunµ");
+    if (duration.ends_with('.')) duration.remove_suffix(1);  // of the sentence
+    if (const auto wait = ParseGoDuration(duration)) return wait;
+  }
+  return {};
 }
 
 }  // namespace llmload::wire

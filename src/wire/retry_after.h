@@ -3,6 +3,7 @@
 #define LLMLOAD_WIRE_RETRY_AFTER_H_
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string_view>
 
@@ -13,21 +14,26 @@ namespace llmload::wire {
 /// Longest wait that is believed; longer ones are cut to it.
 inline constexpr Duration kMaxRetryAfter = std::chrono::hours(24);
 
-/// The headers that carry a wait; empty where absent.
-struct RetryAfterHeaders {
-  std::string_view retry_after;  ///< `Retry-After`: seconds, also with a fraction, or an HTTP date
-  std::string_view
-      retry_after_ms;     ///< `retry-after-ms`: milliseconds, also with a fraction; goes first
-  std::string_view date;  ///< `Date` of the answer: what an HTTP date is relative to
-};
+/// Gives the value of a header field by its lower-case name; empty where it is absent.
+using FieldLookup = std::function<std::string_view(std::string_view name)>;
 
-/// The wait, or nothing if there is none, or if it is zero, negative, past or not readable.
-/// @param now  wall time that an HTTP date is relative to if the answer has no readable `Date`
-std::optional<Duration> ParseRetryAfter(const RetryAfterHeaders& headers,
-                                        std::chrono::system_clock::time_point now);
+/// The wait that the header of an error answer asks for, or nothing if there is none, or if it is
+/// zero, negative, past or not readable. In this order: `retry-after-ms` (milliseconds, also with a
+/// fraction); `retry-after` (seconds, also with a fraction, or an HTTP date); `x-amz-retry-after`
+/// (milliseconds); the latest of `x-ratelimit-reset-requests` and `-tokens` (durations as in
+/// "6m0s") and of `anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-reset` (RFC
+/// 3339), of limits of which nothing remains.
+/// @param now  wall time that instants are relative to if the answer has no readable `date`
+std::optional<Duration> ReadRetryAfter(const FieldLookup& field,
+                                       std::chrono::system_clock::time_point now);
 
-/// An HTTP date in the preferred form of RFC 9110, section 5.6.7 ("Sun, 06 Nov 1994 08:49:37 GMT").
-std::optional<std::chrono::sys_seconds> ParseHttpDate(std::string_view text);
+/// The wait that an error message asks for: "Please retry after 26 seconds", "Please try again in
+/// 1m2.5s", "in 250ms".
+std::optional<Duration> ParseRetryText(std::string_view message);
+
+/// A duration as Go writes it ("1h2m3.5s", "20ms"), which includes those of Protocol Buffers'
+/// JSON ("34s"). Bounded by `kMaxRetryAfter`; nothing unless it is more than zero.
+std::optional<Duration> ParseGoDuration(std::string_view text);
 
 }  // namespace llmload::wire
 

@@ -29,6 +29,23 @@ void ReadCode(JsonCursor& cursor, ServiceError& error) {
   }
 }
 
+// Anthropic names the cause of some refusals there only.
+void ReadDetails(JsonCursor& cursor, ServiceError& error) {
+  if (!cursor.EnterObject()) {
+    cursor.Skip();
+    return;
+  }
+  JsonString name;
+  std::string storage;
+  while (cursor.NextMember(name)) {
+    if (Text(name, storage) == "error_code") {
+      ReadInto(cursor, error.code);
+    } else {
+      cursor.Skip();
+    }
+  }
+}
+
 bool IsOneOf(std::string_view word, std::initializer_list<std::string_view> words) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
@@ -48,14 +65,15 @@ bool Says(const ServiceError& error, std::string_view phrase) {
 
 // What the words of the error say, whatever its status; kInternal: nothing.
 ErrorKind ClassifyWords(const ServiceError& error) {
-  if (Has(error,
-          {"insufficient_quota", "credit_balance_exhausted", "organization_spend_limit_exceeded",
-           "project_spend_limit_exceeded", "organization_usage_limit_exceeded",
-           "billing_hard_limit_reached", "billing_not_active", "billing_error"})) {
+  if (Has(error, {"insufficient_quota", "credit_balance_exhausted",
+                  "organization_spend_limit_exceeded", "project_spend_limit_exceeded",
+                  "organization_usage_limit_exceeded", "billing_hard_limit_reached",
+                  "billing_not_active", "billing_error", "enforced_spend_limit_reached"})) {
     return ErrorKind::kQuotaExhausted;
   }
   if (Has(error, {"context_length_exceeded", "exceed_context_size_error"}) ||
-      Says(error, "maximum context length")) {
+      Says(error, "maximum context length") || Says(error, "prompt is too long") ||
+      Says(error, "input is too long")) {
     return ErrorKind::kContextLength;
   }
   if (Has(error, {"content_filter", "content_policy_violation"})) return ErrorKind::kContentFilter;
@@ -80,6 +98,8 @@ ServiceError ReadServiceError(JsonCursor& cursor) {
         ReadInto(cursor, error.type);
       } else if (key == "code") {
         ReadCode(cursor, error);
+      } else if (key == "details") {
+        ReadDetails(cursor, error);
       } else {
         cursor.Skip();
       }

@@ -59,11 +59,12 @@ std::string ProxyFromEnvironment(const std::string& base_url);
 
 /// What the HTTPS providers of this process did on the network so far.
 struct ConnectionCounters {
-  std::uint64_t connects = 0;        ///< TCP connections established
-  std::uint64_t tls_handshakes = 0;  ///< TLS handshakes completed
-  std::uint64_t dns_lookups = 0;     ///< names asked of the system's resolver
-  std::uint64_t reuses = 0;          ///< requests sent on a pooled connection
-  std::uint64_t stale = 0;           ///< pooled connections found closed, before or on use
+  std::uint64_t connects = 0;         ///< TCP connections established
+  std::uint64_t tls_handshakes = 0;   ///< TLS handshakes completed
+  std::uint64_t tls_resumptions = 0;  ///< those of them that resumed an earlier session
+  std::uint64_t dns_lookups = 0;      ///< names asked of the system's resolver
+  std::uint64_t reuses = 0;           ///< requests sent on a pooled connection
+  std::uint64_t stale = 0;            ///< pooled connections found closed, before or on use
 };
 
 /// A snapshot, thread-safe. Sums over all providers; take differences.

@@ -20,9 +20,8 @@ class LoadTestEnvironmentTest : public ::testing::Test {
 
   static void Clear() {
     for (const char* name :
-         {"SKIP_LOAD_TESTS", "LLMLOAD_PROVIDER", "LLMLOAD_MODEL", "LLMLOAD_LOCAL_URL",
-          "LLMLOAD_CA_FILE", "LLMLOAD_REPORT_DIR", "LLMLOAD_LOCAL_PID", "LLMLOAD_SEED",
-          "OPENAI_API_KEY", "OPENAI_BASE_URL"}) {
+         {"SKIP_LOAD_TESTS", "LLMLOAD_PROVIDER", "LLMLOAD_MODEL", "LLMLOAD_REPORT_DIR",
+          "LLMLOAD_LOCAL_PID", "LLMLOAD_SEED"}) {
       ::unsetenv(name);
     }
   }
@@ -36,10 +35,6 @@ class LoadTestEnvironmentTest : public ::testing::Test {
       return error.what();
     }
     return "no error";
-  }
-
-  static Target TargetNow() {
-    return TargetFromEnvironment(LoadTestEnvironment::Read(), SystemClock::Instance());
   }
 };
 
@@ -66,19 +61,15 @@ TEST_F(LoadTestEnvironmentTest, DefaultsCostNothing) {
 TEST_F(LoadTestEnvironmentTest, EveryVariableIsRead) {
   Set("LLMLOAD_PROVIDER", "local");
   Set("LLMLOAD_MODEL", "llama3");
-  Set("LLMLOAD_LOCAL_URL", "http://127.0.0.1:8080/v1");
   Set("LLMLOAD_REPORT_DIR", "reports");
   Set("LLMLOAD_LOCAL_PID", "4711");
   Set("LLMLOAD_SEED", "99");
-  Set("OPENAI_BASE_URL", "https://gateway.test/v1");
   const LoadTestEnvironment read = LoadTestEnvironment::Read();
   EXPECT_EQ(read.provider, ProviderChoice::kLocal);
   EXPECT_EQ(read.model, "llama3");
-  EXPECT_EQ(read.local_url, "http://127.0.0.1:8080/v1");
   EXPECT_EQ(read.report_dir, "reports");
   EXPECT_EQ(read.local_pid, 4711u);
   EXPECT_EQ(read.seed, 99u);
-  EXPECT_EQ(read.openai_base_url, "https://gateway.test/v1");
 }
 
 TEST_F(LoadTestEnvironmentTest, MalformedValuesNameTheVariable) {
@@ -88,41 +79,10 @@ TEST_F(LoadTestEnvironmentTest, MalformedValuesNameTheVariable) {
     return MessageOf([] { LoadTestEnvironment::Read(); });
   };
   EXPECT_THAT(message("LLMLOAD_PROVIDER", "bedrok"),
-              HasSubstr("LLMLOAD_PROVIDER: got \"bedrok\", expected one of: fake, openai, local"));
+              HasSubstr("LLMLOAD_PROVIDER: got \"bedrok\", expected one of: fake, openai, azure, "
+                        "bedrock, anthropic, ollama, local"));
   EXPECT_THAT(message("LLMLOAD_SEED", "-1"), HasSubstr("LLMLOAD_SEED: got \"-1\""));
   EXPECT_THAT(message("LLMLOAD_LOCAL_PID", "0"), HasSubstr("LLMLOAD_LOCAL_PID: got \"0\""));
-  EXPECT_THAT(message("LLMLOAD_CA_FILE", "/no/such/file.pem"),
-              HasSubstr("LLMLOAD_CA_FILE: got \"/no/such/file.pem\""));
-}
-
-TEST_F(LoadTestEnvironmentTest, TargetWithoutKeyOrUrlSaysWhatToSet) {
-  EXPECT_THAT(TargetNow().unavailable, HasSubstr("LLMLOAD_PROVIDER=fake"));
-  Set("LLMLOAD_PROVIDER", "openai");
-  EXPECT_THAT(TargetNow().unavailable, HasSubstr("OPENAI_API_KEY"));
-  Set("LLMLOAD_PROVIDER", "local");
-  EXPECT_THAT(TargetNow().unavailable, HasSubstr("LLMLOAD_LOCAL_URL"));
-}
-
-TEST_F(LoadTestEnvironmentTest, TargetPointsWhereTheVariablesSay) {
-  Set("LLMLOAD_PROVIDER", "openai");
-  Set("OPENAI_API_KEY", "sk-test");
-  EXPECT_EQ(TargetNow().url, "https://api.openai.com/v1");
-  EXPECT_EQ(TargetNow().provider->Identity().name, "openai");
-  Set("OPENAI_BASE_URL", "https://gateway.test/v1");
-  EXPECT_EQ(TargetNow().url, "https://gateway.test/v1");
-  Set("LLMLOAD_PROVIDER", "local");
-  Set("LLMLOAD_LOCAL_URL", "http://127.0.0.1:8080/v1");
-  EXPECT_EQ(TargetNow().provider->Identity().name, "local");
-}
-
-TEST_F(LoadTestEnvironmentTest, UnusableUrlNamesTheVariableItCameFrom) {
-  Set("LLMLOAD_PROVIDER", "local");
-  for (const char* bad : {"not a url", "ftp://127.0.0.1/v1", "http://example.com/v1"}) {
-    Set("LLMLOAD_LOCAL_URL", bad);
-    const std::string message = MessageOf([] { TargetNow(); });
-    EXPECT_THAT(message, HasSubstr("LLMLOAD_LOCAL_URL")) << bad;
-    EXPECT_THAT(message, HasSubstr(bad));
-  }
 }
 
 }  // namespace

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
+
+#include "src/wire/timestamp.h"
+
 namespace llmload::wire {
 namespace {
 
@@ -11,30 +16,40 @@ using namespace std::chrono_literals;
 const system_clock::time_point kNow =
     std::chrono::sys_days(std::chrono::year(1994) / 11 / 6) + 8h + 49min + 37s;
 
-std::optional<Duration> Parse(RetryAfterHeaders headers) { return ParseRetryAfter(headers, kNow); }
+// The fields of a header, by name.
+using Fields = std::map<std::string_view, std::string_view>;
+
+std::optional<Duration> Parse(const Fields& fields) {
+  return ReadRetryAfter(
+      [&](std::string_view name) {
+        const auto found = fields.find(name);
+        return found == fields.end() ? std::string_view{} : found->second;
+      },
+      kNow);
+}
 
 TEST(RetryAfter, ReadsSeconds) {
-  EXPECT_EQ(Parse({.retry_after = "20"}), Duration(20s));
-  EXPECT_EQ(Parse({.retry_after = " 1.5 "}), Duration(1500ms));
-  EXPECT_EQ(Parse({.retry_after = "0.02"}), Duration(20ms));
+  EXPECT_EQ(Parse({{"retry-after", "20"}}), Duration(20s));
+  EXPECT_EQ(Parse({{"retry-after", " 1.5 "}}), Duration(1500ms));
+  EXPECT_EQ(Parse({{"retry-after", "0.02"}}), Duration(20ms));
 }
 
 TEST(RetryAfter, PrefersMilliseconds) {
-  EXPECT_EQ(Parse({.retry_after = "2", .retry_after_ms = "1500"}), Duration(1500ms));
-  EXPECT_EQ(Parse({.retry_after_ms = "0.5"}), Duration(500us));
-  EXPECT_EQ(Parse({.retry_after = "2", .retry_after_ms = "soon"}), Duration(2s));
-  EXPECT_EQ(Parse({.retry_after = "2", .retry_after_ms = "0"}), Duration(2s));
+  EXPECT_EQ(Parse({{"retry-after", "2"}, {"retry-after-ms", "1500"}}), Duration(1500ms));
+  EXPECT_EQ(Parse({{"retry-after-ms", "0.5"}}), Duration(500us));
+  EXPECT_EQ(Parse({{"retry-after", "2"}, {"retry-after-ms", "soon"}}), Duration(2s));
+  EXPECT_EQ(Parse({{"retry-after", "2"}, {"retry-after-ms", "0"}}), Duration(2s));
 }
 
 TEST(RetryAfter, ReadsADateAgainstTheWallClock) {
-  EXPECT_EQ(Parse({.retry_after = "Sun, 06 Nov 1994 08:50:07 GMT"}), Duration(30s));
+  EXPECT_EQ(Parse({{"retry-after", "Sun, 06 Nov 1994 08:50:07 GMT"}}), Duration(30s));
 }
 
 TEST(RetryAfter, ReadsADateAgainstTheDateOfTheAnswer) {
-  EXPECT_EQ(Parse({.retry_after = "Sun, 06 Nov 1994 10:00:05 GMT",
-                   .date = "Sun, 06 Nov 1994 10:00:00 GMT"}),
+  EXPECT_EQ(Parse({{"retry-after", "Sun, 06 Nov 1994 10:00:05 GMT"},
+                   {"date", "Sun, 06 Nov 1994 10:00:00 GMT"}}),
             Duration(5s));
-  EXPECT_EQ(Parse({.retry_after = "Sun, 06 Nov 1994 08:49:40 GMT", .date = "yesterday"}),
+  EXPECT_EQ(Parse({{"retry-after", "Sun, 06 Nov 1994 08:49:40 GMT"}, {"date", "yesterday"}}),
             Duration(3s));
 }
 
@@ -63,17 +78,81 @@ TEST(RetryAfter, IgnoresWhatIsNoWait) {
                            "Xxx, 06 Nov 1994 08:50:07 GMT",
                            "Sunday, 06-Nov-94 08:50:07 GMT",
                            "Sun, 06 Nov 1994 08:5x:07 GMT"}) {
-    EXPECT_EQ(Parse({.retry_after = text}), std::nullopt) << text;
+    EXPECT_EQ(Parse({{"retry-after", text}}), std::nullopt) << text;
   }
   EXPECT_EQ(Parse({}), std::nullopt);
 }
 
 TEST(RetryAfter, CutsLongWaits) {
-  EXPECT_EQ(Parse({.retry_after = "86400"}), kMaxRetryAfter);
-  EXPECT_EQ(Parse({.retry_after = "86401"}), kMaxRetryAfter);
-  EXPECT_EQ(Parse({.retry_after = "99999999999999999999999999999999"}), kMaxRetryAfter);
-  EXPECT_EQ(Parse({.retry_after = std::string(400, '9')}), kMaxRetryAfter);
-  EXPECT_EQ(Parse({.retry_after = "Sun, 06 Nov 2094 08:50:07 GMT"}), kMaxRetryAfter);
+  EXPECT_EQ(Parse({{"retry-after", "86400"}}), kMaxRetryAfter);
+  EXPECT_EQ(Parse({{"retry-after", "86401"}}), kMaxRetryAfter);
+  EXPECT_EQ(Parse({{"retry-after", "99999999999999999999999999999999"}}), kMaxRetryAfter);
+  const std::string digits(400, '9');
+  EXPECT_EQ(Parse({{"retry-after", digits}}), kMaxRetryAfter);
+  EXPECT_EQ(Parse({{"retry-after", "Sun, 06 Nov 2094 08:50:07 GMT"}}), kMaxRetryAfter);
+}
+
+TEST(RetryAfter, ReadsAwsMilliseconds) {
+  EXPECT_EQ(Parse({{"x-amz-retry-after", "1500"}}), Duration(1500ms));
+  EXPECT_EQ(Parse({{"x-amz-retry-after", "1500"}, {"retry-after", "2"}}), Duration(2s));
+}
+
+TEST(RetryAfter, ReadsResetsOfLimitsOfWhichNothingRemains) {
+  EXPECT_EQ(Parse({{"x-ratelimit-remaining-requests", "0"},
+                   {"x-ratelimit-reset-requests", "20ms"},
+                   {"x-ratelimit-remaining-tokens", "0"},
+                   {"x-ratelimit-reset-tokens", "6m0s"}}),
+            Duration(6min));
+  EXPECT_EQ(
+      Parse({{"x-ratelimit-remaining-requests", "17"}, {"x-ratelimit-reset-requests", "20ms"}}),
+      std::nullopt);
+  EXPECT_EQ(Parse({{"anthropic-ratelimit-requests-remaining", "12"},
+                   {"anthropic-ratelimit-requests-reset", "1994-11-06T09:00:00Z"},
+                   {"anthropic-ratelimit-input-tokens-remaining", "0"},
+                   {"anthropic-ratelimit-input-tokens-reset", "1994-11-06T08:50:07Z"}}),
+            Duration(30s));
+  EXPECT_EQ(Parse({{"anthropic-ratelimit-requests-remaining", "0"},
+                   {"anthropic-ratelimit-requests-reset", "1994-11-06T08:00:00Z"}}),
+            std::nullopt);
+}
+
+TEST(RetryAfter, ReadsGoDurations) {
+  EXPECT_EQ(ParseGoDuration("1s"), Duration(1s));
+  EXPECT_EQ(ParseGoDuration("6m0s"), Duration(6min));
+  EXPECT_EQ(ParseGoDuration("1h2m3.5s"), Duration(1h + 2min + 3500ms));
+  EXPECT_EQ(ParseGoDuration("1m2.5s"), Duration(62500ms));
+  EXPECT_EQ(ParseGoDuration("100h"), Duration(kMaxRetryAfter));
+  for (const char* text : {"", "5", "s", "5 s", "-1s", "1d", "1s2", "0s", "1..5s"}) {
+    EXPECT_EQ(ParseGoDuration(text), std::nullopt) << text;
+  }
+}
+
+TEST(RetryAfter, ReadsWaitsInWords) {
+  EXPECT_EQ(ParseRetryText("Requests have exceeded the limit. Please retry after 26 seconds."),
+            Duration(26s));
+  EXPECT_EQ(ParseRetryText("Please try again in 20s."), Duration(20s));
+  EXPECT_EQ(ParseRetryText("Limit 3. Please try again in 1m2.5s. Visit ..."), Duration(62500ms));
+  EXPECT_EQ(ParseRetryText("please try again in 250ms"), Duration(250ms));
+  EXPECT_EQ(ParseRetryText("Please try again in 2 minutes."), Duration(2min));
+  for (const char* text : {"", "try again in a while", "retry after the maintenance",
+                           "try again in ", "retry after 5 apples"}) {
+    EXPECT_EQ(ParseRetryText(text), std::nullopt) << text;
+  }
+}
+
+TEST(Timestamp, ReadsRfc3339) {
+  using std::chrono::sys_days;
+  const auto expected = sys_days(std::chrono::year(2026) / 11 / 24) + 9h + 30min + 5s;
+  EXPECT_EQ(ParseRfc3339("2026-11-24T09:30:05Z"), expected);
+  EXPECT_EQ(ParseRfc3339("2026-11-24T09:30:05.123456789Z"), expected);
+  EXPECT_EQ(ParseRfc3339("2026-11-24T10:30:05+01:00"), expected);
+  EXPECT_EQ(ParseRfc3339("2026-11-24T04:00:05.5-05:30"), expected);
+  for (const char* text :
+       {"", "2026-11-24", "2026-11-24T09:30:05", "2026-13-24T09:30:05Z", "2026-02-30T09:30:05Z",
+        "2026-11-24T24:30:05Z", "2026-11-24T09:30:05.Z", "2026-11-24T09:30:05+0100",
+        "2026-11-24X09:30:05Z", "a026-11-24T09:30:05Z"}) {
+    EXPECT_EQ(ParseRfc3339(text), std::nullopt) << text;
+  }
 }
 
 }  // namespace

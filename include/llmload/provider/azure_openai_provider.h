@@ -1,0 +1,64 @@
+// OpenAI's models as Azure serves them.
+#ifndef LLMLOAD_PROVIDER_AZURE_OPENAI_PROVIDER_H_
+#define LLMLOAD_PROVIDER_AZURE_OPENAI_PROVIDER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "llmload/core/clock.h"
+#include "llmload/core/secret.h"
+#include "llmload/provider/http_options.h"
+#include "llmload/provider/openai_provider.h"
+#include "llmload/provider/provider.h"
+
+namespace llmload {
+
+struct AzureOpenAiOptions : HttpOptions {
+  /// Which of the two paths to the same models.
+  enum class Surface : std::uint8_t {
+    kDeployments,  ///< /openai/deployments/{deployment}/chat/completions?api-version=...
+    kV1,           ///< /openai/v1/chat/completions, the deployment as `model`
+  };
+
+  std::string name = "azure";              ///< `ProviderIdentity::name`
+  std::string endpoint;                    ///< "https://RESOURCE.openai.azure.com"
+  std::string deployment;                  ///< decides the model: that of a request is not sent
+  std::string api_version = "2024-10-21";  ///< of `kDeployments`
+  Surface surface = Surface::kDeployments;
+  Secret api_key;       ///< sent as `api-key`
+  Secret bearer_token;  ///< a Microsoft Entra token, sent in place of the key
+  OpenAiOptions::MaxTokensField max_tokens_field = OpenAiOptions::MaxTokensField::kMaxTokens;
+  bool include_usage = true;  ///< streaming: ask for the usage chunk
+};
+
+/// A provider over HTTP/1.1 with kept-alive connections, per io_context. A call is sent once.
+///
+/// The first chunk of a stream, which holds prompt filter results only, is no token. Errors and
+/// thread safety: as `OpenAiProvider`.
+class AzureOpenAiProvider final : public Provider {
+ public:
+  /// Throws `ConfigurationError` if an option cannot be used. Opens no connection.
+  /// @param clock  as for `OpenAiProvider`
+  explicit AzureOpenAiProvider(AzureOpenAiOptions options,
+                               const Clock& clock = SystemClock::Instance());
+  ~AzureOpenAiProvider() override;
+
+  AzureOpenAiProvider(const AzureOpenAiProvider&) = delete;
+  AzureOpenAiProvider& operator=(const AzureOpenAiProvider&) = delete;
+
+  const ProviderIdentity& Identity() const noexcept override;
+  boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest& request,
+                                                      StreamObserver* observer) override;
+
+ private:
+  struct Impl;
+  static boost::asio::awaitable<Result<Completion>> Run(std::shared_ptr<const Impl> impl,
+                                                        const CompletionRequest& request,
+                                                        StreamObserver* observer);
+  std::shared_ptr<const Impl> impl_;
+};
+
+}  // namespace llmload
+
+#endif  // LLMLOAD_PROVIDER_AZURE_OPENAI_PROVIDER_H_

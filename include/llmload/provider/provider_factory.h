@@ -1,0 +1,56 @@
+// One provider from environment variables: LLMLOAD_PROVIDER names it, its own usual variables
+// configure it.
+#ifndef LLMLOAD_PROVIDER_PROVIDER_FACTORY_H_
+#define LLMLOAD_PROVIDER_PROVIDER_FACTORY_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "llmload/core/clock.h"
+#include "llmload/provider/provider.h"
+
+namespace llmload {
+
+enum class ProviderChoice : std::uint8_t {
+  kFake,       ///< the embedded fake LLM server: no key, no cost (the default)
+  kOpenAi,     ///< OpenAI, or anything that speaks its API
+  kAzure,      ///< Azure OpenAI
+  kBedrock,    ///< AWS Bedrock
+  kAnthropic,  ///< Anthropic's Messages API
+  kOllama,     ///< Ollama's own API
+  kLocal,      ///< an OpenAI-compatible server at `LLMLOAD_LOCAL_URL`
+};
+
+/// As `LLMLOAD_PROVIDER` names it ("bedrock").
+std::string_view ToString(ProviderChoice choice) noexcept;
+
+/// `LLMLOAD_PROVIDER`; `kFake` if it is not set. Throws `ConfigurationError` for an unknown name.
+ProviderChoice ProviderFromEnvironment();
+
+/// `LLMLOAD_MODEL`, or what is usual for `choice`: a small, cheap model. Azure's is
+/// `AZURE_OPENAI_DEPLOYMENT`.
+std::string ModelFromEnvironment(ProviderChoice choice);
+
+/// A provider to test, or the reason why there is none.
+struct Target {
+  std::shared_ptr<Provider> provider;  ///< null: unavailable
+  std::string unavailable;             ///< why, and what to set
+  std::string url;                     ///< where it points, for the report
+  std::string credential_help;         ///< what to check if the service refuses the credential
+};
+
+/// The provider `choice` as the environment describes it; docs/providers.md lists the variables.
+/// Without what it cannot do without (a key, a URL, a region) it is unavailable; AWS credentials
+/// are looked for at the first call. The embedded fake server belongs to whoever embeds it, so that
+/// `kFake` is unavailable here.
+///
+/// Throws `ConfigurationError`, naming the variables, for a value that cannot be used. Opens no
+/// connection.
+/// @param clock  must outlive the provider
+Target TargetFromEnvironment(ProviderChoice choice, const Clock& clock);
+
+}  // namespace llmload
+
+#endif  // LLMLOAD_PROVIDER_PROVIDER_FACTORY_H_

@@ -1,0 +1,342 @@
+#include "src/wire/anthropic_codec.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "src/wire/json_fields.h"
+
+namespace llmload::wire {
+namespace {
+
+using Status = AnswerDecoder::Status;
+
+constexpr std::string_view kBedrockVersion = "bedrock-2023-05-31";
+
+// All blocks of one kind of a whole answer, joined.
+struct Blocks {
+  std::string text;
+  std::string thinking;
+  std::string tool_use;
+};
+
+void ReadBlock(JsonCursor& cursor, Blocks& blocks, std::string& key_storage) {
+  if (!cursor.EnterObject()) {
+    cursor.Skip();
+    return;
+  }
+  JsonString name;
+  while (cursor.NextMember(name)) {
+    const std::string_view key = Text(name, key_storage);
+    std::string* into = nullptr;
+    if (key == "text") into = &blocks.text;
+    if (key == "thinking") into = &blocks.thinking;
+    if (key == "input" && cursor.Peek() == JsonCursor::Type::kObject) {
+      blocks.tool_use.append(cursor.ReadRaw());
+      continue;
+    }
+    if (into == nullptr) {
+      cursor.Skip();
+    } else if (const auto text = cursor.ReadString()) {
+      AppendText(*text, *into);
+    }
+  }
+}
+
+DecodeFailure FailureOf(const ServiceError& error, ErrorKind kind) {
+  return {.kind = kind, .message = error.message, .code = ProviderCode(error), .retry_after = {}};
+}
+
+}  // namespace
+
+void EncodeAnthropicRequest(const CompletionRequest& request, AnthropicHost host,
+                            std::string& out) {
+  if (host == AnthropicHost::kBedrock) {
+    out.append("{\"anthropic_version\":\"").append(kBedrockVersion).push_back('"');
+  } else {
+    out.append("{\"model\":");
+    AppendJsonString(request.model, out);
+  }
+  out.append(",\"max_tokens\":");
+  AppendJsonNumber(std::int64_t{request.max_tokens.value_or(kAnthropicDefaultMaxTokens)}, out);
+  std::string system;
+  out.append(",\"messages\":[");
+  bool first = true;
+  for (const Message& message : request.messages) {
+    if (message.role == Role::kSystem) {
+      system.append(system.empty() ? "" : "\n\n").append(message.content);
+      continue;
+    }
+    if (!first) out.push_back(',');
+    first = false;
+    out.append("{\"role\":\"").append(RoleName(message.role)).append("\",\"content\":");
+    AppendJsonString(message.content, out);
+    out.push_back('}');
+  }
+  out.push_back(']');
+  if (!system.empty()) {
+    out.append(",\"system\":");
+    AppendJsonString(system, out);
+  }
+  if (request.temperature) {
+    out.append(",\"temperature\":");
+    AppendJsonNumber(*request.temperature, out);
+  }
+  if (request.stream && host == AnthropicHost::kAnthropic) out.append(",\"stream\":true");
+  out.push_back('}');
+}
+
+void AnthropicUsage::Take(std::string_view json) {
+  JsonCursor cursor(json);
+  if (!cursor.EnterObject()) return;
+  JsonString name;
+  std::string key_storage;
+  while (cursor.NextMember(name)) {
+    const std::string_view key = Text(name, key_storage);
+    if (key == "output_tokens_details") {
+      reasoning_ = ReadDetail(cursor, "reasoning_tokens", key_storage);
+      continue;
+    }
+    std::int64_t* into = nullptr;
+    if (key == "input_tokens") into = &input_;
+    if (key == "cache_read_input_tokens") into = &cache_read_;
+    if (key == "cache_creation_input_tokens") into = &cache_write_;
+    if (key == "output_tokens") into = &output_;
+    if (into != nullptr && cursor.Peek() == JsonCursor::Type::kNumber) {
+      *into = ReadCount(cursor);
+    } else {
+      cursor.Skip();
+    }
+  }
+  if (parts_++ > 0) raw_.push_back(',');
+  raw_.append(json);
+}
+
+Usage AnthropicUsage::Normalised() const {
+  Usage usage;
+  usage.input = input_ + cache_read_ + cache_write_;
+  usage.cached_input = cache_read_;
+  usage.cache_write_input = cache_write_;
+  usage.output = output_;
+  usage.reasoning = std::min(reasoning_, output_);
+  return usage;
+}
+
+std::string AnthropicUsage::Raw() const { return parts_ == 1 ? raw_ : "[" + raw_ + "]"; }
+
+// What one event may hold, whatever its type: members come in any order.
+struct AnthropicEvents::Event {
+  std::string_view type;
+  std::string_view text;
+  std::string_view thinking;
+  std::string_view partial_json;
+  std::string_view name;  // of a tool
+  std::string_view stop_reason;
+  std::string_view model;
+  std::string_view usage;
+  std::optional<ServiceError> error;
+};
+
+void AnthropicEvents::ReadDelta(JsonCursor& cursor, Event& event) {
+  if (!cursor.EnterObject()) {
+    cursor.Skip();
+    return;
+  }
+  JsonString name;
+  while (cursor.NextMember(name)) {
+    const std::string_view key = Text(name, key_);
+    if (key == "text") {
+      ReadView(cursor, event.text, text_);
+    } else if (key == "thinking") {
+      ReadView(cursor, event.thinking, thinking_);
+    } else if (key == "partial_json") {
+      ReadView(cursor, event.partial_json, partial_json_);
+    } else if (key == "name") {
+      ReadView(cursor, event.name, name_);
+    } else if (key == "stop_reason") {
+      ReadView(cursor, event.stop_reason, stop_reason_);
+    } else {
+      cursor.Skip();
+    }
+  }
+}
+
+void AnthropicEvents::ReadMessage(JsonCursor& cursor, Event& event) {
+  if (!cursor.EnterObject()) {
+    cursor.Skip();
+    return;
+  }
+  JsonString name;
+  while (cursor.NextMember(name)) {
+    const std::string_view key = Text(name, key_);
+    if (key == "model") {
+      ReadView(cursor, event.model, model_);
+    } else if (key == "usage" && cursor.Peek() == JsonCursor::Type::kObject) {
+      event.usage = cursor.ReadRaw();
+    } else {
+      cursor.Skip();
+    }
+  }
+}
+
+void AnthropicEvents::ReadEvent(JsonCursor& cursor, Event& event) {
+  JsonString name;
+  while (cursor.NextMember(name)) {
+    const std::string_view key = Text(name, key_);
+    if (key == "type") {
+      ReadView(cursor, event.type, type_);
+    } else if (key == "delta" || key == "content_block") {
+      ReadDelta(cursor, event);
+    } else if (key == "message") {
+      ReadMessage(cursor, event);
+    } else if (key == "usage" && cursor.Peek() == JsonCursor::Type::kObject) {
+      event.usage = cursor.ReadRaw();
+    } else if (key == "error") {
+      event.error = ReadServiceError(cursor);
+    } else {
+      cursor.Skip();
+    }
+  }
+}
+
+Status AnthropicEvents::Fail(ErrorKind kind, std::string message, std::string code) {
+  failure_ = {
+      .kind = kind, .message = std::move(message), .code = std::move(code), .retry_after = {}};
+  return Status::kFailed;
+}
+
+Status AnthropicEvents::Take(std::string_view json, AnswerHandler& handler) {
+  JsonCursor cursor(json);
+  Event event;
+  if (cursor.EnterObject()) ReadEvent(cursor, event);
+  if (!cursor.Finished()) {
+    return Fail(ErrorKind::kMalformedResponse, "an event of the stream is not a JSON object");
+  }
+  if (event.type == "error") {
+    const ServiceError error = event.error.value_or(ServiceError{});
+    return Fail(ErrorKind::kStreamError, error.message, ProviderCode(error));
+  }
+  if (!event.usage.empty()) {
+    usage_.Take(event.usage);
+    handler.OnUsage(usage_.Normalised(), usage_.Raw());
+  }
+  if (event.type == "message_start") {
+    if (!event.model.empty()) handler.OnModel(event.model);
+  } else if (event.type == "content_block_start" || event.type == "content_block_delta") {
+    const bool enough =
+        (!event.thinking.empty() && !handler.OnToken(TokenKind::kReasoning, event.thinking)) ||
+        (!event.text.empty() && !handler.OnToken(TokenKind::kContent, event.text)) ||
+        (!event.name.empty() && !handler.OnToken(TokenKind::kToolCall, event.name)) ||
+        (!event.partial_json.empty() && !handler.OnToken(TokenKind::kToolCall, event.partial_json));
+    if (enough) return Status::kNeedMore;
+  } else if (event.type == "message_delta") {
+    if (!event.stop_reason.empty()) handler.OnFinishReason(event.stop_reason);
+  } else if (event.type == "message_stop") {
+    return Status::kDone;
+  }
+  return Status::kNeedMore;
+}
+
+Status DecodeAnthropicAnswer(std::string_view body, AnswerHandler& handler,
+                             DecodeFailure& failure) {
+  JsonCursor cursor(body);
+  Blocks blocks;
+  AnthropicUsage usage;
+  std::optional<ServiceError> error;
+  std::string_view model;
+  std::string_view stop_reason;
+  std::string key_storage;
+  std::string model_storage;
+  std::string reason_storage;
+  bool has_content = false;
+  if (cursor.EnterObject()) {
+    JsonString name;
+    while (cursor.NextMember(name)) {
+      const std::string_view key = Text(name, key_storage);
+      if (key == "content" && cursor.EnterArray()) {
+        has_content = true;
+        while (cursor.NextElement()) ReadBlock(cursor, blocks, key_storage);
+      } else if (key == "model") {
+        ReadView(cursor, model, model_storage);
+      } else if (key == "stop_reason") {
+        ReadView(cursor, stop_reason, reason_storage);
+      } else if (key == "usage") {
+        usage.Take(cursor.ReadRaw());
+      } else if (key == "error") {
+        error = ReadServiceError(cursor);
+      } else {
+        cursor.Skip();
+      }
+    }
+  }
+  const bool valid = cursor.Finished();
+  if (valid && error) {
+    failure = FailureOf(*error, ClassifyErrorInSuccess(*error));
+    return Status::kFailed;
+  }
+  if (!valid || !has_content) {
+    failure = {.kind = ErrorKind::kMalformedResponse,
+               .message = "the answer is not a message",
+               .code = {},
+               .retry_after = {}};
+    return Status::kFailed;
+  }
+  if (!usage.empty()) handler.OnUsage(usage.Normalised(), usage.Raw());
+  if (!model.empty()) handler.OnModel(model);
+  if (!stop_reason.empty()) handler.OnFinishReason(stop_reason);
+  if (!blocks.thinking.empty()) handler.OnToken(TokenKind::kReasoning, blocks.thinking);
+  if (!blocks.text.empty()) handler.OnToken(TokenKind::kContent, blocks.text);
+  if (!blocks.tool_use.empty()) handler.OnToken(TokenKind::kToolCall, blocks.tool_use);
+  return Status::kDone;
+}
+
+bool AnthropicAnswerDecoder::IsStream(std::string_view media_type) const {
+  return media_type.empty() || media_type == "text/event-stream";
+}
+
+Status AnthropicAnswerDecoder::FeedStream(std::string_view bytes, AnswerHandler& handler) {
+  sse_.Feed(bytes);
+  return TakeEvents(handler);
+}
+
+Status AnthropicAnswerDecoder::FinishStream(AnswerHandler& handler) {
+  sse_.Finish();
+  const Status status = TakeEvents(handler);
+  if (status != Status::kNeedMore) return status;
+  return Fail(ErrorKind::kTruncatedStream, "the stream ended without message_stop");
+}
+
+Status AnthropicAnswerDecoder::TakeEvents(AnswerHandler& handler) {
+  SseEvent event;
+  while (true) {
+    switch (sse_.Next(event)) {
+      case SseParser::Status::kNeedMore:
+        return Status::kNeedMore;
+      case SseParser::Status::kTooLarge:
+        return Fail(ErrorKind::kResponseTooLarge, "an event of the stream is too large");
+      case SseParser::Status::kEvent:
+        break;
+    }
+    if (event.data.empty()) continue;
+    const Status status = events_.Take(event.data, handler);
+    if (status == Status::kFailed) return Fail(events_.failure());
+    if (status == Status::kDone) return status;
+  }
+}
+
+Status AnthropicAnswerDecoder::DecodeAnswer(std::string_view body, AnswerHandler& handler) {
+  DecodeFailure failure;
+  const Status status = DecodeAnthropicAnswer(body, handler, failure);
+  return status == Status::kFailed ? Fail(std::move(failure)) : status;
+}
+
+DecodeFailure AnthropicAnswerDecoder::DecodeErrorAnswer(int http_status, std::string_view,
+                                                        std::string_view body) {
+  const ServiceError error = DecodeErrorBody(body);
+  // "model: NAME" is all it says about a model it does not have.
+  const bool no_model =
+      http_status == 404 && error.type == "not_found_error" && error.message.starts_with("model:");
+  return FailureOf(error,
+                   no_model ? ErrorKind::kModelUnavailable : ClassifyStatus(http_status, error));
+}
+
+}  // namespace llmload::wire

@@ -1,0 +1,102 @@
+// Bodies and event streams of the Bedrock runtime, sans-io: Converse and InvokeModel.
+#ifndef LLMLOAD_WIRE_BEDROCK_CODEC_H_
+#define LLMLOAD_WIRE_BEDROCK_CODEC_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "llmload/provider/completion.h"
+#include "src/wire/answer_decoder.h"
+#include "src/wire/anthropic_codec.h"
+#include "src/wire/event_stream.h"
+#include "src/wire/json_cursor.h"
+
+namespace llmload::wire {
+
+/// Whose bodies InvokeModel takes.
+enum class BedrockFamily : std::uint8_t { kAnthropic, kTitan };
+
+/// Append the JSON body of `request` to `out`. Model and stream flag are in the path.
+void EncodeConverseRequest(const CompletionRequest& request, std::string& out);
+/// A conversation becomes the transcript that Titan's prompts are made of ("User: ...\nBot:").
+void EncodeTitanRequest(const CompletionRequest& request, std::string& out);
+
+/// The name of an AWS error without its ornaments: "ThrottlingException" of
+/// "aws.protocoltests#ThrottlingException:http://internal.amazon.com/".
+std::string_view AwsErrorName(std::string_view error_type);
+
+/// What an error answer of an AWS service with JSON bodies says.
+/// @param error_type  of the header x-amzn-errortype; empty: the body names the error
+DecodeFailure DecodeAwsError(int http_status, std::string_view error_type, std::string_view body);
+
+/// What the streams of all operations share: frames and exceptions.
+class BedrockAnswerDecoder : public AnswerDecoder {
+ public:
+  bool IsStream(std::string_view media_type) const final;
+  Status FeedStream(std::string_view bytes, AnswerHandler& handler) final;
+  Status FinishStream(AnswerHandler& handler) final;
+  DecodeFailure DecodeErrorAnswer(int http_status, std::string_view error_type,
+                                  std::string_view body) final;
+
+ protected:
+  /// @param max_message_bytes  bound of one message of a stream
+  explicit BedrockAnswerDecoder(std::size_t max_message_bytes) : frames_(max_message_bytes) {}
+
+  /// One event. What it does not know is nothing.
+  virtual Status TakeEvent(std::string_view type, std::string_view payload,
+                           AnswerHandler& handler) = 0;
+  Status FailMalformedEvent();
+
+ private:
+  Status TakeMessage(AnswerHandler& handler);
+
+  EventStreamDecoder frames_;
+  EventStreamMessage message_;
+};
+
+/// Answers of Converse and ConverseStream. A stream is complete with its metadata event, which
+/// comes after messageStop.
+class ConverseAnswerDecoder final : public BedrockAnswerDecoder {
+ public:
+  explicit ConverseAnswerDecoder(std::size_t max_message_bytes)
+      : BedrockAnswerDecoder(max_message_bytes) {}
+
+  Status DecodeAnswer(std::string_view body, AnswerHandler& handler) override;
+
+ private:
+  Status TakeEvent(std::string_view type, std::string_view payload,
+                   AnswerHandler& handler) override;
+  void ReadDelta(JsonCursor& cursor, AnswerHandler& handler);
+
+  bool stopped_ = false;
+  std::string key_;
+  std::string text_;
+};
+
+/// Answers of InvokeModel and InvokeModelWithResponseStream: the vendor's own JSON, in a stream
+/// wrapped in `chunk` events.
+class InvokeModelAnswerDecoder final : public BedrockAnswerDecoder {
+ public:
+  InvokeModelAnswerDecoder(BedrockFamily family, std::size_t max_message_bytes)
+      : BedrockAnswerDecoder(max_message_bytes), family_(family) {}
+
+  Status DecodeAnswer(std::string_view body, AnswerHandler& handler) override;
+
+ private:
+  Status TakeEvent(std::string_view type, std::string_view payload,
+                   AnswerHandler& handler) override;
+  Status TakeTitan(std::string_view json, bool streamed, AnswerHandler& handler);
+
+  const BedrockFamily family_;
+  AnthropicEvents anthropic_;
+  std::int64_t titan_input_ = 0;  // tokens; not every event says it
+  std::string key_;
+  std::string text_;
+  std::string inner_;  // one event of the vendor's
+};
+
+}  // namespace llmload::wire
+
+#endif  // LLMLOAD_WIRE_BEDROCK_CODEC_H_

@@ -1,0 +1,195 @@
+#include "src/wire/ollama_codec.h"
+
+#include <cstdint>
+
+#include "src/wire/json_fields.h"
+#include "src/wire/service_error.h"
+
+namespace llmload::wire {
+namespace {
+
+using Status = AnswerDecoder::Status;
+
+void AppendCount(std::string_view name, std::optional<std::int64_t> count, std::string& out) {
+  if (!count) return;
+  out.append(out.size() > 1 ? ",\"" : "\"").append(name).append("\":");
+  AppendJsonNumber(*count, out);
+}
+
+}  // namespace
+
+void EncodeOllamaRequest(const CompletionRequest& request, std::optional<bool> think,
+                         std::string& out) {
+  out.append("{\"model\":");
+  AppendJsonString(request.model, out);
+  out.append(",\"messages\":[");
+  bool first = true;
+  for (const Message& message : request.messages) {
+    if (!first) out.push_back(',');
+    first = false;
+    out.append("{\"role\":\"").append(RoleName(message.role)).append("\",\"content\":");
+    AppendJsonString(message.content, out);
+    out.push_back('}');
+  }
+  // Left out, it means true.
+  out.append("],\"stream\":").append(request.stream ? "true" : "false");
+  if (think) out.append(",\"think\":").append(*think ? "true" : "false");
+  if (request.max_tokens || request.temperature) {
+    out.append(",\"options\":{");
+    if (request.max_tokens) {
+      out.append("\"num_predict\":");
+      AppendJsonNumber(std::int64_t{*request.max_tokens}, out);
+    }
+    if (request.temperature) {
+      out.append(request.max_tokens ? ",\"temperature\":" : "\"temperature\":");
+      AppendJsonNumber(*request.temperature, out);
+    }
+    out.push_back('}');
+  }
+  out.push_back('}');
+}
+
+struct OllamaAnswerDecoder::Object {
+  std::string_view content;
+  std::string_view thinking;
+  std::string_view tool_calls;
+  std::string_view done_reason;
+  std::string_view model;
+  bool has_message = false;
+  bool done = false;
+  std::optional<std::int64_t> prompt_eval_count;
+  std::optional<std::int64_t> eval_count;
+  std::optional<ServiceError> error;
+};
+
+void OllamaAnswerDecoder::ReadMessage(JsonCursor& cursor, Object& object) {
+  if (!cursor.EnterObject()) {
+    cursor.Skip();
+    return;
+  }
+  object.has_message = true;
+  JsonString name;
+  while (cursor.NextMember(name)) {
+    const std::string_view key = Text(name, key_);
+    if (key == "content") {
+      ReadView(cursor, object.content, content_);
+    } else if (key == "thinking") {
+      ReadView(cursor, object.thinking, thinking_);
+    } else if (key == "tool_calls" && cursor.Peek() == JsonCursor::Type::kArray) {
+      object.tool_calls = cursor.ReadRaw();
+    } else {
+      cursor.Skip();
+    }
+  }
+}
+
+void OllamaAnswerDecoder::ReadObject(JsonCursor& cursor, Object& object) {
+  JsonString name;
+  while (cursor.NextMember(name)) {
+    const std::string_view key = Text(name, key_);
+    if (key == "message") {
+      ReadMessage(cursor, object);
+    } else if (key == "done") {
+      object.done = cursor.ReadRaw() == "true";
+    } else if (key == "done_reason") {
+      ReadView(cursor, object.done_reason, done_reason_);
+    } else if (key == "model") {
+      ReadView(cursor, object.model, model_);
+    } else if (key == "prompt_eval_count") {
+      object.prompt_eval_count = ReadCount(cursor);
+    } else if (key == "eval_count") {
+      object.eval_count = ReadCount(cursor);
+    } else if (key == "error") {
+      object.error = ReadServiceError(cursor);
+    } else {
+      cursor.Skip();
+    }
+  }
+}
+
+Status OllamaAnswerDecoder::TakeObject(std::string_view json, bool streamed,
+                                       AnswerHandler& handler) {
+  JsonCursor cursor(json);
+  Object object;
+  if (cursor.EnterObject()) ReadObject(cursor, object);
+  if (!cursor.Finished()) {
+    return Fail(ErrorKind::kMalformedResponse, streamed
+                                                   ? "a line of the stream is not a JSON object"
+                                                   : "the answer is not a JSON object");
+  }
+  if (object.error) {
+    const ErrorKind kind =
+        streamed ? ErrorKind::kStreamError : ClassifyErrorInSuccess(*object.error);
+    return Fail(kind, object.error->message, ProviderCode(*object.error));
+  }
+  if (!streamed && !object.has_message) {
+    return Fail(ErrorKind::kMalformedResponse, "the answer has no message");
+  }
+  if (!object.model.empty()) handler.OnModel(object.model);
+  const bool enough =
+      (!object.thinking.empty() && !handler.OnToken(TokenKind::kReasoning, object.thinking)) ||
+      (!object.content.empty() && !handler.OnToken(TokenKind::kContent, object.content)) ||
+      (!object.tool_calls.empty() && !handler.OnToken(TokenKind::kToolCall, object.tool_calls));
+  if (enough) return Status::kNeedMore;
+  if (!object.done && streamed) return Status::kNeedMore;
+  if (!object.done_reason.empty()) handler.OnFinishReason(object.done_reason);
+  if (object.eval_count) {
+    // A prompt that is wholly in the cache may not be counted.
+    Usage usage;
+    usage.input = object.prompt_eval_count.value_or(0);
+    usage.output = *object.eval_count;
+    std::string raw = "{";
+    AppendCount("prompt_eval_count", object.prompt_eval_count, raw);
+    AppendCount("eval_count", object.eval_count, raw);
+    raw.push_back('}');
+    handler.OnUsage(usage, raw);
+  }
+  return Status::kDone;
+}
+
+bool OllamaAnswerDecoder::IsStream(std::string_view media_type) const {
+  return media_type.empty() || media_type == "application/x-ndjson";
+}
+
+Status OllamaAnswerDecoder::FeedStream(std::string_view bytes, AnswerHandler& handler) {
+  lines_.Feed(bytes);
+  return TakeLines(handler);
+}
+
+Status OllamaAnswerDecoder::FinishStream(AnswerHandler& handler) {
+  lines_.Finish();
+  const Status status = TakeLines(handler);
+  if (status != Status::kNeedMore) return status;
+  return Fail(ErrorKind::kTruncatedStream, "the stream ended before a line that says done");
+}
+
+Status OllamaAnswerDecoder::TakeLines(AnswerHandler& handler) {
+  std::string_view line;
+  while (true) {
+    switch (lines_.Next(line)) {
+      case NdjsonParser::Status::kNeedMore:
+        return Status::kNeedMore;
+      case NdjsonParser::Status::kTooLarge:
+        return Fail(ErrorKind::kResponseTooLarge, "a line of the stream is too large");
+      case NdjsonParser::Status::kLine:
+        break;
+    }
+    const Status status = TakeObject(line, true, handler);
+    if (status != Status::kNeedMore) return status;
+  }
+}
+
+Status OllamaAnswerDecoder::DecodeAnswer(std::string_view body, AnswerHandler& handler) {
+  return TakeObject(body, false, handler);
+}
+
+DecodeFailure OllamaAnswerDecoder::DecodeErrorAnswer(int http_status, std::string_view,
+                                                     std::string_view body) {
+  const ServiceError error = DecodeErrorBody(body);
+  return {.kind = ClassifyStatus(http_status, error),
+          .message = error.message,
+          .code = ProviderCode(error),
+          .retry_after = {}};
+}
+
+}  // namespace llmload::wire

@@ -1,0 +1,53 @@
+// Bodies of Ollama's own chat API, sans-io.
+#ifndef LLMLOAD_WIRE_OLLAMA_CODEC_H_
+#define LLMLOAD_WIRE_OLLAMA_CODEC_H_
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "llmload/provider/completion.h"
+#include "src/wire/answer_decoder.h"
+#include "src/wire/json_cursor.h"
+#include "src/wire/ndjson_parser.h"
+
+namespace llmload::wire {
+
+/// Appends the JSON body of `request` to `out`.
+/// @param think  whether a model that can reason shall; empty: as the model does by itself
+void EncodeOllamaRequest(const CompletionRequest& request, std::optional<bool> think,
+                         std::string& out);
+
+/// Answers of `/api/chat`: JSON objects, one a line if streamed. A stream is complete with its
+/// object that says `done` only.
+class OllamaAnswerDecoder final : public AnswerDecoder {
+ public:
+  /// @param max_line_bytes  bound of one line of a stream
+  explicit OllamaAnswerDecoder(std::size_t max_line_bytes) : lines_(max_line_bytes) {}
+
+  bool IsStream(std::string_view media_type) const override;
+  Status FeedStream(std::string_view bytes, AnswerHandler& handler) override;
+  Status FinishStream(AnswerHandler& handler) override;
+  Status DecodeAnswer(std::string_view body, AnswerHandler& handler) override;
+  DecodeFailure DecodeErrorAnswer(int http_status, std::string_view error_type,
+                                  std::string_view body) override;
+
+ private:
+  struct Object;
+  Status TakeLines(AnswerHandler& handler);
+  Status TakeObject(std::string_view json, bool streamed, AnswerHandler& handler);
+  void ReadObject(JsonCursor& cursor, Object& object);
+  void ReadMessage(JsonCursor& cursor, Object& object);
+
+  NdjsonParser lines_;
+  std::string key_;
+  std::string content_;
+  std::string thinking_;
+  std::string done_reason_;
+  std::string model_;
+};
+
+}  // namespace llmload::wire
+
+#endif  // LLMLOAD_WIRE_OLLAMA_CODEC_H_

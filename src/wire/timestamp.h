@@ -1,0 +1,23 @@
+// Instants as text.
+#ifndef LLMLOAD_WIRE_TIMESTAMP_H_
+#define LLMLOAD_WIRE_TIMESTAMP_H_
+
+#include <chrono>
+#include <optional>
+#include <string_view>
+
+namespace llmload::wire {
+
+/// An HTTP date in the preferred form of RFC 9110, section 5.6.7 ("Sun, 06 Nov 1994 08:49:37 GMT").
+std::optional<std::chrono::sys_seconds> ParseHttpDate(std::string_view text);
+
+/// A date-time of RFC 3339 ("2026-11-24T09:30:00Z", "...T10:30:00.25+01:00"); a fraction of a
+/// second is cut off.
+std::optional<std::chrono::sys_seconds> ParseRfc3339(std::string_view text);
+
+/// Digits only; nothing for anything else, and for no digit.
+std::optional<int> ParseDigits(std::string_view text);
+
+}  // namespace llmload::wire
+
+#endif  // LLMLOAD_WIRE_TIMESTAMP_H_
