@@ -28,8 +28,8 @@ using mocks::FakeLlmServerOptions;
 struct Texts {
   std::string address, port, threads, seed, ttft_ms, ttft_sigma, gap_ms, gap_sigma, tokens;
   std::string ca_file, api_key_env, max_seconds, max_concurrent, requests_per_minute;
-  std::string context_length, idle_timeout;
-  std::vector<std::string> faults, models;
+  std::string context_length, idle_timeout, aws_credential_env, clock_offset;
+  std::vector<std::string> faults, models, aws_regions;
 };
 
 template <class Number>
@@ -83,6 +83,15 @@ po::options_description Describe(Texts& texts) {
       "tokens per answer, uniform")(
       "api-key-env", text(texts.api_key_env)->value_name("NAME"),
       "accept only the key in the environment variable NAME (default: any key or none)")(
+      "aws-credential-env", text(texts.aws_credential_env)->value_name("PREFIX"),
+      "verify Bedrock's signatures with PREFIX_ACCESS_KEY_ID, PREFIX_SECRET_ACCESS_KEY and, if "
+      "set, "
+      "PREFIX_SESSION_TOKEN, as in AWS (default: any well-formed one is accepted)")(
+      "aws-region", po::value<std::vector<std::string>>(&texts.aws_regions)->value_name("NAME"),
+      "a region that signatures may name; repeatable (default: any)")(
+      "clock-offset", text(texts.clock_offset)->value_name("SECONDS"),
+      "how much the server's wall clock is ahead")(
+      "multibyte-text", "answers of UTF-8 sequences of two to four bytes")(
       "model", po::value<std::vector<std::string>>(&texts.models)->value_name("NAME"),
       "a model that exists; repeatable (default: any does)")(
       "context-length", text(texts.context_length)->value_name("TOKENS"),
@@ -101,6 +110,22 @@ po::options_description Describe(Texts& texts) {
       "max-seconds", text(texts.max_seconds)->value_name("SECONDS"),
       "stop by itself after so long");
   return options;
+}
+
+mocks::FakeAwsCredential ReadAwsCredential(const std::string& prefix) {
+  const auto name = [&](const char* suffix) { return prefix + suffix; };
+  auto id = environment::Text(name("_ACCESS_KEY_ID").c_str());
+  auto secret = environment::SecretText(name("_SECRET_ACCESS_KEY").c_str());
+  if (!id || !secret) {
+    throw ConfigurationError::Invalid(
+        "--aws-credential-env", prefix,
+        "the PREFIX of environment variables PREFIX_ACCESS_KEY_ID and "
+        "PREFIX_SECRET_ACCESS_KEY that are set");
+  }
+  return {
+      .access_key_id = std::move(*id),
+      .secret_access_key = std::move(*secret),
+      .session_token = environment::SecretText(name("_SESSION_TOKEN").c_str()).value_or(Secret())};
 }
 
 FakeLlmServerOptions ServerOptions(const Texts& texts, const po::variables_map& given) {
@@ -128,6 +153,15 @@ FakeLlmServerOptions ServerOptions(const Texts& texts, const po::variables_map& 
     }
     options.api_keys.push_back(std::move(*key));
   }
+  if (given.count("aws-credential-env") > 0) {
+    options.aws_credentials.push_back(ReadAwsCredential(texts.aws_credential_env));
+  }
+  options.aws_regions = texts.aws_regions;
+  if (given.count("clock-offset") > 0) {
+    options.clock_offset = std::chrono::seconds(ParseNumber<int>(
+        "--clock-offset", texts.clock_offset, -kMaxCount, kMaxCount, "a whole number of seconds"));
+  }
+  options.multibyte_text = given.count("multibyte-text") > 0;
   if (given.count("context-length") > 0) {
     options.context_length = ParseNumber<std::int64_t>("--context-length", texts.context_length, 1,
                                                        kMaxCount, "a number of tokens, 1 or more");
@@ -211,8 +245,9 @@ int RunFakeServer(const std::vector<std::string>& arguments) {
   if (given.count("help") > 0) {
     std::cout
         << "Usage: llmload fake-server [OPTION]...\n\n"
-           "An LLM service to test against: OpenAI chat completions over HTTPS, with faults on "
-           "demand.\n\n"
+           "An LLM service to test against, over HTTPS, with faults on demand. It speaks the APIs "
+           "of OpenAI\n(base URL: the one it prints), Azure OpenAI, Anthropic, AWS Bedrock and "
+           "Ollama (the same without /v1).\n\n"
         << description << "\nFaults (--fault SPEC)\n"
         << mocks::FaultSpecHelp();
     return 0;

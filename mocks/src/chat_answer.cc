@@ -2,17 +2,15 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
 #include <utility>
 
+#include "mocks/src/error_dialect.h"
 #include "mocks/src/http_response.h"
 
 namespace llmload::mocks {
 namespace {
 
 constexpr std::string_view kNoMoreChunks = "0\r\n\r\n";
-constexpr std::string_view kDone = "data: [DONE]\n\n";
-constexpr std::string_view kChoiceEnd = ",\"logprobs\":null,\"finish_reason\":null}]";
 
 constexpr std::uint64_t kTextSalt = 0x74657874ULL;
 
@@ -22,19 +20,9 @@ constexpr std::array<std::string_view, 32> kWords = {
     " one",    " until",   " a",       " model", " has",     " said",    " all",  " it",
     " wanted", " to",      " say",     ".",      " Then",    " another", " turn", " begins"};
 
-// Letters and digits drawn from `random`, as in the identifiers of the service.
-std::string Identifier(std::string_view prefix, std::size_t size, Random& random) {
-  constexpr std::string_view kAlphabet = "0123456789abcdefghijklmnopqrstuvwxyz";
-  std::string text(prefix);
-  for (std::size_t i = 0; i < size;) {
-    std::uint64_t bits = random.Next();
-    for (int k = 0; k < 12 && i < size; ++k, ++i) {
-      text.push_back(kAlphabet[bits % kAlphabet.size()]);
-      bits /= kAlphabet.size();
-    }
-  }
-  return text;
-}
+// Sequences of two, three and four bytes.
+constexpr std::array<std::string_view, 8> kMultibyteWords = {
+    " grüßt", " 世界", " données", " привет", " 🙂", " naïve", " ½", " €"};
 
 std::uint64_t BytesOr(const Fault& fault, std::uint64_t usual) {
   return fault.bytes > 0 ? fault.bytes : usual;
@@ -43,10 +31,6 @@ std::uint64_t BytesOr(const Fault& fault, std::uint64_t usual) {
 std::optional<int> OutputLimit(const ChatRequest& request) {
   if (!request.max_tokens) return std::nullopt;
   return static_cast<int>(*request.max_tokens);  // at most 1e9, by validation
-}
-
-std::int64_t Milliseconds(Duration duration) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
 
 }  // namespace
@@ -58,20 +42,26 @@ ChatAnswer::ChatAnswer(ChatRequest request, AnswerContext context, ServerCounter
       times_(context_.behaviour->latency, context_.behaviour->seed, context_.arrival,
              OutputLimit(request_)),
       texts_(Random::Stream(context_.behaviour->seed ^ kTextSalt, context_.arrival)),
+      facts_{.request = request_,
+             .tokens = times_.tokens(),
+             .cut = times_.cut(),
+             .ttft = times_.ttft(),
+             .total = times_.ttft(),
+             .limit_requests = context_.limit_requests,
+             .remaining_requests = context_.remaining_requests},
+      format_(MakeAnswerFormat(facts_, texts_)),
       tokens_(times_.tokens()) {
-  id_ = Identifier("chatcmpl-", 29, texts_);
-  request_id_ = Identifier("req_", 32, texts_);
-  model_ = Quoted(request_.model);
   begin_ = context_.arrived + context_.plan.extra_latency;
   due_ = begin_ + times_.ttft();
   if (Is(FaultKind::kSlowFirstToken)) due_ += context_.plan.fault->delay;
   chunked_ = context_.http_1_1;
-  if (request_.include_usage) usage_null_ = ",\"usage\":null";
   if (context_.plan.close || !context_.http_1_1) context_.keep_alive = false;
 }
 
 std::string_view ChatAnswer::NextWord() {
-  std::string_view word = kWords[texts_.Below(kWords.size())];
+  std::string_view word = context_.multibyte_text
+                              ? kMultibyteWords[texts_.Below(kMultibyteWords.size())]
+                              : kWords[texts_.Below(kWords.size())];
   if (sent_ == 0 && word.front() == ' ') word.remove_prefix(1);
   return word;
 }
@@ -116,10 +106,11 @@ ChatAnswer::Progress ChatAnswer::Begin(TimePoint now, std::string_view date, std
   const Fault* const fault = context_.plan.fault;
   switch (fault == nullptr ? FaultKind::kExtraLatency : fault->kind) {
     case FaultKind::kHttpError: {
-      ApiError error = ErrorForStatus(fault->status, fault->code, request_.model);
+      ApiError error =
+          ErrorForStatus(request_.protocol, fault->status, fault->code, request_.model);
       error.retry_after = fault->retry_after;
       counters_.CountAnswer(error.status);
-      AppendError(out, error, date, request_id_, context_.keep_alive);
+      AppendError(out, request_.protocol, error, date, format_->request_id(), context_.keep_alive);
       return Finish(UsualEnding());
     }
     case FaultKind::kHang:
@@ -135,7 +126,7 @@ ChatAnswer::Progress ChatAnswer::Begin(TimePoint now, std::string_view date, std
       HeadWriter(out, 307, date)
           .Field("location", context_.redirect_base + "/elsewhere/chat/completions")
           .Field("content-length", 0)
-          .Field("x-request-id", request_id_)
+          .Field(RequestIdField(request_.protocol), format_->request_id())
           .End(context_.keep_alive);
       return Finish(UsualEnding());
     default:
@@ -143,22 +134,17 @@ ChatAnswer::Progress ChatAnswer::Begin(TimePoint now, std::string_view date, std
   }
   if (!request_.stream) {
     for (int i = 1; i < tokens_; ++i) due_ += times_.NextGap();
+    facts_.total = due_ - context_.arrived;
     stage_ = Stage::kUnary;
     return Unary(now, date, out);
   }
 
   if (Is(FaultKind::kWrongContentLength)) chunked_ = false;
-  prefix_ = "data: {\"id\":\"" + id_ + "\",\"object\":\"chat.completion.chunk\",\"created\":" +
-            std::to_string(std::time(nullptr)) + ",\"model\":" + model_ +
-            ",\"service_tier\":\"default\",\"system_fingerprint\":\"fp_llmload\",\"choices\":[{"
-            "\"index\":";
   constexpr std::int64_t kFarTooLong = 1 << 20;
-  AppendHead(out, date, "text/event-stream; charset=utf-8",
+  AppendHead(out, date, format_->StreamType(),
              Is(FaultKind::kWrongContentLength) ? kFarTooLong : -1);
-  for (int choice = 0; choice < request_.choices; ++choice) {
-    AppendEvent(out, choice, ",\"delta\":{\"role\":\"assistant\",\"content\":\"", "",
-                "\",\"refusal\":null}");
-  }
+  BodyWriter body(out, chunked_);
+  format_->AppendBegin(body);
   // An answer that dribbles is slow enough: it is composed as a whole, and the model's times do not
   // count.
   if (Is(FaultKind::kSlowDrip)) due_ = TimePoint::min();
@@ -170,18 +156,8 @@ void ChatAnswer::AppendHead(std::string& out, std::string_view date, std::string
                             std::int64_t content_length) {
   counters_.CountAnswer(200);
   HeadWriter head(out, 200, date);
-  head.Field("content-type", content_type)
-      .Field("x-request-id", request_id_)
-      .Field("openai-processing-ms", Milliseconds(std::max(due_, begin_) - context_.arrived))
-      .Field("openai-organization", "llmload")
-      .Field("openai-version", "2020-10-01")
-      .Field("x-ratelimit-limit-requests", context_.limit_requests)
-      .Field("x-ratelimit-remaining-requests", context_.remaining_requests)
-      .Field("x-ratelimit-reset-requests", "6ms")
-      .Field("x-ratelimit-limit-tokens", 2'000'000)
-      .Field("x-ratelimit-remaining-tokens",
-             std::max<std::int64_t>(0, 2'000'000 - request_.prompt_tokens))
-      .Field("x-ratelimit-reset-tokens", "0s");
+  head.Field("content-type", content_type);
+  format_->AppendFields(head);
   if (Is(FaultKind::kOversizedHeader)) {
     head.Field(
         "x-padding",
@@ -196,26 +172,13 @@ void ChatAnswer::AppendHead(std::string& out, std::string_view date, std::string
   head.End(!closes);
 }
 
-void ChatAnswer::AppendEvent(std::string& out, int choice, std::string_view before,
-                             std::string_view content, std::string_view after) {
-  // Short enough for the string's own buffer: no allocation per event.
-  AppendChunk(
-      out, chunked_,
-      {prefix_, std::to_string(choice), before, content, after, kChoiceEnd, usage_null_, "}\n\n"});
-}
-
-void ChatAnswer::AppendContent(std::string& out, int choice, std::string_view content) {
-  AppendEvent(out, choice, ",\"delta\":{\"content\":\"", content, "\"}");
-}
-
 void ChatAnswer::AppendToken(std::string& out, TimePoint now) {
   const std::string_view word = NextWord();
-  for (int choice = 0; choice < request_.choices; ++choice) {
-    if (context_.timestamp_tokens) {
-      AppendContent(out, choice, std::to_string(now.time_since_epoch().count()));
-    } else {
-      AppendContent(out, choice, word);
-    }
+  BodyWriter body(out, chunked_);
+  if (context_.timestamp_tokens) {
+    format_->AppendToken(body, std::to_string(now.time_since_epoch().count()));
+  } else {
+    format_->AppendToken(body, word);
   }
   ++sent_;
   counters_.tokens_sent.Add(static_cast<std::uint64_t>(request_.choices));
@@ -224,6 +187,7 @@ void ChatAnswer::AppendToken(std::string& out, TimePoint now) {
 bool ChatAnswer::StrikeMidStream(TimePoint now, std::string& out, Progress& progress) {
   const Fault* const fault = context_.plan.fault;
   if (struck_ || fault == nullptr || sent_ != std::min(fault->after_tokens, tokens_)) return false;
+  BodyWriter body(out, chunked_);
   switch (fault->kind) {
     case FaultKind::kCut:
       if (fault->cut_mode == CutMode::kAbrupt) progress = Finish(Ending::kAbrupt);
@@ -240,24 +204,18 @@ bool ChatAnswer::StrikeMidStream(TimePoint now, std::string& out, Progress& prog
       due_ = now + fault->delay;
       return false;
     case FaultKind::kErrorEvent:
-      AppendChunk(out, chunked_,
-                  {"data: ",
-                   "{\"error\":{\"message\":\"The server had an error while processing your "
-                   "request. Sorry about that!\",\"type\":\"server_error\",\"param\":null,"
-                   "\"code\":null}}",
-                   "\n\n"});
+      format_->AppendError(body, fault->code);
       if (chunked_) out.append(kNoMoreChunks);
       progress = Finish(UsualEnding());
       return true;
     case FaultKind::kMalformedJson:
       struck_ = true;
-      AppendChunk(out, chunked_,
-                  {"data: {\"id\":\"", id_,
-                   "\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"", "\n\n"});
+      format_->AppendBroken(body);
       return false;
     case FaultKind::kOversizedEvent:
       struck_ = true;
-      AppendContent(out, 0, std::string(static_cast<std::size_t>(BytesOr(*fault, 2U << 20)), 'x'));
+      format_->AppendToken(body,
+                           std::string(static_cast<std::size_t>(BytesOr(*fault, 2U << 20)), 'x'));
       return false;
     case FaultKind::kOversizedBody: {
       struck_ = true;
@@ -265,7 +223,8 @@ bool ChatAnswer::StrikeMidStream(TimePoint now, std::string& out, Progress& prog
       const std::string piece(kPiece, 'x');
       for (std::uint64_t left = BytesOr(*fault, 32U << 20); left > 0;) {
         const std::uint64_t size = std::min(left, kPiece);
-        AppendContent(out, 0, std::string_view(piece).substr(0, static_cast<std::size_t>(size)));
+        format_->AppendToken(body,
+                             std::string_view(piece).substr(0, static_cast<std::size_t>(size)));
         left -= size;
       }
       return false;
@@ -290,39 +249,21 @@ ChatAnswer::Progress ChatAnswer::StreamTokens(TimePoint now, std::string& out) {
 }
 
 ChatAnswer::Progress ChatAnswer::StreamEnd(std::string& out) {
-  if (!Is(FaultKind::kMissingFinish)) {
-    for (int choice = 0; choice < request_.choices; ++choice) {
-      AppendChunk(
-          out, chunked_,
-          {prefix_, std::to_string(choice), ",\"delta\":{},\"logprobs\":null,\"finish_reason\":\"",
-           FinishReason(), "\"}]", usage_null_, "}\n\n"});
-    }
-    if (request_.include_usage) {
-      constexpr std::string_view kFirstChoice = "{\"index\":";
-      const std::string_view head =
-          std::string_view(prefix_).substr(0, prefix_.size() - kFirstChoice.size());
-      AppendChunk(out, chunked_, {head, "],\"usage\":", UsageJson(), "}\n\n"});
-    }
-  }
+  facts_.total = due_ > context_.arrived ? due_ - context_.arrived : facts_.ttft;
+  BodyWriter body(out, chunked_);
+  if (!Is(FaultKind::kMissingFinish)) format_->AppendFinish(body);
   if (!Is(FaultKind::kMissingFinish) && !Is(FaultKind::kMissingDone)) {
-    AppendChunk(out, chunked_, {kDone});
+    format_->AppendTerminal(body);
   }
   if (chunked_) out.append(kNoMoreChunks);
   return Finish(chunked_ ? UsualEnding() : Ending::kClose);
 }
 
-std::string ChatAnswer::UsageJson() const {
-  const std::int64_t completion = static_cast<std::int64_t>(tokens_) * request_.choices;
-  return "{\"prompt_tokens\":" + std::to_string(request_.prompt_tokens) +
-         ",\"completion_tokens\":" + std::to_string(completion) +
-         ",\"total_tokens\":" + std::to_string(request_.prompt_tokens + completion) +
-         ",\"prompt_tokens_details\":{\"cached_tokens\":0,\"audio_tokens\":0},"
-         "\"completion_tokens_details\":{\"reasoning_tokens\":0,\"audio_tokens\":0,"
-         "\"accepted_prediction_tokens\":0,\"rejected_prediction_tokens\":0}}";
-}
-
 std::string ChatAnswer::UnaryBody() {
-  if (Is(FaultKind::kErrorEvent)) return ErrorBody(ErrorForStatus(500, "", request_.model));
+  if (Is(FaultKind::kErrorEvent)) {
+    return ErrorBody(request_.protocol, ErrorForStatus(request_.protocol, 500, "", request_.model),
+                     format_->request_id());
+  }
   std::string text;
   if (Is(FaultKind::kOversizedBody)) {
     text.assign(static_cast<std::size_t>(BytesOr(*context_.plan.fault, 32U << 20)), 'x');
@@ -330,20 +271,7 @@ std::string ChatAnswer::UnaryBody() {
   for (sent_ = 0; sent_ < tokens_; ++sent_) text.append(NextWord());
   counters_.tokens_sent.Add(static_cast<std::uint64_t>(tokens_) *
                             static_cast<std::uint64_t>(request_.choices));
-  std::string body = "{\"id\":\"" + id_ + "\",\"object\":\"chat.completion\",\"created\":" +
-                     std::to_string(std::time(nullptr)) + ",\"model\":" + model_ + ",\"choices\":[";
-  for (int choice = 0; choice < request_.choices; ++choice) {
-    body.append(choice == 0 ? "" : ",").append("{\"index\":");
-    AppendNumber(body, choice);
-    body.append(",\"message\":{\"role\":\"assistant\",\"content\":\"")
-        .append(text)
-        .append("\",\"refusal\":null,\"annotations\":[]},\"logprobs\":null,\"finish_reason\":\"")
-        .append(FinishReason())
-        .append("\"}");
-  }
-  body.append("],\"usage\":")
-      .append(UsageJson())
-      .append(",\"service_tier\":\"default\",\"system_fingerprint\":\"fp_llmload\"}");
+  std::string body = format_->UnaryBody(text);
   if (Is(FaultKind::kMalformedJson)) body.resize(body.size() / 2);
   return body;
 }

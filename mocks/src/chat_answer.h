@@ -3,10 +3,12 @@
 #define LLMLOAD_MOCKS_SRC_CHAT_ANSWER_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "llmload/core/random.h"
+#include "mocks/src/answer_format.h"
 #include "mocks/src/behaviour.h"
 #include "mocks/src/chat_request.h"
 #include "mocks/src/server_counters.h"
@@ -28,6 +30,7 @@ struct AnswerContext {
   std::int64_t limit_requests = 10000;  ///< for the x-ratelimit fields
   std::int64_t remaining_requests = 9999;
   std::string redirect_base;  ///< base URL, for `FaultKind::kRedirect`
+  bool multibyte_text = false;
 };
 
 class ChatAnswer {
@@ -43,6 +46,8 @@ class ChatAnswer {
   };
 
   ChatAnswer(ChatRequest request, AnswerContext context, ServerCounters& counters);
+  ChatAnswer(const ChatAnswer&) = delete;
+  ChatAnswer& operator=(const ChatAnswer&) = delete;
 
   /// Appends everything due by `now` to `out`.
   Progress Advance(TimePoint now, std::string_view date, std::string& out);
@@ -66,14 +71,8 @@ class ChatAnswer {
   void AppendHead(std::string& out, std::string_view date, std::string_view content_type,
                   std::int64_t content_length);
   void AppendToken(std::string& out, TimePoint now);
-  /// A chunk whose delta is `before` + `content` + `after`.
-  void AppendEvent(std::string& out, int choice, std::string_view before, std::string_view content,
-                   std::string_view after);
-  void AppendContent(std::string& out, int choice, std::string_view content);
   std::string UnaryBody();
-  std::string UsageJson() const;
   std::string_view NextWord();
-  std::string_view FinishReason() const noexcept { return times_.cut() ? "length" : "stop"; }
   Ending UsualEnding() const noexcept;
 
   ChatRequest request_;
@@ -82,6 +81,8 @@ class ChatAnswer {
   AnswerPlan
       times_;  // apart from the texts, so that a streamed and a unary answer take the same time
   Random texts_;
+  AnswerFacts facts_;
+  std::unique_ptr<AnswerFormat> format_;
   Stage stage_ = Stage::kBegin;
   int tokens_ = 0;  // of the answer, per choice
   int sent_ = 0;
@@ -89,12 +90,7 @@ class ChatAnswer {
   bool struck_ = false;
   TimePoint begin_{};  // arrival plus extra latency
   TimePoint due_{};    // of the next token, or of the whole unary answer
-  std::string model_;  // quoted
-  std::string id_;
-  std::string request_id_;
-  std::string prefix_;  // of every stream event, up to the choice's index
-  std::string_view usage_null_;
-  std::string rest_;  // of a unary answer that stalls half way
+  std::string rest_;   // of a unary answer that stalls half way
 };
 
 }  // namespace llmload::mocks

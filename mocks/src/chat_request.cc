@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "mocks/src/error_dialect.h"
+
 namespace llmload::mocks {
 namespace {
 
@@ -257,16 +259,19 @@ void CheckStop(const Json& body) {
   }
 }
 
-bool CheckStreamOptions(const Json& body, bool stream) {
+void CheckStreamOptions(const Json& body, ChatRequest& request) {
   const Json* const options = Member(body, "stream_options");
-  if (options == nullptr) return false;
+  if (options == nullptr) return;
   if (!options->is_object()) RefuseType("stream_options", "an object", *options);
-  if (!stream) {
+  if (!request.stream) {
     Refuse("The 'stream_options' parameter is only allowed when 'stream' is enabled.",
            "stream_options", std::nullopt);
   }
-  CheckBoolean(*options, "include_obfuscation", "stream_options.include_obfuscation");
-  return CheckBoolean(*options, "include_usage", "stream_options.include_usage");
+  if (Member(*options, "include_obfuscation") != nullptr) {
+    request.include_obfuscation =
+        CheckBoolean(*options, "include_obfuscation", "stream_options.include_obfuscation");
+  }
+  request.include_usage = CheckBoolean(*options, "include_usage", "stream_options.include_usage");
 }
 
 bool IsReasoningModel(std::string_view model) {
@@ -330,23 +335,28 @@ void CheckSampling(const Json& body) {
   }
 }
 
-ChatRequest Check(const Json& body, const FakeLlmServerOptions& options) {
+ChatRequest Check(const Json& body, const Route& route, const FakeLlmServerOptions& options) {
   ChatRequest request;
+  request.protocol = route.protocol;
   const Json* const model = Member(body, "model");
-  if (model == nullptr) Refuse("you must provide a model parameter", std::nullopt, std::nullopt);
-  if (!model->is_string()) RefuseType("model", "a string", *model);
-  request.model = model->get<std::string>();
+  // A deployment decides the model, whatever the body says.
+  const bool by_path = !route.model.empty();
+  if (by_path) request.model = route.model;
+  if (model == nullptr && !by_path)
+    Refuse("you must provide a model parameter", std::nullopt, std::nullopt);
+  if (model != nullptr && !model->is_string()) RefuseType("model", "a string", *model);
+  if (!by_path) request.model = model->get<std::string>();
   if (request.model.empty()) {
     Refuse("you must provide a model parameter", std::nullopt, std::nullopt);
   }
   if (!options.models.empty() && std::find(options.models.begin(), options.models.end(),
                                            request.model) == options.models.end()) {
-    throw Refusal{ModelNotFound(request.model)};
+    throw Refusal{UnknownModel(request.protocol, request.model)};
   }
   if (!options.allow_unknown_parameters) CheckNames(body);
   request.prompt_tokens = (CheckMessages(body) + 3) / 4;
   request.stream = CheckBoolean(body, "stream", "stream");
-  request.include_usage = CheckStreamOptions(body, request.stream);
+  CheckStreamOptions(body, request);
   CheckSampling(body);
   CheckStop(body);
   request.choices = static_cast<int>(CheckInteger(body, "n", 1, 128).value_or(1));
@@ -360,8 +370,8 @@ ChatRequest Check(const Json& body, const FakeLlmServerOptions& options) {
 
 }  // namespace
 
-std::variant<ChatRequest, ApiError> ParseChatRequest(std::string_view text,
-                                                     const FakeLlmServerOptions& options) {
+std::variant<ChatRequest, ApiError> ParseOpenAiRequest(std::string_view text, const Route& route,
+                                                       const FakeLlmServerOptions& options) {
   try {
     const Json body = Json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (!body.is_object()) {
@@ -371,7 +381,7 @@ std::variant<ChatRequest, ApiError> ParseChatRequest(std::string_view text,
           "what was sent was not valid JSON.)",
           std::nullopt, std::nullopt);
     }
-    return Check(body, options);
+    return Check(body, route, options);
   } catch (Refusal& refusal) {
     return std::move(refusal.error);
   }

@@ -6,9 +6,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "mocks/src/chat_answer.h"
 #include "mocks/src/http_request.h"
+#include "mocks/src/protocol.h"
 #include "mocks/src/transport.h"
 #include "mocks/src/worker.h"
 
@@ -53,11 +55,12 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void PeerGone();
 
   void Serve(HttpRequest request);
-  void ServeChat(HttpRequest request);
+  void ServeChat(HttpRequest request, const Route& route);
   void ServeModels(const HttpRequest& request);
   /// The refusal, if the credential is not one of the accepted.
-  std::optional<ApiError> CheckKey(const HttpRequest& request) const;
+  std::optional<ApiError> CheckKey(const HttpRequest& request);
   std::optional<ApiError> Admit(TimePoint now);
+  void AnswerTags(const std::vector<std::string>& models, bool keep_alive);
   void AnswerText(std::string_view content_type, std::string_view body, bool keep_alive);
   void AnswerError(const ApiError& error, bool keep_alive);
   void FinishAnswer(Ending ending);
@@ -86,8 +89,9 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   bool admitted_ = false;  // counted as in flight
   bool admitted_stream_ = false;
   bool http_1_1_ = true;
-  std::optional<ChatAnswer> answer_;  // while it produces output
-  std::optional<Ending> ending_;      // of an answer that is complete but not yet sent
+  Protocol protocol_ = Protocol::kOpenAi;  // of the latest request
+  std::optional<ChatAnswer> answer_;       // while it produces output
+  std::optional<Ending> ending_;           // of an answer that is complete but not yet sent
   std::size_t drip_bytes_ = 0;
   Duration drip_interval_{0};
   std::string in_;

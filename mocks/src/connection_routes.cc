@@ -1,27 +1,17 @@
 // What a connection answers to a request: routing, credentials, limits.
-#include <openssl/crypto.h>
-
 #include <algorithm>
 #include <boost/beast/core/string.hpp>
 #include <utility>
 
 #include "mocks/src/connection.h"
+#include "mocks/src/credentials.h"
+#include "mocks/src/error_dialect.h"
 #include "mocks/src/http_response.h"
 
 namespace llmload::mocks {
 namespace {
 
-enum class Route : std::uint8_t { kChat, kModels, kHealth, kOther };
-
 std::string_view PathOf(std::string_view target) { return target.substr(0, target.find('?')); }
-
-Route RouteOf(std::string_view path) {
-  if (path == "/healthz") return Route::kHealth;
-  if (path.starts_with("/v1/")) path.remove_prefix(3);
-  if (path == "/chat/completions") return Route::kChat;
-  if (path == "/models") return Route::kModels;
-  return Route::kOther;
-}
 
 bool IsJson(std::string_view content_type) {
   std::string_view type = content_type.substr(0, content_type.find(';'));
@@ -47,69 +37,58 @@ ApiError WrongContentType(std::string_view content_type) {
   return error;
 }
 
-// In constant time, whatever the keys have in common.
-bool IsOneOf(std::string_view key, const std::vector<Secret>& keys) {
-  return std::any_of(keys.begin(), keys.end(), [key](const Secret& accepted) {
-    const std::string_view text = accepted.Reveal();
-    return text.size() == key.size() && CRYPTO_memcmp(text.data(), key.data(), key.size()) == 0;
-  });
-}
-
 }  // namespace
 
 void Connection::Serve(HttpRequest request) {
   state_ = State::kAnswer;
   worker_.timers().Cancel(*this);
   http_1_1_ = request.http_1_1;
-  const std::string_view path = PathOf(request.target);
-  const Route route = RouteOf(path);
-  switch (route) {
-    case Route::kChat:
-      counters().chat_requests.Add();
-      if (request.method == "POST") return ServeChat(std::move(request));
+  const std::string path(PathOf(request.target));
+  const Route route = RouteOf(request.target);
+  protocol_ = route.protocol;
+  switch (route.endpoint) {
+    case Endpoint::kCompletion:
+      counters().CountCompletion(route.protocol);
+      if (request.method == "POST") return ServeChat(std::move(request), route);
       break;
-    case Route::kModels:
+    case Endpoint::kModels:
       counters().models_requests.Add();
       if (request.method == "GET") return ServeModels(request);
       break;
-    case Route::kHealth:
+    case Endpoint::kHealth:
       counters().health_requests.Add();
       if (request.method == "GET") {
         return AnswerText("application/json", "{\"status\":\"ok\"}\n", request.keep_alive);
       }
       break;
-    case Route::kOther: {
+    case Endpoint::kOther: {
       counters().other_requests.Add();
       counters().validation_failures.Add();
-      ApiError error;
-      error.status = 404;
-      error.message = "Invalid URL (" + request.method + " " + std::string(path) + ")";
+      ApiError error = ErrorForStatus(route.protocol, 404, "", "");
+      if (IsBedrock(route.protocol)) {
+        error.type = "UnknownOperationException";
+        error.message = "";
+      } else {
+        error.message = "Invalid URL (" + request.method + " " + path + ")";
+        if (route.protocol == Protocol::kOpenAi) error.code.reset();
+      }
       return AnswerError(error, request.keep_alive);
     }
   }
   counters().validation_failures.Add();
-  AnswerError(WrongMethod(request, path, route == Route::kChat ? "POST" : "GET"),
+  AnswerError(WrongMethod(request, path, route.endpoint == Endpoint::kCompletion ? "POST" : "GET"),
               request.keep_alive);
 }
 
-std::optional<ApiError> Connection::CheckKey(const HttpRequest& request) const {
-  const auto& keys = worker_.state().options.api_keys;
-  if (keys.empty()) return std::nullopt;
-  constexpr std::string_view kScheme = "bearer ";
-  std::string_view key = request.authorization;
-  if (key.size() <= kScheme.size() ||
-      !boost::beast::iequals(key.substr(0, kScheme.size()), kScheme)) {
-    return MissingKey();
-  }
-  key.remove_prefix(kScheme.size());
-  if (!IsOneOf(key, keys)) return WrongKey(key);
-  return std::nullopt;
+std::optional<ApiError> Connection::CheckKey(const HttpRequest& request) {
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  return CheckCredential(request, protocol_, server().options, now + server().options.clock_offset);
 }
 
 std::optional<ApiError> Connection::Admit(TimePoint now) {
   if (const auto wait = server().limiter.Take(now)) {
     counters().rate_limited.Add();
-    return RateLimited(server().limiter.per_minute(), *wait);
+    return TooMany(protocol_, server().limiter.per_minute(), *wait);
   }
   admitted_ = true;
   const std::uint64_t level = counters().in_flight.Up();
@@ -117,22 +96,31 @@ std::optional<ApiError> Connection::Admit(TimePoint now) {
   if (limit && level > static_cast<std::uint64_t>(*limit)) {
     ReleaseAdmission();
     counters().over_capacity.Add();
-    ApiError error = ErrorForStatus(503, "", "");
+    ApiError error = ErrorForStatus(protocol_, 503, "", "");
     error.retry_after = std::chrono::seconds(1);
     return error;
   }
   return std::nullopt;
 }
 
-void Connection::ServeChat(HttpRequest request) {
+void Connection::ServeChat(HttpRequest request, const Route& route) {
   const TimePoint now = std::chrono::steady_clock::now();
   const std::uint64_t arrival = counters().arrivals.Next();
   server().arrivals.Add(now);
   std::optional<ApiError> refusal = CheckKey(request);
-  if (!refusal && !IsJson(request.content_type)) refusal = WrongContentType(request.content_type);
+  if (!refusal && !IsJson(request.content_type)) {
+    refusal = protocol_ == Protocol::kOpenAi
+                  ? WrongContentType(request.content_type)
+                  : Invalid(protocol_, "Content-Type has to be application/json");
+  }
+  if (!refusal && !route.has_version) {
+    refusal = ErrorForStatus(Protocol::kAzure, 404, "", "");
+    refusal->code = "404";
+    refusal->message = "Resource not found";
+  }
   ChatRequest chat;
   if (!refusal) {
-    auto parsed = ParseChatRequest(request.body, server().options);
+    auto parsed = ParseRequest(request.body, route, server().options);
     if (auto* error = std::get_if<ApiError>(&parsed)) {
       refusal = std::move(*error);
     } else {
@@ -158,6 +146,7 @@ void Connection::ServeChat(HttpRequest request) {
   context.http_1_1 = request.http_1_1;
   context.keep_alive = request.keep_alive;
   context.timestamp_tokens = server().options.timestamp_tokens;
+  context.multibyte_text = server().options.multibyte_text;
   if (server().limiter.IsLimited()) {
     context.limit_requests = server().limiter.per_minute();
     context.remaining_requests = context.limit_requests - 1;
@@ -188,6 +177,7 @@ void Connection::ServeModels(const HttpRequest& request) {
   }
   static const std::vector<std::string> kUsual = {"gpt-3.5-turbo", "gpt-4o", "gpt-4o-mini"};
   const auto& models = server().options.models.empty() ? kUsual : server().options.models;
+  if (protocol_ == Protocol::kOllama) return AnswerTags(models, request.keep_alive);
   std::string body = "{\"object\":\"list\",\"data\":[";
   for (const std::string& model : models) {
     if (body.back() != '[') body.append(",");
@@ -197,6 +187,19 @@ void Connection::ServeModels(const HttpRequest& request) {
   }
   body.append("]}\n");
   AnswerText("application/json", body, request.keep_alive);
+}
+
+void Connection::AnswerTags(const std::vector<std::string>& models, bool keep_alive) {
+  std::string body = "{\"models\":[";
+  for (const std::string& model : models) {
+    if (body.back() != '[') body.append(",");
+    body.append("{\"name\":")
+        .append(Quoted(model))
+        .append(",\"model\":")
+        .append(Quoted(model))
+        .append(",\"size\":2019393189,\"details\":{\"format\":\"gguf\"}}");
+  }
+  AnswerText("application/json; charset=utf-8", body + "]}", keep_alive);
 }
 
 void Connection::AnswerText(std::string_view content_type, std::string_view body, bool keep_alive) {
@@ -216,7 +219,8 @@ void Connection::AnswerError(const ApiError& error, bool keep_alive) {
   keep_alive = keep_alive && http_1_1_;
   const std::string request_id =
       "req_fake_" + std::to_string(number_) + "_" + std::to_string(counters().arrivals.Get());
-  AppendError(out_, error, worker_.Date(std::chrono::steady_clock::now()), request_id, keep_alive);
+  AppendError(out_, protocol_, error, worker_.Date(std::chrono::steady_clock::now()), request_id,
+              keep_alive);
   FinishAnswer(keep_alive ? Ending::kKeepAlive : Ending::kClose);
   Flush();
 }

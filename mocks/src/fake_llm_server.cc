@@ -60,6 +60,12 @@ FakeLlmServerOptions Checked(FakeLlmServerOptions options) {
   for (const Secret& key : options.api_keys) {
     if (key.empty()) throw ConfigurationError::Invalid("api_keys", "", "keys that are not empty");
   }
+  for (const FakeAwsCredential& credential : options.aws_credentials) {
+    if (credential.access_key_id.empty() || credential.secret_access_key.empty()) {
+      throw ConfigurationError::Invalid("aws_credentials", credential.access_key_id,
+                                        "an access key id and a secret access key");
+    }
+  }
   Validate(options.latency);
   for (const Fault& fault : options.faults) Validate(fault);
   return options;
@@ -128,8 +134,9 @@ FakeLlmServer::Impl::Impl(FakeLlmServerOptions options) : state_(Checked(std::mo
                             : asio::ip::address(asio::ip::address_v6::loopback());
   }
   const std::string host = shown.is_v6() ? "[" + shown.to_string() + "]" : shown.to_string();
-  state_.base_url = (state_.options.clear_text ? "http://" : "https://") + host + ":" +
-                    std::to_string(endpoint_.port()) + "/v1";
+  state_.origin = (state_.options.clear_text ? "http://" : "https://") + host + ":" +
+                  std::to_string(endpoint_.port());
+  state_.base_url = state_.origin + "/v1";
   for (const auto& worker : workers_) worker->Start();
 }
 
@@ -269,6 +276,7 @@ void FakeLlmServer::SetLatency(const LatencyModel& latency) {
 }
 
 std::uint16_t FakeLlmServer::port() const noexcept { return impl_->port(); }
+const std::string& FakeLlmServer::origin() const noexcept { return impl_->state().origin; }
 const std::string& FakeLlmServer::base_url() const noexcept { return impl_->state().base_url; }
 const std::string& FakeLlmServer::ca_pem() const noexcept { return impl_->state().tls.ca_pem; }
 FakeLlmServerCounters FakeLlmServer::counters() const { return impl_->state().counters.Snapshot(); }

@@ -16,6 +16,19 @@ std::string Text(boost::beast::string_view view) { return {view.data(), view.siz
 
 }  // namespace
 
+std::string_view HttpRequest::Get(std::string_view name) const {
+  std::string_view rest = fields;
+  while (!rest.empty()) {
+    const std::size_t name_end = rest.find('\n');
+    const std::size_t value_end = rest.find('\n', name_end + 1);
+    if (rest.substr(0, name_end) == name) {
+      return rest.substr(name_end + 1, value_end - name_end - 1);
+    }
+    rest.remove_prefix(value_end + 1);
+  }
+  return {};
+}
+
 struct HttpRequestParser::Impl {
   http::request_parser<http::string_body> parser;
 };
@@ -64,6 +77,12 @@ HttpRequest HttpRequestParser::Take() {
   request.target = Text(message.target());
   request.content_type = Text(message[http::field::content_type]);
   request.authorization = Text(message[http::field::authorization]);
+  for (const auto& field : message) {
+    for (const char c : field.name_string()) {
+      request.fields.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c);
+    }
+    request.fields.append("\n").append(Text(field.value())).append("\n");
+  }
   request.http_1_1 = message.version() == 11;
   request.keep_alive = message.keep_alive();
   request.body = std::move(message.body());

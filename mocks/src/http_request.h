@@ -15,8 +15,12 @@ struct HttpRequest {
   std::string content_type;
   std::string authorization;
   std::string body;
+  std::string fields;  ///< all header fields: name in lower case, line feed, value, line feed, ...
   bool http_1_1 = true;
   bool keep_alive = true;
+
+  /// Value of the first field of this name, which is given in lower case; empty if there is none.
+  std::string_view Get(std::string_view name) const;
 };
 
 class HttpRequestParser {

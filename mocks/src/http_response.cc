@@ -31,6 +31,8 @@ std::string_view ReasonPhrase(int status) noexcept {
       return "Conflict";
     case 413:
       return "Payload Too Large";
+    case 424:
+      return "Failed Dependency";
     case 422:
       return "Unprocessable Entity";
     case 429:
@@ -52,13 +54,13 @@ std::string_view ReasonPhrase(int status) noexcept {
   }
 }
 
-std::string HttpDate() {
+std::string HttpDate(std::chrono::seconds offset) {
   // Not strftime: its names follow the locale of the process.
   static constexpr std::array<const char*, 7> kDays = {"Sun", "Mon", "Tue", "Wed",
                                                        "Thu", "Fri", "Sat"};
   static constexpr std::array<const char*, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                           "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  const std::time_t now = std::time(nullptr);
+  const std::time_t now = std::time(nullptr) + offset.count();
   std::tm utc{};
   gmtime_r(&now, &utc);
   std::array<char, 96> text{};
@@ -111,22 +113,6 @@ void AppendChunk(std::string& out, bool chunked, std::initializer_list<std::stri
   out.append(text.data(), end).append("\r\n");
   for (std::string_view part : parts) out.append(part);
   out.append("\r\n");
-}
-
-void AppendError(std::string& out, const ApiError& error, std::string_view date,
-                 std::string_view request_id, bool keep_alive) {
-  const std::string body = ErrorBody(error);
-  HeadWriter head(out, error.status, date);
-  head.Field("content-type", error.html_body.empty() ? "application/json" : "text/html")
-      .Field("content-length", static_cast<std::int64_t>(body.size()))
-      .Field("x-request-id", request_id);
-  if (error.retry_after) {
-    const auto seconds = std::chrono::ceil<std::chrono::seconds>(*error.retry_after).count();
-    head.Field("retry-after", static_cast<std::int64_t>(seconds));
-  }
-  if (!error.allow.empty()) head.Field("allow", error.allow);
-  head.End(keep_alive);
-  out.append(body);
 }
 
 }  // namespace llmload::mocks

@@ -2,20 +2,19 @@
 #ifndef LLMLOAD_MOCKS_SRC_HTTP_RESPONSE_H_
 #define LLMLOAD_MOCKS_SRC_HTTP_RESPONSE_H_
 
+#include <chrono>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>
-
-#include "mocks/src/api_error.h"
 
 namespace llmload::mocks {
 
 /// The reason phrase of a status.
 std::string_view ReasonPhrase(int status) noexcept;
 
-/// "Tue, 24 Nov 2026 12:00:00 GMT" for now.
-std::string HttpDate();
+/// "Tue, 24 Nov 2026 12:00:00 GMT" for now plus `offset`.
+std::string HttpDate(std::chrono::seconds offset);
 
 /// A response header in the making: one statement, appended to `out` field by field.
 class HeadWriter {
@@ -34,10 +33,6 @@ void AppendNumber(std::string& out, std::int64_t number);
 
 /// One chunk of a chunked body, made of `parts`; or the parts alone if `chunked` is false.
 void AppendChunk(std::string& out, bool chunked, std::initializer_list<std::string_view> parts);
-
-/// A complete error answer.
-void AppendError(std::string& out, const ApiError& error, std::string_view date,
-                 std::string_view request_id, bool keep_alive);
 
 }  // namespace llmload::mocks
 

@@ -43,6 +43,10 @@ FakeLlmServerCounters ServerCounters::Snapshot() const {
   snapshot.health_requests = health_requests.Get();
   snapshot.other_requests = other_requests.Get();
   snapshot.arrivals = arrivals.Get();
+  snapshot.azure_requests = azure_requests.Get();
+  snapshot.anthropic_requests = anthropic_requests.Get();
+  snapshot.bedrock_requests = bedrock_requests.Get();
+  snapshot.ollama_requests = ollama_requests.Get();
   snapshot.streams_open = streams.Get();
   snapshot.streams_peak = streams.Peak();
   snapshot.in_flight = in_flight.Get();
@@ -83,6 +87,10 @@ std::string ToJson(const FakeLlmServerCounters& counters) {
       {"health_requests", counters.health_requests},
       {"other_requests", counters.other_requests},
       {"arrivals", counters.arrivals},
+      {"azure_requests", counters.azure_requests},
+      {"anthropic_requests", counters.anthropic_requests},
+      {"bedrock_requests", counters.bedrock_requests},
+      {"ollama_requests", counters.ollama_requests},
       {"streams_open", counters.streams_open},
       {"streams_peak", counters.streams_peak},
       {"in_flight", counters.in_flight},

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "llmload/mocks/fake_llm_server.h"
+#include "mocks/src/protocol.h"
 
 namespace llmload::mocks {
 
@@ -54,12 +55,20 @@ class InstantLog {
 struct ServerCounters {
   Counter connections, tls_handshakes, tls_failures;
   Counter chat_requests, models_requests, health_requests, other_requests;
+  Counter azure_requests, anthropic_requests, bedrock_requests, ollama_requests;
   Counter arrivals, tokens_sent, validation_failures, rate_limited, over_capacity;
   Counter aborted_by_client, leaked_bytes;
   Gauge connections_open, streams, in_flight;
   std::array<Counter, 600> answers;  // index: HTTP status
   std::array<Counter, kFaultKindCount> faults;
 
+  void CountCompletion(Protocol protocol) noexcept {
+    chat_requests.Add();
+    if (protocol == Protocol::kAzure) azure_requests.Add();
+    if (protocol == Protocol::kAnthropic) anthropic_requests.Add();
+    if (IsBedrock(protocol)) bedrock_requests.Add();
+    if (protocol == Protocol::kOllama) ollama_requests.Add();
+  }
   void CountAnswer(int status) noexcept { answers[static_cast<std::size_t>(status)].Add(); }
   void CountFault(FaultKind kind) noexcept { faults[static_cast<std::size_t>(kind)].Add(); }
   FakeLlmServerCounters Snapshot() const;

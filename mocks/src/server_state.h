@@ -41,6 +41,7 @@ struct ServerState {
 
   const FakeLlmServerOptions options;
   ServerTls tls;  // no context with clear_text
+  std::string origin;
   std::string base_url;
   ServerCounters counters;
   InstantLog arrivals;

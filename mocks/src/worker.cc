@@ -48,7 +48,7 @@ const BehaviourBox::Snapshot& Worker::behaviour() {
 
 const std::string& Worker::Date(TimePoint now) {
   if (date_.empty() || now - date_made_ >= std::chrono::seconds(1)) {
-    date_ = HttpDate();
+    date_ = HttpDate(state_.options.clock_offset);
     date_made_ = now;
   }
   return date_;

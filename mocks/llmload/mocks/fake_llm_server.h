@@ -3,6 +3,7 @@
 #define LLMLOAD_MOCKS_FAKE_LLM_SERVER_H_
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -18,6 +19,14 @@
 
 namespace llmload::mocks {
 
+/// An AWS credential that the server accepts.
+struct FakeAwsCredential {
+  std::string access_key_id;
+  Secret secret_access_key;
+  Secret session_token;  ///< empty: requests must not send one
+  bool expired = false;  ///< true: answered with ExpiredTokenException
+};
+
 struct FakeLlmServerOptions {
   std::string address = "127.0.0.1";  ///< numeric IPv4 or IPv6
   std::uint16_t port = 0;             ///< 0: any free one
@@ -27,8 +36,13 @@ struct FakeLlmServerOptions {
   /// DNS:localhost, IP:127.0.0.1, IP:::1 and the address: to see a host name mismatch.
   std::vector<std::string> certificate_names;
 
-  std::vector<Secret> api_keys;                ///< empty: any key or none is accepted
-  std::vector<std::string> models;             ///< empty: any model exists
+  /// Keys and bearer tokens that are accepted, of any API. With these and `aws_credentials` empty,
+  /// any is, or none; Bedrock still wants a well-formed signature or a token.
+  std::vector<Secret> api_keys;
+  /// What Bedrock's requests may be signed with; the signature is verified.
+  std::vector<FakeAwsCredential> aws_credentials;
+  std::vector<std::string> aws_regions;        ///< that signatures may name; empty: any
+  std::vector<std::string> models;             ///< ids and deployments; empty: any model exists
   std::optional<std::int64_t> context_length;  ///< tokens of prompt plus requested output
   bool allow_unknown_parameters = false;  ///< true: ignore what OpenAI does not know, as vLLM does
 
@@ -44,6 +58,9 @@ struct FakeLlmServerOptions {
   std::size_t max_body_bytes = 8U << 20;  ///< of a request; beyond: 413
   std::optional<Duration> idle_timeout;   ///< closes a connection without a request for so long
   std::size_t arrival_log_capacity = 1U << 16;  ///< instants kept, the newest
+  /// How much the server's wall clock is ahead: its `Date`, and what it takes for skew.
+  std::chrono::seconds clock_offset{0};
+  bool multibyte_text = false;  ///< answers consist of UTF-8 sequences of two to four bytes
   /// The text of each token is the instant it was sent, in ns of std::chrono::steady_clock: for
   /// measuring delivery lag.
   bool timestamp_tokens = false;
@@ -55,12 +72,16 @@ struct FakeLlmServerCounters {
   std::uint64_t connections_open = 0;  ///< now
   std::uint64_t tls_handshakes = 0;    ///< completed
   std::uint64_t tls_failures = 0;      ///< handshakes that failed
-  std::uint64_t chat_requests = 0;     ///< to /chat/completions, whatever the method
-  std::uint64_t models_requests = 0;   ///< to /models
+  std::uint64_t chat_requests = 0;     ///< for a completion, whatever the API and the method
+  std::uint64_t models_requests = 0;   ///< for the list of models
   std::uint64_t health_requests = 0;   ///< to /healthz
   std::uint64_t other_requests = 0;    ///< to any other path, or not HTTP
-  std::uint64_t arrivals = 0;          ///< POSTs to /chat/completions, completely read
-  std::uint64_t streams_open = 0;      ///< streamed answers in progress now
+  std::uint64_t arrivals = 0;          ///< POSTs for a completion, completely read
+  std::uint64_t azure_requests = 0;    ///< those of `chat_requests` that are Azure OpenAI's
+  std::uint64_t anthropic_requests = 0;
+  std::uint64_t bedrock_requests = 0;
+  std::uint64_t ollama_requests = 0;
+  std::uint64_t streams_open = 0;  ///< streamed answers in progress now
   std::uint64_t streams_peak = 0;
   std::uint64_t in_flight = 0;  ///< answers in progress now, streamed or not, hung ones too
   std::uint64_t in_flight_peak = 0;
@@ -82,14 +103,24 @@ struct FakeLlmServerCounters {
 /// One JSON object on one line, member names as in `FakeLlmServerCounters`.
 std::string ToJson(const FakeLlmServerCounters& counters);
 
-/// A server of the OpenAI chat completions protocol over HTTPS, on threads of its own:
-/// `POST /v1/chat/completions` (streamed or not), `GET /v1/models`, `GET /healthz`; the `/v1` may
-/// be left out. Requests are validated as the real service does. The certificate authority and the
-/// server's certificate are made at construction and exist in memory only.
+/// A server of all the APIs that llmload's providers speak, over HTTPS, on threads of its own:
+/// - OpenAI: `POST /v1/chat/completions`, `GET /v1/models`; the `/v1` may be left out
+/// - Azure OpenAI: `POST /openai/deployments/{deployment}/chat/completions?api-version=...` and
+///   `POST /openai/v1/chat/completions`
+/// - Anthropic: `POST /v1/messages`
+/// - Bedrock: `POST /model/{modelId}/converse`, `/converse-stream`, `/invoke` and
+///   `/invoke-with-response-stream` (bodies of Titan for an id with amazon.titan, else Anthropic's)
+/// - Ollama: `POST /api/chat`, `GET /api/tags`
+/// - `GET /healthz`
 ///
-/// A streamed answer sends its header and role chunk at once, one chunk per token from the time to
-/// first token on, and its finish chunk, usage chunk (if asked for) and `[DONE]` together with the
-/// last token. Prompt tokens are estimated as ceil(bytes of message text / 4).
+/// Requests and credentials are validated as the real services do. The certificate authority and
+/// the server's certificate are made at construction and exist in memory only. TLS 1.2 or newer; of
+/// the protocols that a client offers, http/1.1 is chosen, and one that offers others only is
+/// refused.
+///
+/// A streamed answer sends its header and first events at once, one event per token from the time
+/// to first token on, and its closing events together with the last token. Prompt tokens are
+/// estimated as ceil(bytes of message text / 4).
 ///
 /// Thread-safe. It keeps to real time: it is a network peer, not part of what is tested.
 class FakeLlmServer {
@@ -121,8 +152,10 @@ class FakeLlmServer {
   void SetLatency(const LatencyModel& latency);
 
   std::uint16_t port() const noexcept;
-  /// "https://127.0.0.1:PORT/v1", as a client's base URL.
+  /// "https://127.0.0.1:PORT/v1", as the base URL of an OpenAI client.
   const std::string& base_url() const noexcept;
+  /// "https://127.0.0.1:PORT", as that of a client of any other API.
+  const std::string& origin() const noexcept;
   /// The certificate authority to trust, as PEM. Empty with `clear_text`.
   const std::string& ca_pem() const noexcept;
 
