@@ -1,0 +1,116 @@
+// Deadlines, each its own kind, and cancellation at every stage.
+#include "tests/conformance/provider_conformance.h"
+
+namespace llmload::test_support {
+namespace {
+
+using mocks::Fault;
+using mocks::FaultKind;
+using namespace std::chrono_literals;
+
+class ConformingDeadlines : public ProviderConformance {
+ protected:
+  /// The error under `fault` with a deadline that is short where it has to pass.
+  Error Missed(const Fault& fault, const ProviderTimeouts& timeouts, bool stream) {
+    mocks::FakeLlmServerOptions options = Fast();
+    options.faults = {fault};
+    mocks::FakeLlmServer server(options);
+    HttpOptions http;
+    http.timeouts = timeouts;
+    const auto provider = Make(server, http);
+    const TimePoint started = std::chrono::steady_clock::now();
+    const Error error = Failure(*provider, Request(stream));
+    EXPECT_LT(std::chrono::steady_clock::now() - started, 5s);
+    return error;
+  }
+};
+
+TEST_P(ConformingDeadlines, HandshakeThatHangsIsATlsTimeout) {
+  const Error error = Missed({.kind = FaultKind::kHangBeforeHandshake}, {.tls = 200ms}, true);
+  EXPECT_EQ(ToString(error.kind), "tls_timeout") << Describe(error);
+}
+
+TEST_P(ConformingDeadlines, AnswerThatNeverComesIsAFirstTokenTimeout) {
+  for (const bool stream : {false, true}) {
+    const Error error = Missed({.kind = FaultKind::kHang}, {.first_token = 200ms}, stream);
+    EXPECT_EQ(ToString(error.kind), "first_token_timeout") << Describe(error);
+  }
+}
+
+TEST_P(ConformingDeadlines, HeaderAloneIsNoFirstToken) {
+  const Error error = Missed({.kind = FaultKind::kStall}, {.first_token = 200ms}, true);
+  EXPECT_EQ(ToString(error.kind), "first_token_timeout") << Describe(error);
+  EXPECT_FALSE(error.after_first_token);
+}
+
+TEST_P(ConformingDeadlines, SilenceAfterTokensIsAnIdleTimeout) {
+  const Error error = Missed({.kind = FaultKind::kStall, .after_tokens = 3}, {.idle = 200ms}, true);
+  EXPECT_EQ(ToString(error.kind), "idle_timeout") << Describe(error);
+  EXPECT_EQ(error.partial_tokens, 3);
+  EXPECT_TRUE(error.after_first_token);
+}
+
+TEST_P(ConformingDeadlines, WholeCallIsBounded) {
+  for (const bool stream : {false, true}) {
+    const Error error = Missed({.kind = FaultKind::kHang}, {.total = 250ms}, stream);
+    EXPECT_EQ(ToString(error.kind), "total_timeout") << Describe(error);
+  }
+}
+
+TEST_P(ConformingDeadlines, DeadlineOfTheRequestBoundsTheCall) {
+  mocks::FakeLlmServerOptions options = Fast();
+  options.faults = {{.kind = FaultKind::kHang}};
+  mocks::FakeLlmServer server(options);
+  const auto provider = Make(server);
+  CompletionRequest request = Request(true);
+  request.deadline = SystemClock::Instance().Now() + 250ms;
+  EXPECT_EQ(ToString(Failure(*provider, request).kind), "total_timeout");
+  request.deadline = SystemClock::Instance().Now() - 1s;
+  EXPECT_EQ(ToString(Failure(*provider, request).kind), "total_timeout");
+  EXPECT_EQ(server.counters().arrivals, 1u) << "nothing is sent when the deadline has passed";
+}
+
+TEST_P(ConformingDeadlines, CancellationEndsTheCallAtEveryStage) {
+  struct Stage {
+    const char* name;
+    Fault fault;
+    bool stream;
+  };
+  const Stage stages[] = {
+      {"handshake", {.kind = FaultKind::kHangBeforeHandshake}, true},
+      {"before the answer", {.kind = FaultKind::kHang}, true},
+      {"before a unary answer", {.kind = FaultKind::kHang}, false},
+      {"before the first token", {.kind = FaultKind::kStall}, true},
+      {"between tokens", {.kind = FaultKind::kStall, .after_tokens = 4}, true},
+      {"in a slow drip", {.kind = FaultKind::kSlowDrip, .delay = 20ms, .bytes = 1}, true},
+  };
+  for (const Stage& stage : stages) {
+    SCOPED_TRACE(stage.name);
+    mocks::FakeLlmServerOptions options = Fast();
+    options.faults = {stage.fault};
+    options.faults.front().last_arrival = 1;
+    mocks::FakeLlmServer server(options);
+    const auto provider = Make(server);
+    RecordingObserver observer;
+    EXPECT_TRUE(caller_.CallAndCancel(*provider, Request(stage.stream), 150ms, &observer));
+    // The provider is as good as new, and the given-up connection is not used again.
+    EXPECT_EQ(Value(*provider, Request(true)).token_events, 8);
+    EXPECT_EQ(server.counters().connections, 2u);
+  }
+}
+
+TEST_P(ConformingDeadlines, AbandonedContextTakesItsCallsAlong) {
+  mocks::FakeLlmServerOptions options = Fast();
+  options.faults = {{.kind = FaultKind::kStall, .after_tokens = 2}};
+  mocks::FakeLlmServer server(options);
+  const auto provider = Make(server);
+  ProviderCaller::CallAndAbandon(*provider, Request(true), 100ms);
+  server.SetFaults({});
+  EXPECT_EQ(Value(*provider, Request(true)).token_events, 8);
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, ConformingDeadlines, ::testing::ValuesIn(AllSubjects()),
+                         [](const auto& param) { return param.param.name; });
+
+}  // namespace
+}  // namespace llmload::test_support
