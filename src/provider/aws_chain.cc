@@ -50,7 +50,10 @@ Result<AwsCredentials> ParseCredentials(const std::string& json, const char* tok
   if (const std::string expiration = text("Expiration"); !expiration.empty()) {
     const auto expires = wire::ParseRfc3339(expiration);
     if (!expires) return Failed(from + " answered with an Expiration that is no date");
-    credentials.expires = *expires;
+    // As far as the system's clock goes: its instants are nanoseconds.
+    constexpr std::chrono::sys_seconds kLast =
+        std::chrono::sys_days(std::chrono::year(2200) / 1 / 1);
+    credentials.expires = std::clamp(*expires, std::chrono::sys_seconds{}, kLast);
   }
   return credentials;
 }

@@ -51,8 +51,7 @@ std::string_view Prefix(std::string_view text, std::string_view characters) {
 }
 
 // The wait until the limits are reset of which nothing remains.
-std::optional<Duration> LatestReset(const FieldLookup& field,
-                                    std::chrono::system_clock::time_point served) {
+std::optional<Duration> LatestReset(const FieldLookup& field, std::chrono::sys_seconds served) {
   std::optional<Duration> latest;
   const auto take = [&](std::optional<Duration> wait) {
     if (wait) latest = std::max(latest.value_or(Duration::zero()), *wait);
@@ -81,7 +80,9 @@ std::optional<Duration> ReadRetryAfter(const FieldLookup& field,
   };
   if (const auto wait = milliseconds("retry-after-ms")) return wait;
   const auto date = ParseHttpDate(field("date"));
-  const std::chrono::system_clock::time_point served = date ? *date : now;
+  // In seconds: what a header says may be too far away for nanoseconds.
+  const std::chrono::sys_seconds served =
+      date ? *date : std::chrono::floor<std::chrono::seconds>(now);
   const std::string_view retry_after = Trim(field("retry-after"));
   if (const auto wait = Bounded(ParseDecimal(retry_after))) return wait;
   if (const auto until = ParseHttpDate(retry_after)) {

@@ -90,6 +90,10 @@ TEST(RetryAfter, CutsLongWaits) {
   const std::string digits(400, '9');
   EXPECT_EQ(Parse({{"retry-after", digits}}), kMaxRetryAfter);
   EXPECT_EQ(Parse({{"retry-after", "Sun, 06 Nov 2094 08:50:07 GMT"}}), kMaxRetryAfter);
+  EXPECT_EQ(Parse({{"retry-after", "Sun, 06 Nov 6994 08:50:07 GMT"}}), kMaxRetryAfter);
+  EXPECT_EQ(Parse({{"retry-after", "Sun, 06 Nov 6994 08:50:07 GMT"},
+                   {"date", "Sun, 06 Nov 0001 08:50:07 GMT"}}),
+            kMaxRetryAfter);
 }
 
 TEST(RetryAfter, ReadsAwsMilliseconds) {

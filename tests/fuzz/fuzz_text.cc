@@ -1,0 +1,71 @@
+// What is read out of header fields and small texts.
+#include "src/wire/base64.h"
+#include "src/wire/json_cursor.h"
+#include "src/wire/retry_after.h"
+#include "src/wire/sigv4.h"
+#include "src/wire/timestamp.h"
+#include "src/wire/uri.h"
+#include "tests/fuzz/fuzz_decoder.h"
+
+namespace llmload {
+namespace {
+
+void FuzzWaits(std::string_view text) {
+  const auto bounded = [](std::optional<Duration> wait) {
+    fuzz::Require(!wait || (*wait > Duration::zero() && *wait <= wire::kMaxRetryAfter),
+                  "a wait is positive and bounded");
+  };
+  bounded(wire::ParseGoDuration(text));
+  bounded(wire::ParseRetryText(text));
+  bounded(wire::ReadRetryAfter([&](std::string_view) { return text; },
+                               std::chrono::system_clock::time_point{}));
+  wire::ParseHttpDate(text);
+  wire::ParseRfc3339(text);
+}
+
+void FuzzEncodings(std::string_view text) {
+  std::string encoded;
+  wire::AppendUriEncoded(text, true, encoded);
+  fuzz::Require(wire::UriDecoded(encoded) == text, "percent-encoding comes back");
+  std::string base64;
+  wire::AppendBase64(text, base64);
+  std::string decoded;
+  fuzz::Require(wire::DecodeBase64(base64, decoded) && decoded == text, "base64 comes back");
+  if (wire::DecodeBase64(text, decoded)) {
+    base64.clear();
+    wire::AppendBase64(decoded, base64);
+    fuzz::Require(base64 == text, "only canonical base64 is taken");
+  }
+  std::string json;
+  wire::AppendJsonString(text, json);
+  wire::JsonCursor cursor(json);
+  cursor.Skip();
+  fuzz::Require(cursor.Finished(), "what is written as JSON is JSON");
+}
+
+void FuzzSigV4(std::string_view text) {
+  wire::ParseSigV4Authorization(text);
+  wire::ParseAmzDate(text);
+  const wire::HeaderField headers[] = {{"host", "h"}, {text, text}};
+  for (const bool normalize : {false, true}) {
+    for (const bool again : {false, true}) {
+      wire::CanonicalRequest({.method = "POST", .target = text, .headers = headers, .body = {}}, "",
+                             {.normalize = normalize, .encode_again = again});
+    }
+  }
+}
+
+}  // namespace
+}  // namespace llmload
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace llmload;
+  const std::string_view text = fuzz::Text(data, size);
+  FuzzWaits(text);
+  FuzzEncodings(text);
+  FuzzSigV4(text);
+  wire::JsonCursor cursor(text);
+  cursor.Skip();
+  cursor.Finished();
+  return 0;
+}

@@ -1,0 +1,215 @@
+// Request bodies, answers that are not streamed, and small encodings.
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "src/wire/anthropic_codec.h"
+#include "src/wire/base64.h"
+#include "src/wire/bedrock_codec.h"
+#include "src/wire/ndjson_parser.h"
+#include "src/wire/ollama_codec.h"
+#include "src/wire/uri.h"
+#include "tests/support/answer_recording.h"
+
+namespace llmload::wire {
+namespace {
+
+using test_support::DecodeWhole;
+
+constexpr std::size_t kLimit = 1 << 20;
+
+CompletionRequest Conversation() {
+  CompletionRequest request;
+  request.model = "m";
+  request.messages = {{Role::kSystem, "Be \"brief\"."},
+                      {Role::kUser, "Hi"},
+                      {Role::kAssistant, "Yes?"},
+                      {Role::kSystem, "Really."},
+                      {Role::kUser, "Go\n"}};
+  request.max_tokens = 7;
+  request.temperature = 0.5;
+  return request;
+}
+
+CompletionRequest Question() {
+  CompletionRequest request;
+  request.model = "m";
+  request.messages = {{Role::kUser, "Hi"}};
+  return request;
+}
+
+TEST(AnthropicRequest, HoistsSystemMessages) {
+  CompletionRequest request = Conversation();
+  request.stream = true;
+  std::string body;
+  EncodeAnthropicRequest(request, AnthropicHost::kAnthropic, body);
+  EXPECT_EQ(body, R"({"model":"m","max_tokens":7,"messages":[{"role":"user","content":"Hi"},)"
+                  R"({"role":"assistant","content":"Yes?"},{"role":"user","content":"Go\n"}],)"
+                  R"("system":"Be \"brief\".\n\nReally.","temperature":0.5,"stream":true})");
+}
+
+TEST(AnthropicRequest, HasABoundAndOnBedrockAVersion) {
+  std::string body;
+  EncodeAnthropicRequest(Question(), AnthropicHost::kBedrock, body);
+  EXPECT_EQ(body, R"({"anthropic_version":"bedrock-2023-05-31","max_tokens":1024,)"
+                  R"("messages":[{"role":"user","content":"Hi"}]})");
+}
+
+TEST(ConverseRequest, HasBlocksAndInferenceConfig) {
+  std::string body;
+  EncodeConverseRequest(Conversation(), body);
+  EXPECT_EQ(body, R"({"messages":[{"role":"user","content":[{"text":"Hi"}]},)"
+                  R"({"role":"assistant","content":[{"text":"Yes?"}]},)"
+                  R"({"role":"user","content":[{"text":"Go\n"}]}],)"
+                  R"("system":[{"text":"Be \"brief\"."},{"text":"Really."}],)"
+                  R"("inferenceConfig":{"maxTokens":7,"temperature":0.5}})");
+  body.clear();
+  EncodeConverseRequest(Question(), body);
+  EXPECT_EQ(body, R"({"messages":[{"role":"user","content":[{"text":"Hi"}]}]})");
+}
+
+TEST(TitanRequest, IsAPromptOrATranscript) {
+  std::string body;
+  EncodeTitanRequest(Question(), body);
+  EXPECT_EQ(body, R"({"inputText":"Hi"})");
+  body.clear();
+  EncodeTitanRequest(Conversation(), body);
+  EXPECT_EQ(body, R"({"inputText":"Be \"brief\".\nUser: Hi\nBot: Yes?\nReally.\nUser: Go\n\nBot:",)"
+                  R"("textGenerationConfig":{"maxTokenCount":7,"temperature":0.5}})");
+}
+
+TEST(OllamaRequest, SaysWhetherItStreams) {
+  std::string body;
+  EncodeOllamaRequest(Question(), std::nullopt, body);
+  EXPECT_EQ(body, R"({"model":"m","messages":[{"role":"user","content":"Hi"}],"stream":false})");
+  CompletionRequest request = Question();
+  request.stream = true;
+  request.max_tokens = 7;
+  request.temperature = std::numeric_limits<double>::infinity();
+  body.clear();
+  EncodeOllamaRequest(request, false, body);
+  EXPECT_EQ(body, R"({"model":"m","messages":[{"role":"user","content":"Hi"}],"stream":true,)"
+                  R"("think":false,"options":{"num_predict":7,"temperature":null}})");
+}
+
+TEST(AnthropicAnswer, JoinsItsBlocks) {
+  const auto make = [] { return std::make_unique<AnthropicAnswerDecoder>(kLimit); };
+  EXPECT_EQ(
+      DecodeWhole(make,
+                  R"({"id":"msg","type":"message","role":"assistant","model":"claude",)"
+                  R"("content":[{"type":"thinking","thinking":"hm"},{"type":"text","text":"a"},)"
+                  R"({"type":"text","text":"b"},{"type":"tool_use","name":"t","input":{"x":1}}],)"
+                  R"("stop_reason":"end_turn","usage":{"input_tokens":9,"output_tokens":3,)"
+                  R"("cache_read_input_tokens":4}})"),
+      "usage=13/4/0 3/0 "
+      R"({"input_tokens":9,"output_tokens":3,"cache_read_input_tokens":4})"
+      "\nmodel=claude\nfinish=end_turn\nreasoning=hm\ncontent=ab\ntool={\"x\":1}\ndone=\n");
+  for (const char* body : {"", "{}", "[]", "{\"content\":\"text\"}", "{\"content\":[]"}) {
+    EXPECT_EQ(DecodeWhole(make, body), "malformed_response=: the answer is not a message\n")
+        << body;
+  }
+  EXPECT_EQ(DecodeWhole(make, R"({"type":"error","error":{"type":"api_error","message":"m"}})"),
+            "server_error=api_error: m\n");
+}
+
+TEST(ConverseAnswer, IsReadWhole) {
+  const auto make = [] { return std::make_unique<ConverseAnswerDecoder>(kLimit); };
+  EXPECT_EQ(
+      DecodeWhole(
+          make,
+          R"({"output":{"message":{"role":"assistant","content":[)"
+          R"({"reasoningContent":{"reasoningText":{"text":"hm"}}},{"text":"a"},{"text":"b"}]}},)"
+          R"("stopReason":"end_turn","usage":{"inputTokens":9,"outputTokens":3,)"
+          R"("totalTokens":12},"metrics":{"latencyMs":1}})"),
+      "reasoning=hm\ncontent=a\ncontent=b\nfinish=end_turn\nusage=9/0/0 3/0 "
+      R"({"inputTokens":9,"outputTokens":3,"totalTokens":12})"
+      "\ndone=\n");
+  for (const char* body : {"", "{}", R"({"output":{}})", R"({"output":{"message":{)"}) {
+    EXPECT_EQ(DecodeWhole(make, body),
+              "malformed_response=: the answer is not a Converse response\n")
+        << body;
+  }
+}
+
+TEST(TitanAnswer, IsReadWhole) {
+  const auto make = [] {
+    return std::make_unique<InvokeModelAnswerDecoder>(BedrockFamily::kTitan, kLimit);
+  };
+  EXPECT_EQ(
+      DecodeWhole(make, R"({"inputTextTokenCount":9,"results":[{"tokenCount":3,"outputText":"a",)"
+                        R"("completionReason":"FINISH"}]})"),
+      "content=a\nfinish=FINISH\nusage=9/0/0 3/0 "
+      R"({"inputTextTokenCount":9,"outputTextTokenCount":3})"
+      "\ndone=\n");
+  EXPECT_EQ(DecodeWhole(make, "{}"), "malformed_response=: the answer is not a text completion\n");
+}
+
+TEST(OllamaAnswer, IsReadWhole) {
+  const auto make = [] { return std::make_unique<OllamaAnswerDecoder>(kLimit); };
+  EXPECT_EQ(
+      DecodeWhole(make, R"({"model":"m","message":{"role":"assistant","content":"a"},"done":true,)"
+                        R"("done_reason":"length","eval_count":3})"),
+      "model=m\ncontent=a\nfinish=length\nusage=0/0/0 3/0 {\"eval_count\":3}\ndone=\n");
+  EXPECT_EQ(DecodeWhole(make, "{}"), "malformed_response=: the answer has no message\n");
+  EXPECT_EQ(DecodeWhole(make, R"({"error":"busy"})"), "server_error=: busy\n");
+}
+
+TEST(Decoders, KnowTheirStreamsByMediaType) {
+  EXPECT_TRUE(AnthropicAnswerDecoder(kLimit).IsStream("text/event-stream"));
+  EXPECT_FALSE(AnthropicAnswerDecoder(kLimit).IsStream("application/json"));
+  EXPECT_TRUE(OllamaAnswerDecoder(kLimit).IsStream("application/x-ndjson"));
+  EXPECT_FALSE(OllamaAnswerDecoder(kLimit).IsStream("application/json"));
+  EXPECT_TRUE(ConverseAnswerDecoder(kLimit).IsStream("application/vnd.amazon.eventstream"));
+  EXPECT_FALSE(ConverseAnswerDecoder(kLimit).IsStream("text/event-stream"));
+}
+
+TEST(Base64, EncodesAndDecodes) {
+  const std::pair<const char*, const char*> vectors[] = {{"", ""},
+                                                         {"f", "Zg=="},
+                                                         {"fo", "Zm8="},
+                                                         {"foo", "Zm9v"},
+                                                         {"foob", "Zm9vYg=="},
+                                                         {"fooba", "Zm9vYmE="},
+                                                         {"foobar", "Zm9vYmFy"}};
+  for (const auto& [plain, encoded] : vectors) {
+    std::string out;
+    AppendBase64(plain, out);
+    EXPECT_EQ(out, encoded);
+    EXPECT_TRUE(DecodeBase64(encoded, out));
+    EXPECT_EQ(out, plain);
+  }
+}
+
+TEST(Base64, RefusesWhatIsNot) {
+  std::string out;
+  for (const char* text : {"Zg", "Zg=", "Zg===", "Z===", "Zh==", "Zm9=", "Z g==", "Zg==Zg==",
+                           "Zm9\n", "====", "Zm9-"}) {
+    EXPECT_FALSE(DecodeBase64(text, out)) << text;
+  }
+}
+
+TEST(Uri, EncodesAndDecodesOnce) {
+  std::string out;
+  AppendUriEncoded("a:b/c d%~\xC3\xBC", true, out);
+  EXPECT_EQ(out, "a%3Ab%2Fc%20d%25~%C3%BC");
+  EXPECT_EQ(UriDecoded(out), "a:b/c d%~\xC3\xBC");
+  EXPECT_EQ(UriDecoded("%253A%2%zz%41"), "%3A%2%zzA");
+}
+
+TEST(NdjsonParser, BoundsItsLines) {
+  for (const std::string& text : {std::string(11, 'x'), std::string(11, 'x') + "\n"}) {
+    NdjsonParser parser(10);
+    std::string_view line;
+    parser.Feed(text);
+    EXPECT_EQ(parser.Next(line), NdjsonParser::Status::kTooLarge);
+    EXPECT_EQ(parser.Next(line), NdjsonParser::Status::kTooLarge);
+  }
+  NdjsonParser parser(10);
+  std::string_view line;
+  parser.Feed("0123456789\n");
+  EXPECT_EQ(parser.Next(line), NdjsonParser::Status::kLine);
+  EXPECT_EQ(line, "0123456789");
+}
+
+}  // namespace
+}  // namespace llmload::wire
