@@ -106,12 +106,14 @@ class SessionCache {
   void Offer(SSL* ssl) {
     const std::lock_guard lock(mutex_);
     if (sessions_.empty()) return;
-    SSL_SESSION* const session = sessions_.back();
-    SSL_set_session(ssl, session);
-    if (SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION) {
+    SSL_SESSION* offered = sessions_.back();
+    if (SSL_SESSION_get_protocol_version(offered) >= TLS1_3_VERSION) {
       sessions_.pop_back();
-      SSL_SESSION_free(session);
+    } else {
+      offered = SSL_SESSION_dup(offered);
     }
+    SSL_set_session(ssl, offered);
+    SSL_SESSION_free(offered);
   }
 
  private:
@@ -125,8 +127,10 @@ namespace {
 int KeepSession(SSL* ssl, SSL_SESSION* session) {
   auto* const cache = static_cast<SessionCache*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
   if (SSL_SESSION_is_resumable(session) != 1) return 0;
-  cache->Put(session);
-  return 1;
+  // A copy, as whenever one is offered: OpenSSL spoils the session of a connection that ends
+  // without a close_notify.
+  if (SSL_SESSION* const copy = SSL_SESSION_dup(session)) cache->Put(copy);
+  return 0;
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ class FixedSource final : public AwsCredentialSource {
   explicit FixedSource(AwsCredentials credentials) : credentials_(std::move(credentials)) {}
   asio::awaitable<Result<AwsCredentials>> Get() override { co_return credentials_; }
   void Invalidate() override {}
-  std::string Describe() const override { return "given in code"; }
+  std::string Describe() const override { return "access key " + credentials_.access_key_id; }
 
  private:
   const AwsCredentials credentials_;
@@ -125,7 +125,7 @@ class ChainSource final : public AwsCredentialSource {
   }
 
   std::string Describe() const override {
-    if (!options_.access_key_id.empty()) return "from AWS_ACCESS_KEY_ID";
+    if (!options_.access_key_id.empty()) return "access key " + options_.access_key_id;
     return "profile " + options_.profile + ", container or instance";
   }
 
@@ -140,13 +140,14 @@ class ChainSource final : public AwsCredentialSource {
   bool IsFresh(const AwsCredentials& credentials, std::chrono::system_clock::time_point now) const {
     if (!credentials.expires) return true;
     // A failed refresh is not tried again at every call.
-    return now < *credentials.expires - options_.refresh_before ||
-           std::chrono::steady_clock::now() < refresh_again_;
+    return now < *credentials.expires - options_.refresh_before || now < refresh_again_;
   }
 
   // Called with mutex_ held.
   std::shared_ptr<Fetch> JoinFetch() {
     if (fetch_) return fetch_;
+    constexpr std::chrono::seconds kRefreshPause{30};
+    refresh_again_ = Now() + kRefreshPause;
     fetch_ = std::make_shared<Fetch>();
     if (thread_.joinable()) thread_.join();  // of an earlier fetch, which has ended
     thread_ = std::thread([this, fetch = fetch_] { Run(*fetch); });
@@ -155,7 +156,6 @@ class ChainSource final : public AwsCredentialSource {
 
   void Run(Fetch& fetch) {
     // How soon after a failure the sources are asked again.
-    constexpr Duration kRefreshPause = std::chrono::seconds(30);
     constexpr Duration kErrorPause = std::chrono::seconds(1);
     Result<AwsCredentials> fetched = FetchAwsCredentials(options_, stop_);
     {
@@ -165,7 +165,6 @@ class ChainSource final : public AwsCredentialSource {
         fetched = *latest_;
       }
       latest_ = fetched;
-      refresh_again_ = std::chrono::steady_clock::now() + kRefreshPause;
       retry_ = std::chrono::steady_clock::now() + kErrorPause;
       fetch_.reset();
     }
@@ -177,8 +176,8 @@ class ChainSource final : public AwsCredentialSource {
   std::mutex mutex_;
   std::optional<Result<AwsCredentials>> latest_;  // guarded by mutex_, as is all that follows
   std::shared_ptr<Fetch> fetch_;                  // under way
-  TimePoint refresh_again_{};                     // steady: not before, while the old ones serve
-  TimePoint retry_{};                             // steady: until then an error is the answer
+  std::chrono::system_clock::time_point refresh_again_{};  // not before, while the old ones serve
+  TimePoint retry_{};  // steady: until then an error is the answer
   std::thread thread_;
 };
 
