@@ -5,14 +5,15 @@
 #   cmake/bootstrap.sh load         the five load tests, against the embedded fake LLM server
 #   cmake/bootstrap.sh asan-ubsan   all free tests under the address and undefined-behaviour sanitizers
 #   cmake/bootstrap.sh tsan         all free tests under the thread sanitizer
+#   cmake/bootstrap.sh fuzz         a short run of every fuzzer, with clang
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly workflow="${1:-}"
 case "$workflow" in
-  test | load | asan-ubsan | tsan) ;;
+  test | load | asan-ubsan | tsan | fuzz) ;;
   *)
-    printf 'bootstrap.sh: workflow: got "%s", expected one of: test, load, asan-ubsan, tsan\n' "$workflow" >&2
+    printf 'bootstrap.sh: workflow: got "%s", expected one of: test, load, asan-ubsan, tsan, fuzz\n' "$workflow" >&2
     exit 2
     ;;
 esac
@@ -34,6 +35,10 @@ esac
 install_packages() {
   local packages=(g++ cmake ninja-build ccache libssl-dev nlohmann-json3-dev libgtest-dev libgmock-dev
     "libboost${boost}-dev" "libboost-program-options${boost}-dev")
+  # An independent implementation of AWS's formats, which the tests compare with.
+  if [ "$workflow" = test ]; then packages+=(python3-botocore); fi
+  if [ "$workflow" = fuzz ]; then packages+=(clang); fi
+  if [ "$workflow" = fuzz ] && [ "$system" = "debian 12" ]; then packages+=(libclang-rt-14-dev); fi
   local missing=()
   local package
   for package in "${packages[@]}"; do

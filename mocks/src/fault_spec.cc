@@ -25,7 +25,8 @@ latency, connection-close and leak add to the others.
   reset                 TCP reset in place of an answer
   cut[=TOKENS]          end the connection after so many tokens; close=abrupt|notify|reset
   malformed[=TOKENS]    broken JSON: the body, or one chunk after so many tokens
-  error-event[=TOKENS]  an error object inside a 200 answer, after so many tokens
+  error-event[=TOKENS]  an error object inside a 200 answer, after so many tokens;
+                        code=TEXT (overloaded_error, throttlingException ...)
   no-done               a stream that ends without [DONE]
   no-finish             a stream that ends without finish chunk and [DONE]
   garbage               bytes that are not HTTP
@@ -198,6 +199,10 @@ bool ApplyOwnKey(Fault& fault, std::string_view key, std::string_view value) {
         return true;
       }
       return false;
+    case FaultKind::kErrorEvent:
+      if (key != "code") return false;
+      fault.code = value;
+      return true;
     case FaultKind::kSlowDrip:
       if (key != "every") return false;
       fault.delay = ParseDuration(name, value);

@@ -17,6 +17,13 @@ using std::chrono::seconds;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
+TEST(FaultSpec, ErrorEventTakesACode) {
+  const Fault fault = ParseFault("error-event=2,code=throttlingException");
+  EXPECT_EQ(fault.kind, FaultKind::kErrorEvent);
+  EXPECT_EQ(fault.after_tokens, 2);
+  EXPECT_EQ(fault.code, "throttlingException");
+}
+
 TEST(FaultSpec, ParsesStatusWithItsKeys) {
   const Fault fault = ParseFault("status=429,p=0.4,code=insufficient_quota,retry-after=1.5s");
   EXPECT_EQ(fault.kind, FaultKind::kHttpError);

@@ -95,7 +95,8 @@ std::vector<std::string> RawResponse::Events() const {
   for (std::size_t at = 0; at < body.size();) {
     const std::size_t event_end = body.find("\n\n", at);
     if (event_end == std::string::npos) break;
-    const std::string_view line = std::string_view(body).substr(at, event_end - at);
+    std::string_view line = std::string_view(body).substr(at, event_end - at);
+    if (line.starts_with("event: ")) line.remove_prefix(std::min(line.find('\n') + 1, line.size()));
     if (line.starts_with(kPrefix)) events.emplace_back(line.substr(kPrefix.size()));
     at = event_end + 2;
   }

@@ -1,0 +1,106 @@
+// The documented failover test over sockets: AWS Bedrock fails, a local model takes over.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <ostream>
+
+#include "llmload/mocks/fake_llm_server.h"
+#include "llmload/provider/aws_credentials.h"
+#include "llmload/provider/bedrock_provider.h"
+#include "llmload/provider/ollama_provider.h"
+#include "llmload/provider/openai_provider.h"
+#include "llmload/testing/failover_tests.h"
+
+namespace llmload {
+namespace {
+
+using mocks::FakeLlmServer;
+using mocks::FakeLlmServerOptions;
+using mocks::Fault;
+using mocks::FaultKind;
+using namespace std::chrono_literals;
+
+struct Outage {
+  const char* name;
+  Fault fault;
+  bool suspended = false;  ///< nothing listens
+  bool ollama = true;      ///< the local server speaks Ollama's API, else OpenAI's
+};
+
+void PrintTo(const Outage& outage, std::ostream* out) { *out << outage.name; }
+
+/// Free and bounded, so that it is not gated.
+class FailoverFromBedrock : public FailoverTimeTest, public ::testing::WithParamInterface<Outage> {
+ protected:
+  bool IsGated() const override { return false; }
+
+  void SetUp() override {
+    FakeLlmServerOptions options;
+    options.latency = {.ttft_median = 3ms, .gap_median = 1ms, .tokens_min = 4, .tokens_max = 4};
+    local_ = std::make_unique<FakeLlmServer>(options);
+    options.aws_credentials = {
+        {.access_key_id = "AKID", .secret_access_key = Secret("secret"), .session_token = {}}};
+    options.faults = {GetParam().fault};
+    aws_ = std::make_unique<FakeLlmServer>(options);
+    if (GetParam().suspended) aws_->Suspend();
+    FailoverTimeTest::SetUp();
+  }
+
+  std::shared_ptr<Provider> MakePrimary() override {
+    BedrockOptions options;
+    options.endpoint = aws_->origin();
+    options.ca_pem = aws_->ca_pem();
+    options.region = "us-east-1";
+    options.credentials = FixedAwsCredentials({.access_key_id = "AKID",
+                                               .secret_access_key = Secret("secret"),
+                                               .session_token = {},
+                                               .expires = {}});
+    options.timeouts.first_token = 300ms;
+    options.timeouts.tls = 300ms;
+    return std::make_shared<BedrockProvider>(std::move(options), TestClock());
+  }
+
+  std::shared_ptr<Provider> MakeFallback() override {
+    if (GetParam().ollama) {
+      OllamaOptions options;
+      options.base_url = local_->origin();
+      options.ca_pem = local_->ca_pem();
+      return std::make_shared<OllamaProvider>(std::move(options), TestClock());
+    }
+    OpenAiOptions options;
+    options.name = "local";
+    options.base_url = local_->base_url();
+    options.ca_pem = local_->ca_pem();
+    return std::make_shared<OpenAiProvider>(std::move(options), TestClock());
+  }
+
+  std::unique_ptr<FakeLlmServer> aws_;
+  std::unique_ptr<FakeLlmServer> local_;
+};
+
+TEST_P(FailoverFromBedrock, ReachesTheLocalModelInTime) {
+  RunAndJudge();
+  EXPECT_EQ(Report().verdict, Verdict::kPass);
+  // Every request was answered, by the local server.
+  EXPECT_EQ(Report().metrics.succeeded, Report().metrics.scheduled);
+  EXPECT_GT(local_->counters().arrivals, 0u);
+  if (!GetParam().suspended && GetParam().fault.kind != FaultKind::kHangBeforeHandshake) {
+    EXPECT_GT(aws_->counters().bedrock_requests, 0u);
+  }
+  EXPECT_EQ(local_->counters().validation_failures, 0u);
+  EXPECT_EQ(aws_->counters().validation_failures, 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    To, FailoverFromBedrock,
+    ::testing::Values(
+        Outage{"OllamaWhenThrottled", {.kind = FaultKind::kHttpError, .status = 429}},
+        Outage{"OllamaWhenUnavailable", {.kind = FaultKind::kHttpError, .status = 503}},
+        Outage{"OllamaWhenDown", {.kind = FaultKind::kHang}, true},
+        Outage{"OllamaWhenTheAnswerIsAnError", {.kind = FaultKind::kErrorEvent}},
+        Outage{"OpenAiCompatibleWhenReset", {.kind = FaultKind::kReset}, false, false},
+        Outage{"OpenAiCompatibleWhenSilent", {.kind = FaultKind::kHang}, false, false}),
+    [](const auto& param) { return param.param.name; });
+
+}  // namespace
+}  // namespace llmload
