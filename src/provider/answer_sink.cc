@@ -117,7 +117,7 @@ AnswerSink::Next AnswerSink::OnBody(std::string_view bytes, TimePoint at) {
 }
 
 AnswerSink::Next AnswerSink::ToNext(Status status) {
-  if (error_) return Next::kAbort;  // the handler had enough
+  if (error_) return Next::kAbort;  // there was too much text
   switch (status) {
     case Status::kNeedMore:
       return Next::kContinue;
@@ -132,23 +132,23 @@ AnswerSink::Next AnswerSink::ToNext(Status status) {
   return error_->kind == ErrorKind::kStreamError ? Next::kStop : Next::kAbort;
 }
 
-bool AnswerSink::OnToken(TokenKind kind, std::string_view text) {
+void AnswerSink::OnToken(TokenKind kind, std::string_view text) {
+  if (error_) return;  // too much already
   if (kind == TokenKind::kContent) {
     if (text.size() > limits_.body_bytes - completion_.text.size()) {
       Fail(ErrorKind::kResponseTooLarge,
            "the text of the answer has more than " + std::to_string(limits_.body_bytes) + " bytes");
-      return false;
+      return;
     }
     completion_.text.append(text);
   }
-  if (mode_ != Mode::kStream) return true;
+  if (mode_ != Mode::kStream) return;
   Timings& timings = completion_.timings;
   if (!timings.first_token) timings.first_token = at_;
   if (kind == TokenKind::kContent && !timings.first_output_token) timings.first_output_token = at_;
   timings.last_token = at_;
   ++completion_.token_events;
   if (observer_ != nullptr) observer_->OnToken({kind, text, at_});
-  return true;
 }
 
 void AnswerSink::OnModel(std::string_view model) {

@@ -47,7 +47,7 @@ class AnswerSink final : public net::ResponseSink, private wire::AnswerHandler {
  private:
   enum class Mode : std::uint8_t { kNoHead, kStream, kBody, kError };
 
-  bool OnToken(TokenKind kind, std::string_view text) override;
+  void OnToken(TokenKind kind, std::string_view text) override;
   void OnModel(std::string_view model) override;
   void OnFinishReason(std::string_view reason) override;
   void OnUsage(const Usage& usage, std::string_view raw) override;

@@ -1,10 +1,9 @@
 #include "llmload/provider/azure_openai_provider.h"
 
-#include <array>
 #include <utility>
 
 #include "llmload/core/environment.h"
-#include "src/provider/http_caller.h"
+#include "src/provider/http_api.h"
 #include "src/provider/http_settings.h"
 #include "src/provider/request_head.h"
 #include "src/wire/openai_codec.h"
@@ -23,76 +22,53 @@ AzureOpenAiOptions Checked(AzureOpenAiOptions options) {
   return options;
 }
 
-Secret HeadFields(const AzureOpenAiOptions& options, const net::Url& url) {
-  std::string path = "/openai/v1/chat/completions";
-  if (options.surface == AzureOpenAiOptions::Surface::kDeployments) {
-    path = "/openai/deployments/";
-    wire::AppendUriEncoded(options.deployment, true, path);
-    path.append("/chat/completions?api-version=");
-    wire::AppendUriEncoded(options.api_version, true, path);
-  }
-  RequestHead head(url, path, "application/json, text/event-stream");
-  if (!options.bearer_token.empty()) {
-    head.AddSecret("Authorization", "Bearer ", options.bearer_token);
-  } else if (!options.api_key.empty()) {
-    head.AddSecret("api-key", "", options.api_key);
-  }
-  return head.Take();
+std::string PathOf(const AzureOpenAiOptions& options) {
+  if (options.surface == AzureOpenAiOptions::Surface::kV1) return "/openai/v1/chat/completions";
+  std::string path = "/openai/deployments/";
+  wire::AppendUriEncoded(options.deployment, true, path);
+  path.append("/chat/completions?api-version=");
+  wire::AppendUriEncoded(options.api_version, true, path);
+  return path;
 }
+
+class AzureOpenAiApi final : public FixedHeadApi {
+ public:
+  AzureOpenAiApi(const AzureOpenAiOptions& options, const Clock& clock)
+      : FixedHeadApi(
+            {.name = options.name,
+             .region = {},
+             .credential = (options.bearer_token.empty() ? options.api_key : options.bearer_token)
+                               .Fingerprint()},
+            options.endpoint, options, clock),
+        deployment_(options.deployment),
+        encoding_{.model = deployment_,
+                  .max_completion_tokens = options.max_tokens_field ==
+                                           OpenAiOptions::MaxTokensField::kMaxCompletionTokens,
+                  .include_usage = options.include_usage} {
+    RequestHead head(caller().url(), PathOf(options), "application/json, text/event-stream");
+    if (!options.bearer_token.empty()) {
+      head.AddSecret("Authorization", "Bearer ", options.bearer_token);
+    } else if (!options.api_key.empty()) {
+      head.AddSecret("api-key", "", options.api_key);
+    }
+    SetHead(head.Take(), {options.api_key, options.bearer_token});
+  }
+
+ private:
+  void Encode(const CompletionRequest& request, std::string& body) const override {
+    wire::EncodeOpenAiRequest(request, encoding_, body);
+  }
+  std::unique_ptr<wire::AnswerDecoder> MakeDecoder(std::size_t max_event_bytes) const override {
+    return std::make_unique<wire::OpenAiAnswerDecoder>(max_event_bytes);
+  }
+
+  const std::string deployment_;
+  const wire::OpenAiEncoding encoding_;
+};
 
 }  // namespace
 
-struct AzureOpenAiProvider::Impl {
-  Impl(AzureOpenAiOptions opts, const Clock& clock)
-      : options(Checked(std::move(opts))),
-        secrets{options.api_key, options.bearer_token},
-        caller(options.name, options.endpoint, options, clock),
-        head_fields(HeadFields(options, caller.url())) {
-    identity.name = options.name;
-    identity.credential =
-        (options.bearer_token.empty() ? options.api_key : options.bearer_token).Fingerprint();
-  }
-
-  const AzureOpenAiOptions options;
-  const std::array<Secret, 2> secrets;
-  const HttpCaller caller;
-  const Secret head_fields;
-  ProviderIdentity identity;
-};
-
 AzureOpenAiProvider::AzureOpenAiProvider(AzureOpenAiOptions options, const Clock& clock)
-    : impl_(std::make_shared<const Impl>(std::move(options), clock)) {}
-
-AzureOpenAiProvider::~AzureOpenAiProvider() = default;
-
-const ProviderIdentity& AzureOpenAiProvider::Identity() const noexcept { return impl_->identity; }
-
-boost::asio::awaitable<Result<Completion>> AzureOpenAiProvider::Complete(
-    const CompletionRequest& request, StreamObserver* observer) {
-  return Run(impl_, request, observer);
-}
-
-boost::asio::awaitable<Result<Completion>> AzureOpenAiProvider::Run(
-    std::shared_ptr<const Impl> impl, const CompletionRequest& request, StreamObserver* observer) {
-  const AzureOpenAiOptions& options = impl->options;
-  const TimePoint started = impl->caller.clock().Now();
-  std::string body;
-  wire::EncodeOpenAiRequest(
-      request,
-      {.model = options.deployment,
-       .max_completion_tokens =
-           options.max_tokens_field == OpenAiOptions::MaxTokensField::kMaxCompletionTokens,
-       .include_usage = options.include_usage},
-      body);
-  wire::OpenAiAnswerDecoder decoder(options.limits.event_bytes);
-  HttpCaller::Answer answer = co_await impl->caller.Send({.request = request,
-                                                          .head_fields = impl->head_fields.Reveal(),
-                                                          .body = body,
-                                                          .secrets = impl->secrets,
-                                                          .decoder = decoder,
-                                                          .observer = observer,
-                                                          .started = started});
-  co_return std::move(answer.completion);
-}
+    : HttpProvider(std::make_shared<AzureOpenAiApi>(Checked(std::move(options)), clock)) {}
 
 }  // namespace llmload

@@ -10,7 +10,7 @@
 #include <variant>
 
 #include "llmload/core/environment.h"
-#include "src/provider/http_caller.h"
+#include "src/provider/http_api.h"
 #include "src/provider/http_settings.h"
 #include "src/provider/request_head.h"
 #include "src/wire/bedrock_codec.h"
@@ -26,6 +26,10 @@ constexpr std::chrono::seconds kSkewThatMatters{240};
 
 BedrockOptions Checked(BedrockOptions options) {
   CheckCredential("bearer_token", options.bearer_token);
+  CheckHeaderValue("region", options.region);
+  if (options.region.empty()) {
+    throw ConfigurationError::Invalid("region", "", "a region, as in us-east-1");
+  }
   if (options.bearer_token.empty() && !options.credentials) {
     throw ConfigurationError::Invalid("credentials", "none", "a source, or a bearer_token");
   }
@@ -123,55 +127,57 @@ std::string BedrockEndpoint(const BedrockOptions& options) {
          "." + suffix;
 }
 
-struct BedrockProvider::Impl {
-  Impl(BedrockOptions opts, const Clock& clock)
-      : options(Checked(std::move(opts))),
-        caller(options.name, BedrockEndpoint(options), options, clock) {
-    CheckHeaderValue("region", options.region);
-    if (options.region.empty()) {
-      throw ConfigurationError::Invalid("region", "", "a region, as in us-east-1");
-    }
-    identity.name = options.name;
-    identity.region = options.region;
-    identity.credential = options.bearer_token.empty() ? options.credentials->Describe()
-                                                       : options.bearer_token.Fingerprint();
-  }
+namespace {
 
+class BedrockApi final : public HttpProvider::Api {
+ public:
+  BedrockApi(BedrockOptions given, const Clock& clock)
+      : Api({.name = given.name,
+             .region = given.region,
+             .credential = given.bearer_token.empty() ? given.credentials->Describe()
+                                                      : given.bearer_token.Fingerprint()},
+            BedrockEndpoint(given), given, clock),
+        options_(std::move(given)) {}
+
+  boost::asio::awaitable<Result<Completion>> Complete(std::shared_ptr<Api> self,
+                                                      const CompletionRequest& request,
+                                                      StreamObserver* observer) override;
+
+ private:
   std::chrono::system_clock::time_point Now() const {
-    return options.wall_clock ? options.wall_clock() : std::chrono::system_clock::now();
+    return options_.wall_clock ? options_.wall_clock() : std::chrono::system_clock::now();
   }
   std::chrono::sys_seconds SigningTime() const {
     return std::chrono::floor<std::chrono::seconds>(Now()) +
-           std::chrono::seconds(clock_offset.load(std::memory_order_relaxed));
+           std::chrono::seconds(clock_offset_.load(std::memory_order_relaxed));
   }
 
-  // The signer of these credentials: kept as long as they stay, because it keeps the derived key.
+  // The signer_ of these credentials: kept as long as they stay, because it keeps the derived key.
   std::shared_ptr<wire::SigV4Signer> SignerFor(const AwsCredentials& credentials) {
-    const std::lock_guard lock(mutex);
-    if (!signer || signer_key_id != credentials.access_key_id ||
-        signer_secret.Reveal() != credentials.secret_access_key.Reveal()) {
-      signer = std::make_shared<wire::SigV4Signer>(credentials.access_key_id,
-                                                   credentials.secret_access_key, options.region,
-                                                   std::string(kService));
-      signer_key_id = credentials.access_key_id;
-      signer_secret = credentials.secret_access_key;
+    const std::lock_guard lock(mutex_);
+    if (!signer_ || signer_key_id_ != credentials.access_key_id ||
+        signer_secret_.Reveal() != credentials.secret_access_key.Reveal()) {
+      signer_ = std::make_shared<wire::SigV4Signer>(credentials.access_key_id,
+                                                    credentials.secret_access_key, options_.region,
+                                                    std::string(kService));
+      signer_key_id_ = credentials.access_key_id;
+      signer_secret_ = credentials.secret_access_key;
     }
-    return signer;
+    return signer_;
   }
 
   Secret BearerHead(std::string_view path) const {
-    RequestHead head(caller.url(), path, kAccept);
-    head.AddSecret("Authorization", "Bearer ", options.bearer_token);
+    RequestHead head(caller().url(), path, kAccept);
+    head.AddSecret("Authorization", "Bearer ", options_.bearer_token);
     return head.Take();
   }
 
-  Secret SignedHead(std::string_view path, std::string_view body,
-                    const AwsCredentials& credentials) {
-    const std::chrono::sys_seconds time = SigningTime();
+  Secret SignedHead(std::string_view path, std::string_view body, const AwsCredentials& credentials,
+                    std::chrono::sys_seconds time) {
     const std::string amz_date = wire::AmzDate(time);
-    const std::string target = caller.url().path + std::string(path);
+    const std::string target = caller().url().path + std::string(path);
     std::vector<wire::HeaderField> fields = {{"content-type", "application/json"},
-                                             {"host", caller.url().authority},
+                                             {"host", caller().url().authority},
                                              {"x-amz-date", amz_date}};
     if (!credentials.session_token.empty()) {
       fields.push_back({"x-amz-security-token", credentials.session_token.Reveal()});
@@ -180,7 +186,7 @@ struct BedrockProvider::Impl {
         SignerFor(credentials)
             ->Authorization({.method = "POST", .target = target, .headers = fields, .body = body},
                             time);
-    RequestHead head(caller.url(), path, kAccept);
+    RequestHead head(caller().url(), path, kAccept);
     head.Add("X-Amz-Date", amz_date);
     if (!credentials.session_token.empty()) {
       head.AddSecret("X-Amz-Security-Token", "", credentials.session_token);
@@ -189,59 +195,45 @@ struct BedrockProvider::Impl {
     return head.Take();
   }
 
-  // True if the clock was set right by what the answer tells.
-  bool CorrectClock(const HttpCaller::Answer& answer) {
-    if (!options.correct_clock_skew || !answer.server_time ||
-        !MayBeSkew(answer.completion.error())) {
+  // True if what the answer tells shows that `signed_at` was wrong; the clock is then set right.
+  bool CorrectClock(const HttpCaller::Answer& answer, std::chrono::sys_seconds signed_at) {
+    if (!options_.correct_clock_skew || !answer.server_time ||
+        !MayBeSkew(answer.completion.error()) ||
+        std::chrono::abs(*answer.server_time - signed_at) < kSkewThatMatters) {
       return false;
     }
-    const std::chrono::seconds off = *answer.server_time - SigningTime();
-    if (std::chrono::abs(off) < kSkewThatMatters) return false;
-    clock_offset.fetch_add(off.count(), std::memory_order_relaxed);
+    const std::chrono::seconds ahead =
+        *answer.server_time - std::chrono::floor<std::chrono::seconds>(Now());
+    clock_offset_.store(ahead.count(), std::memory_order_relaxed);
     return true;
   }
 
   // An error of a call of which nothing was sent.
   Result<Completion> NotSent(Error error, TimePoint started) const {
-    error.provider = options.name;
-    error.attempts.push_back({.provider = options.name,
+    error.provider = options_.name;
+    error.attempts.push_back({.provider = options_.name,
                               .error = error.kind,
                               .started = started,
-                              .finished = caller.clock().Now(),
+                              .finished = caller().clock().Now(),
                               .output_tokens = 0});
     return error;
   }
 
-  const BedrockOptions options;
-  const HttpCaller caller;
-  ProviderIdentity identity;
-  std::atomic<std::int64_t> clock_offset{0};  // seconds the service is ahead
-  std::mutex mutex;
-  std::shared_ptr<wire::SigV4Signer> signer;  // guarded by mutex, as is:
-  std::string signer_key_id;
-  Secret signer_secret;
+  const BedrockOptions options_;
+  std::atomic<std::int64_t> clock_offset_{0};  // seconds the service is ahead
+  std::mutex mutex_;
+  std::shared_ptr<wire::SigV4Signer> signer_;  // guarded by mutex, as is:
+  std::string signer_key_id_;
+  Secret signer_secret_;
 };
 
-BedrockProvider::BedrockProvider(BedrockOptions options, const Clock& clock)
-    : impl_(std::make_shared<Impl>(std::move(options), clock)) {}
-
-BedrockProvider::~BedrockProvider() = default;
-
-const ProviderIdentity& BedrockProvider::Identity() const noexcept { return impl_->identity; }
-
-boost::asio::awaitable<Result<Completion>> BedrockProvider::Complete(
-    const CompletionRequest& request, StreamObserver* observer) {
-  return Run(impl_, request, observer);
-}
-
-boost::asio::awaitable<Result<Completion>> BedrockProvider::Run(std::shared_ptr<Impl> impl,
+boost::asio::awaitable<Result<Completion>> BedrockApi::Complete(std::shared_ptr<Api>,
                                                                 const CompletionRequest& request,
                                                                 StreamObserver* observer) {
-  const BedrockOptions& options = impl->options;
-  const TimePoint started = impl->caller.clock().Now();
+  const TimePoint started = caller().clock().Now();
   std::optional<wire::BedrockFamily> family;
-  if (options.api == BedrockOptions::Api::kInvokeModel) {
-    family = FamilyOf(options, request.model);
+  if (options_.api == BedrockOptions::Api::kInvokeModel) {
+    family = FamilyOf(options_, request.model);
     if (!family) {
       Error unknown;
       unknown.kind = ErrorKind::kInvalidRequest;
@@ -249,38 +241,40 @@ boost::asio::awaitable<Result<Completion>> BedrockProvider::Run(std::shared_ptr<
                         "\", expected one with anthropic. or amazon.titan-text in its id, whose "
                         "bodies InvokeModel is known to take here; for others use Converse, or say "
                         "whose body it is";
-      co_return impl->NotSent(std::move(unknown), started);
+      co_return NotSent(std::move(unknown), started);
     }
   }
-  const std::string path = PathOf(options, request);
-  const std::string body = BodyOf(options, family, request);
+  const std::string path = PathOf(options_, request);
+  const std::string body = BodyOf(options_, family, request);
   std::vector<Attempt> earlier;
   while (true) {
     std::array<Secret, 2> secrets;
     Secret head;
-    if (options.bearer_token.empty()) {
-      auto credentials = co_await options.credentials->Get();
+    std::chrono::sys_seconds signed_at{};
+    if (options_.bearer_token.empty()) {
+      auto credentials = co_await options_.credentials->Get();
       if (credentials.has_error()) {
-        co_return impl->NotSent(std::move(credentials).error(), started);
+        co_return NotSent(std::move(credentials).error(), started);
       }
-      head = impl->SignedHead(path, body, *credentials);
+      signed_at = SigningTime();
+      head = SignedHead(path, body, *credentials, signed_at);
       secrets = {credentials->secret_access_key, credentials->session_token};
     } else {
-      head = impl->BearerHead(path);
-      secrets = {options.bearer_token, Secret()};
+      head = BearerHead(path);
+      secrets = {options_.bearer_token, Secret()};
     }
-    Decoder decoder = MakeDecoder(options, family);
-    HttpCaller::Answer answer = co_await impl->caller.Send({.request = request,
-                                                            .head_fields = head.Reveal(),
-                                                            .body = body,
-                                                            .secrets = secrets,
-                                                            .decoder = Base(decoder),
-                                                            .observer = observer,
-                                                            .started = started});
-    const bool is_signed = options.bearer_token.empty();
+    Decoder decoder = MakeDecoder(options_, family);
+    HttpCaller::Answer answer = co_await caller().Send({.request = request,
+                                                        .head_fields = head.Reveal(),
+                                                        .body = body,
+                                                        .secrets = secrets,
+                                                        .decoder = Base(decoder),
+                                                        .observer = observer,
+                                                        .started = started});
+    const bool is_signed = options_.bearer_token.empty();
     if (is_signed && answer.completion.has_error()) {
-      if (IsOutOfDate(answer.completion.error())) options.credentials->Invalidate();
-      if (earlier.empty() && impl->CorrectClock(answer)) {
+      if (IsOutOfDate(answer.completion.error())) options_.credentials->Invalidate();
+      if (earlier.empty() && CorrectClock(answer, signed_at)) {
         earlier = std::move(answer.completion).error().attempts;
         continue;
       }
@@ -298,5 +292,10 @@ boost::asio::awaitable<Result<Completion>> BedrockProvider::Run(std::shared_ptr<
     co_return std::move(answer.completion);
   }
 }
+
+}  // namespace
+
+BedrockProvider::BedrockProvider(BedrockOptions options, const Clock& clock)
+    : HttpProvider(std::make_shared<BedrockApi>(Checked(std::move(options)), clock)) {}
 
 }  // namespace llmload

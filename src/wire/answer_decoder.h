@@ -18,8 +18,8 @@ namespace llmload::wire {
 class AnswerHandler {
  public:
   /// Output of one event of a stream, or all output of its kind of an answer that is not streamed.
-  /// Never empty. False: enough of it, the decoder is to stop.
-  virtual bool OnToken(TokenKind kind, std::string_view text) = 0;
+  /// Never empty.
+  virtual void OnToken(TokenKind kind, std::string_view text) = 0;
   virtual void OnModel(std::string_view model) = 0;
   virtual void OnFinishReason(std::string_view reason) = 0;
   /// Complete so far: of several calls the last counts.
@@ -55,8 +55,7 @@ class AnswerDecoder {
   /// not say) is a stream of this API.
   virtual bool IsStream(std::string_view media_type) const = 0;
 
-  /// The next bytes of a streamed answer, cut anywhere. After the handler had enough, what is
-  /// returned has no meaning, and the decoder is not to be used again.
+  /// The next bytes of a streamed answer, cut anywhere.
   virtual Status FeedStream(std::string_view bytes, AnswerHandler& handler) = 0;
   /// The body of a streamed answer has ended in an orderly way, before `kDone`: `kDone` if that is
   /// an end this API allows, else `kFailed` (`ErrorKind::kTruncatedStream`).

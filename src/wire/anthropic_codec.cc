@@ -222,12 +222,10 @@ Status AnthropicEvents::Take(std::string_view json, AnswerHandler& handler) {
   if (event.type == "message_start") {
     if (!event.model.empty()) handler.OnModel(event.model);
   } else if (event.type == "content_block_start" || event.type == "content_block_delta") {
-    const bool enough =
-        (!event.thinking.empty() && !handler.OnToken(TokenKind::kReasoning, event.thinking)) ||
-        (!event.text.empty() && !handler.OnToken(TokenKind::kContent, event.text)) ||
-        (!event.name.empty() && !handler.OnToken(TokenKind::kToolCall, event.name)) ||
-        (!event.partial_json.empty() && !handler.OnToken(TokenKind::kToolCall, event.partial_json));
-    if (enough) return Status::kNeedMore;
+    if (!event.thinking.empty()) handler.OnToken(TokenKind::kReasoning, event.thinking);
+    if (!event.text.empty()) handler.OnToken(TokenKind::kContent, event.text);
+    if (!event.name.empty()) handler.OnToken(TokenKind::kToolCall, event.name);
+    if (!event.partial_json.empty()) handler.OnToken(TokenKind::kToolCall, event.partial_json);
   } else if (event.type == "message_delta") {
     if (!event.stop_reason.empty()) handler.OnFinishReason(event.stop_reason);
   } else if (event.type == "message_stop") {
@@ -289,38 +287,13 @@ Status DecodeAnthropicAnswer(std::string_view body, AnswerHandler& handler,
   return Status::kDone;
 }
 
-bool AnthropicAnswerDecoder::IsStream(std::string_view media_type) const {
-  return media_type.empty() || media_type == "text/event-stream";
+Status AnthropicAnswerDecoder::TakeEvent(const SseEvent& event, AnswerHandler& handler) {
+  const Status status = events_.Take(event.data, handler);
+  return status == Status::kFailed ? Fail(events_.failure()) : status;
 }
 
-Status AnthropicAnswerDecoder::FeedStream(std::string_view bytes, AnswerHandler& handler) {
-  sse_.Feed(bytes);
-  return TakeEvents(handler);
-}
-
-Status AnthropicAnswerDecoder::FinishStream(AnswerHandler& handler) {
-  sse_.Finish();
-  const Status status = TakeEvents(handler);
-  if (status != Status::kNeedMore) return status;
+Status AnthropicAnswerDecoder::TakeEnd() {
   return Fail(ErrorKind::kTruncatedStream, "the stream ended without message_stop");
-}
-
-Status AnthropicAnswerDecoder::TakeEvents(AnswerHandler& handler) {
-  SseEvent event;
-  while (true) {
-    switch (sse_.Next(event)) {
-      case SseParser::Status::kNeedMore:
-        return Status::kNeedMore;
-      case SseParser::Status::kTooLarge:
-        return Fail(ErrorKind::kResponseTooLarge, "an event of the stream is too large");
-      case SseParser::Status::kEvent:
-        break;
-    }
-    if (event.data.empty()) continue;
-    const Status status = events_.Take(event.data, handler);
-    if (status == Status::kFailed) return Fail(events_.failure());
-    if (status == Status::kDone) return status;
-  }
 }
 
 Status AnthropicAnswerDecoder::DecodeAnswer(std::string_view body, AnswerHandler& handler) {

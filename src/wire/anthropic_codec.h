@@ -12,7 +12,7 @@
 #include "src/wire/answer_decoder.h"
 #include "src/wire/json_cursor.h"
 #include "src/wire/service_error.h"
-#include "src/wire/sse_parser.h"
+#include "src/wire/sse_answer_decoder.h"
 
 namespace llmload::wire {
 
@@ -80,22 +80,18 @@ AnswerDecoder::Status DecodeAnthropicAnswer(std::string_view body, AnswerHandler
                                             DecodeFailure& failure);
 
 /// Answers of the Messages API. A stream is complete with its message_stop only.
-class AnthropicAnswerDecoder final : public AnswerDecoder {
+class AnthropicAnswerDecoder final : public SseAnswerDecoder {
  public:
-  /// @param max_event_bytes  bound of one event of a stream
-  explicit AnthropicAnswerDecoder(std::size_t max_event_bytes) : sse_(max_event_bytes) {}
+  using SseAnswerDecoder::SseAnswerDecoder;
 
-  bool IsStream(std::string_view media_type) const override;
-  Status FeedStream(std::string_view bytes, AnswerHandler& handler) override;
-  Status FinishStream(AnswerHandler& handler) override;
   Status DecodeAnswer(std::string_view body, AnswerHandler& handler) override;
   DecodeFailure DecodeErrorAnswer(int http_status, std::string_view error_type,
                                   std::string_view body) override;
 
  private:
-  Status TakeEvents(AnswerHandler& handler);
+  Status TakeEvent(const SseEvent& event, AnswerHandler& handler) override;
+  Status TakeEnd() override;
 
-  SseParser sse_;
   AnthropicEvents events_;
 };
 

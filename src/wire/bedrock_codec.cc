@@ -56,10 +56,10 @@ Usage ReadConverseUsage(std::string_view json, std::string& key_storage) {
   return usage;
 }
 
-bool ReportText(TokenKind kind, JsonCursor& cursor, std::string& storage, AnswerHandler& handler) {
+void ReportText(TokenKind kind, JsonCursor& cursor, std::string& storage, AnswerHandler& handler) {
   std::string_view text;
   ReadView(cursor, text, storage);
-  return text.empty() || handler.OnToken(kind, text);
+  if (!text.empty()) handler.OnToken(kind, text);
 }
 
 bool Contains(std::string_view text, std::string_view part) {

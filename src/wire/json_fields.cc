@@ -22,7 +22,7 @@ void ReadView(JsonCursor& cursor, std::string_view& view, std::string& storage) 
 }
 
 std::int64_t ReadCount(JsonCursor& cursor) {
-  return std::max<std::int64_t>(cursor.ReadInteger().value_or(0), 0);
+  return std::clamp<std::int64_t>(cursor.ReadInteger().value_or(0), 0, kMaxCount);
 }
 
 std::int64_t ReadDetail(JsonCursor& cursor, std::string_view name, std::string& key_storage) {

@@ -28,7 +28,10 @@ void ReadMembers(JsonCursor& cursor, std::string& key_storage, Take take) {
 /// alone if another type comes, as in "content":null.
 void ReadView(JsonCursor& cursor, std::string_view& view, std::string& storage);
 
-/// Reads a count: 0 for a negative number or another type.
+/// Beyond any count that a service can mean, and small enough for counts to be added up.
+inline constexpr std::int64_t kMaxCount = 1'000'000'000'000'000;
+
+/// Reads a count, at most `kMaxCount`: 0 for a negative number or another type.
 std::int64_t ReadCount(JsonCursor& cursor);
 
 /// The count `name` of the object that comes next; 0 if it is not there.

@@ -126,11 +126,9 @@ Status OllamaAnswerDecoder::TakeObject(std::string_view json, bool streamed,
     return Fail(ErrorKind::kMalformedResponse, "the answer has no message");
   }
   if (!object.model.empty()) handler.OnModel(object.model);
-  const bool enough =
-      (!object.thinking.empty() && !handler.OnToken(TokenKind::kReasoning, object.thinking)) ||
-      (!object.content.empty() && !handler.OnToken(TokenKind::kContent, object.content)) ||
-      (!object.tool_calls.empty() && !handler.OnToken(TokenKind::kToolCall, object.tool_calls));
-  if (enough) return Status::kNeedMore;
+  if (!object.thinking.empty()) handler.OnToken(TokenKind::kReasoning, object.thinking);
+  if (!object.content.empty()) handler.OnToken(TokenKind::kContent, object.content);
+  if (!object.tool_calls.empty()) handler.OnToken(TokenKind::kToolCall, object.tool_calls);
   if (!object.done && streamed) return Status::kNeedMore;
   if (!object.done_reason.empty()) handler.OnFinishReason(object.done_reason);
   if (object.eval_count) {

@@ -258,64 +258,40 @@ std::optional<Usage> ReadOpenAiUsage(JsonCursor& cursor) {
   return usage;
 }
 
-bool OpenAiAnswerDecoder::IsStream(std::string_view media_type) const {
-  return media_type.empty() || media_type == "text/event-stream";
+AnswerDecoder::Status OpenAiAnswerDecoder::TakeEvent(const SseEvent& event,
+                                                     AnswerHandler& handler) {
+  if (event.data.substr(0, 6) == "[DONE]") return Status::kDone;
+  const OpenAiMessage* const message = decoder_.DecodeChunk(event.data);
+  if (message != nullptr && message->error) return FailInStream(*message->error);
+  if (event.name == "error") return FailInStream(DecodeErrorBody(event.data));
+  if (message == nullptr) {
+    return Fail(ErrorKind::kMalformedResponse, "an event of the stream is not a JSON object");
+  }
+  Report(*message, handler);
+  return Status::kNeedMore;
 }
 
-AnswerDecoder::Status OpenAiAnswerDecoder::FeedStream(std::string_view bytes,
-                                                      AnswerHandler& handler) {
-  events_.Feed(bytes);
-  return TakeEvents(handler);
-}
-
-AnswerDecoder::Status OpenAiAnswerDecoder::FinishStream(AnswerHandler& handler) {
-  // The last event may lack its empty line.
-  events_.Finish();
-  const Status status = TakeEvents(handler);
-  if (status != Status::kNeedMore) return status;
+AnswerDecoder::Status OpenAiAnswerDecoder::TakeEnd() {
   // Some servers leave [DONE] out; what named a finish reason is whole.
   if (finished_) return Status::kDone;
   return Fail(ErrorKind::kTruncatedStream,
               "the stream ended without [DONE] and without a finish reason");
 }
 
-AnswerDecoder::Status OpenAiAnswerDecoder::TakeEvents(AnswerHandler& handler) {
-  SseEvent event;
-  while (true) {
-    switch (events_.Next(event)) {
-      case SseParser::Status::kNeedMore:
-        return Status::kNeedMore;
-      case SseParser::Status::kTooLarge:
-        return Fail(ErrorKind::kResponseTooLarge, "an event of the stream is too large");
-      case SseParser::Status::kEvent:
-        break;
-    }
-    if (event.data.empty()) continue;
-    if (event.data.substr(0, 6) == "[DONE]") return Status::kDone;
-    const OpenAiMessage* const message = decoder_.DecodeChunk(event.data);
-    if (message != nullptr && message->error) return FailInStream(*message->error);
-    if (event.name == "error") return FailInStream(DecodeErrorBody(event.data));
-    if (message == nullptr) {
-      return Fail(ErrorKind::kMalformedResponse, "an event of the stream is not a JSON object");
-    }
-    if (!Report(*message, handler)) return Status::kNeedMore;
-  }
-}
-
 AnswerDecoder::Status OpenAiAnswerDecoder::FailInStream(const ServiceError& error) {
   return Fail(ErrorKind::kStreamError, error.message, ProviderCode(error));
 }
 
-bool OpenAiAnswerDecoder::Report(const OpenAiMessage& message, AnswerHandler& handler) {
+void OpenAiAnswerDecoder::Report(const OpenAiMessage& message, AnswerHandler& handler) {
   if (message.usage) handler.OnUsage(*message.usage, message.raw_usage);
   if (!message.model.empty()) handler.OnModel(message.model);
   if (!message.finish_reason.empty()) {
     finished_ = true;
     handler.OnFinishReason(message.finish_reason);
   }
-  return (message.reasoning.empty() || handler.OnToken(TokenKind::kReasoning, message.reasoning)) &&
-         (message.content.empty() || handler.OnToken(TokenKind::kContent, message.content)) &&
-         (message.tool_call.empty() || handler.OnToken(TokenKind::kToolCall, message.tool_call));
+  if (!message.reasoning.empty()) handler.OnToken(TokenKind::kReasoning, message.reasoning);
+  if (!message.content.empty()) handler.OnToken(TokenKind::kContent, message.content);
+  if (!message.tool_call.empty()) handler.OnToken(TokenKind::kToolCall, message.tool_call);
 }
 
 AnswerDecoder::Status OpenAiAnswerDecoder::DecodeAnswer(std::string_view body,

@@ -9,9 +9,8 @@
 #include <string_view>
 
 #include "llmload/provider/completion.h"
-#include "src/wire/answer_decoder.h"
 #include "src/wire/service_error.h"
-#include "src/wire/sse_parser.h"
+#include "src/wire/sse_answer_decoder.h"
 
 namespace llmload::wire {
 
@@ -73,24 +72,20 @@ std::optional<Usage> ReadOpenAiUsage(JsonCursor& cursor);
 
 /// Answers of OpenAI's chat completions API. A stream without "[DONE]" is complete if it named a
 /// finish reason.
-class OpenAiAnswerDecoder final : public AnswerDecoder {
+class OpenAiAnswerDecoder final : public SseAnswerDecoder {
  public:
-  /// @param max_event_bytes  bound of one event of a stream
-  explicit OpenAiAnswerDecoder(std::size_t max_event_bytes) : events_(max_event_bytes) {}
+  using SseAnswerDecoder::SseAnswerDecoder;
 
-  bool IsStream(std::string_view media_type) const override;
-  Status FeedStream(std::string_view bytes, AnswerHandler& handler) override;
-  Status FinishStream(AnswerHandler& handler) override;
   Status DecodeAnswer(std::string_view body, AnswerHandler& handler) override;
   DecodeFailure DecodeErrorAnswer(int http_status, std::string_view error_type,
                                   std::string_view body) override;
 
  private:
-  Status TakeEvents(AnswerHandler& handler);
+  Status TakeEvent(const SseEvent& event, AnswerHandler& handler) override;
+  Status TakeEnd() override;
   Status FailInStream(const ServiceError& error);
-  bool Report(const OpenAiMessage& message, AnswerHandler& handler);
+  void Report(const OpenAiMessage& message, AnswerHandler& handler);
 
-  SseParser events_;
   OpenAiDecoder decoder_;
   bool finished_ = false;  // a finish reason came
 };

@@ -15,10 +15,9 @@ namespace llmload::test_support {
 /// Writes down what it is told.
 class AnswerRecorder final : public wire::AnswerHandler {
  public:
-  bool OnToken(TokenKind kind, std::string_view token) override {
+  void OnToken(TokenKind kind, std::string_view token) override {
     constexpr const char* kNames[] = {"content", "reasoning", "tool"};
     Add(kNames[static_cast<int>(kind)], token);
-    return true;
   }
   void OnModel(std::string_view model) override { Add("model", model); }
   void OnFinishReason(std::string_view reason) override { Add("finish", reason); }

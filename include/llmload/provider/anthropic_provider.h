@@ -9,7 +9,7 @@
 #include "llmload/core/clock.h"
 #include "llmload/core/secret.h"
 #include "llmload/provider/http_options.h"
-#include "llmload/provider/provider.h"
+#include "llmload/provider/http_provider.h"
 
 namespace llmload {
 
@@ -30,35 +30,14 @@ struct AnthropicOptions : HttpOptions {
   std::string beta;                    ///< `anthropic-beta`; empty: not sent
 };
 
-/// A provider over HTTP/1.1 with kept-alive connections, per io_context. A call is sent once.
-///
 /// The API wants a bound of the output: a request without `max_tokens` asks for 1024. System
 /// messages are joined into the API's `system` member. Thinking is `TokenKind::kReasoning`. A
 /// stream is complete with its message_stop only. `Usage::input` includes cache reads and writes,
 /// which the API counts apart.
-///
-/// Errors and thread safety: as `OpenAiProvider`.
-class AnthropicProvider final : public Provider {
+class AnthropicProvider final : public HttpProvider {
  public:
-  /// Throws `ConfigurationError` if an option cannot be used. Opens no connection.
-  /// @param clock  as for `OpenAiProvider`
   explicit AnthropicProvider(AnthropicOptions options,
                              const Clock& clock = SystemClock::Instance());
-  ~AnthropicProvider() override;
-
-  AnthropicProvider(const AnthropicProvider&) = delete;
-  AnthropicProvider& operator=(const AnthropicProvider&) = delete;
-
-  const ProviderIdentity& Identity() const noexcept override;
-  boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest& request,
-                                                      StreamObserver* observer) override;
-
- private:
-  struct Impl;
-  static boost::asio::awaitable<Result<Completion>> Run(std::shared_ptr<const Impl> impl,
-                                                        const CompletionRequest& request,
-                                                        StreamObserver* observer);
-  std::shared_ptr<const Impl> impl_;
 };
 
 }  // namespace llmload

@@ -9,8 +9,8 @@
 #include "llmload/core/clock.h"
 #include "llmload/core/secret.h"
 #include "llmload/provider/http_options.h"
+#include "llmload/provider/http_provider.h"
 #include "llmload/provider/openai_provider.h"
-#include "llmload/provider/provider.h"
 
 namespace llmload {
 
@@ -32,31 +32,12 @@ struct AzureOpenAiOptions : HttpOptions {
   bool include_usage = true;  ///< streaming: ask for the usage chunk
 };
 
-/// A provider over HTTP/1.1 with kept-alive connections, per io_context. A call is sent once.
-///
-/// The first chunk of a stream, which holds prompt filter results only, is no token. Errors and
-/// thread safety: as `OpenAiProvider`.
-class AzureOpenAiProvider final : public Provider {
+/// The first chunk of a stream, which holds prompt filter results only, is no token. Otherwise as
+/// `OpenAiProvider`.
+class AzureOpenAiProvider final : public HttpProvider {
  public:
-  /// Throws `ConfigurationError` if an option cannot be used. Opens no connection.
-  /// @param clock  as for `OpenAiProvider`
   explicit AzureOpenAiProvider(AzureOpenAiOptions options,
                                const Clock& clock = SystemClock::Instance());
-  ~AzureOpenAiProvider() override;
-
-  AzureOpenAiProvider(const AzureOpenAiProvider&) = delete;
-  AzureOpenAiProvider& operator=(const AzureOpenAiProvider&) = delete;
-
-  const ProviderIdentity& Identity() const noexcept override;
-  boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest& request,
-                                                      StreamObserver* observer) override;
-
- private:
-  struct Impl;
-  static boost::asio::awaitable<Result<Completion>> Run(std::shared_ptr<const Impl> impl,
-                                                        const CompletionRequest& request,
-                                                        StreamObserver* observer);
-  std::shared_ptr<const Impl> impl_;
 };
 
 }  // namespace llmload

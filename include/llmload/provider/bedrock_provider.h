@@ -12,7 +12,7 @@
 #include "llmload/core/secret.h"
 #include "llmload/provider/aws_credentials.h"
 #include "llmload/provider/http_options.h"
-#include "llmload/provider/provider.h"
+#include "llmload/provider/http_provider.h"
 
 namespace llmload {
 
@@ -52,38 +52,17 @@ struct BedrockOptions : HttpOptions {
 /// endpoint and flags do not fit together.
 std::string BedrockEndpoint(const BedrockOptions& options);
 
-/// A provider over HTTP/1.1 with kept-alive connections, per io_context.
-///
 /// `CompletionRequest::model` is a model id, an inference profile id or an ARN. Requests are signed
 /// with Signature Version 4, each sending anew. A call is sent once; with a clock that is off,
 /// twice: `attempts` then holds both. A stream is complete with its metadata event (Converse) or
 /// the vendor's last event (InvokeModel). `Usage::input` includes cache reads and writes, which
 /// Bedrock counts apart.
 ///
-/// Errors: as `OpenAiProvider`. Credentials that cannot be found are `ErrorKind::kCredential` with
-/// no HTTP status. An exception inside a stream is `kStreamError` with its name as
-/// `provider_code`. Thread safety: as `Provider`.
-class BedrockProvider final : public Provider {
+/// Credentials that cannot be found are `ErrorKind::kCredential` with no HTTP status. An exception
+/// inside a stream is `kStreamError` with its name as `provider_code`.
+class BedrockProvider final : public HttpProvider {
  public:
-  /// Throws `ConfigurationError` if an option cannot be used. Opens no connection, fetches no
-  /// credentials.
-  /// @param clock  as for `OpenAiProvider`
   explicit BedrockProvider(BedrockOptions options, const Clock& clock = SystemClock::Instance());
-  ~BedrockProvider() override;
-
-  BedrockProvider(const BedrockProvider&) = delete;
-  BedrockProvider& operator=(const BedrockProvider&) = delete;
-
-  const ProviderIdentity& Identity() const noexcept override;
-  boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest& request,
-                                                      StreamObserver* observer) override;
-
- private:
-  struct Impl;
-  static boost::asio::awaitable<Result<Completion>> Run(std::shared_ptr<Impl> impl,
-                                                        const CompletionRequest& request,
-                                                        StreamObserver* observer);
-  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace llmload

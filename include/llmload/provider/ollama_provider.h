@@ -9,7 +9,7 @@
 #include "llmload/core/clock.h"
 #include "llmload/core/secret.h"
 #include "llmload/provider/http_options.h"
-#include "llmload/provider/provider.h"
+#include "llmload/provider/http_provider.h"
 
 namespace llmload {
 
@@ -22,32 +22,11 @@ struct OllamaOptions : HttpOptions {
       think;  ///< whether a model that can reason shall; empty: as it does by itself
 };
 
-/// A provider over HTTP/1.1 with kept-alive connections, per io_context. A call is sent once.
-///
 /// Thinking is `TokenKind::kReasoning`. A stream is complete with the line that says `done` only.
 /// `Usage::input` is 0 where the server does not count a prompt it has in its cache.
-///
-/// Errors and thread safety: as `OpenAiProvider`.
-class OllamaProvider final : public Provider {
+class OllamaProvider final : public HttpProvider {
  public:
-  /// Throws `ConfigurationError` if an option cannot be used. Opens no connection.
-  /// @param clock  as for `OpenAiProvider`
   explicit OllamaProvider(OllamaOptions options, const Clock& clock = SystemClock::Instance());
-  ~OllamaProvider() override;
-
-  OllamaProvider(const OllamaProvider&) = delete;
-  OllamaProvider& operator=(const OllamaProvider&) = delete;
-
-  const ProviderIdentity& Identity() const noexcept override;
-  boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest& request,
-                                                      StreamObserver* observer) override;
-
- private:
-  struct Impl;
-  static boost::asio::awaitable<Result<Completion>> Run(std::shared_ptr<const Impl> impl,
-                                                        const CompletionRequest& request,
-                                                        StreamObserver* observer);
-  std::shared_ptr<const Impl> impl_;
 };
 
 }  // namespace llmload

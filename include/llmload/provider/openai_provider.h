@@ -12,7 +12,7 @@
 #include "llmload/core/clock.h"
 #include "llmload/core/secret.h"
 #include "llmload/provider/http_options.h"
-#include "llmload/provider/provider.h"
+#include "llmload/provider/http_provider.h"
 
 namespace llmload {
 
@@ -34,43 +34,11 @@ struct OpenAiOptions : HttpOptions {
       true;  ///< streaming: ask for the usage chunk; false for servers that refuse to
 };
 
-/// A provider over HTTP/1.1 with kept-alive connections, per io_context.
-///
-/// A call is sent once: no retry, no redirect, not even when a pooled connection turns out to be
-/// closed
-/// (`ErrorKind::kStaleConnection`). That is for the resilience layer to decide.
-///
-/// Streaming: `Completion::usage` comes from the usage chunk if there was one, else its `output`
-/// counts token events (`TokenSource`). An answer without "[DONE]" is complete only if it named a
-/// finish reason and the body ended in an orderly way.
-///
-/// Errors: every kind of the groups "network", "deadlines", "what the service said" and "protocol"
-/// of `ErrorKind`. `Error::message` may quote the service, never the key.
-///
-/// Thread safety: as `Provider`. The executor of the calling coroutine has to be an `io_context`'s
-/// or a strand on one.
-class OpenAiProvider final : public Provider {
+/// A stream without "[DONE]" is complete only if it named a finish reason and the body ended in an
+/// orderly way.
+class OpenAiProvider final : public HttpProvider {
  public:
-  /// Throws `ConfigurationError` if an option cannot be used. Opens no connection.
-  /// @param clock  gives the instants in timings and tells how far `CompletionRequest::deadline`
-  /// is; the network's own
-  ///               deadlines pass in real time. Must outlive the provider and its calls.
   explicit OpenAiProvider(OpenAiOptions options, const Clock& clock = SystemClock::Instance());
-  ~OpenAiProvider() override;
-
-  OpenAiProvider(const OpenAiProvider&) = delete;
-  OpenAiProvider& operator=(const OpenAiProvider&) = delete;
-
-  const ProviderIdentity& Identity() const noexcept override;
-  boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest& request,
-                                                      StreamObserver* observer) override;
-
- private:
-  struct Impl;
-  static boost::asio::awaitable<Result<Completion>> Run(std::shared_ptr<const Impl> impl,
-                                                        const CompletionRequest& request,
-                                                        StreamObserver* observer);
-  std::shared_ptr<const Impl> impl_;
 };
 
 }  // namespace llmload

@@ -112,6 +112,15 @@ TEST(AnthropicAnswer, JoinsItsBlocks) {
             "server_error=api_error: m\n");
 }
 
+// Found by a fuzzer: the parts of a sum have to leave room for it.
+TEST(AnthropicAnswer, AddsUpCountsThatNoServiceCanMean) {
+  const auto make = [] { return std::make_unique<AnthropicAnswerDecoder>(kLimit); };
+  const std::string raw =
+      R"({"input_tokens":9223372036854775807,"cache_read_input_tokens":9,"output_tokens":-5})";
+  EXPECT_EQ(DecodeWhole(make, R"({"content":[],"usage":)" + raw + "}"),
+            "usage=1000000000000009/9/0 0/0 " + raw + "\ndone=\n");
+}
+
 TEST(ConverseAnswer, IsReadWhole) {
   const auto make = [] { return std::make_unique<ConverseAnswerDecoder>(kLimit); };
   EXPECT_EQ(

@@ -1,0 +1,36 @@
+// What the decoders of APIs that stream server-sent events share.
+#ifndef LLMLOAD_WIRE_SSE_ANSWER_DECODER_H_
+#define LLMLOAD_WIRE_SSE_ANSWER_DECODER_H_
+
+#include <cstddef>
+#include <string_view>
+
+#include "src/wire/answer_decoder.h"
+#include "src/wire/sse_parser.h"
+
+namespace llmload::wire {
+
+class SseAnswerDecoder : public AnswerDecoder {
+ public:
+  /// @param max_event_bytes  bound of one event of a stream
+  explicit SseAnswerDecoder(std::size_t max_event_bytes) : events_(max_event_bytes) {}
+
+  bool IsStream(std::string_view media_type) const final;
+  Status FeedStream(std::string_view bytes, AnswerHandler& handler) final;
+  Status FinishStream(AnswerHandler& handler) final;
+
+ protected:
+  /// One event, whose data are not empty.
+  virtual Status TakeEvent(const SseEvent& event, AnswerHandler& handler) = 0;
+  /// The stream has ended without a terminal event: `kDone` or `kFailed`.
+  virtual Status TakeEnd() = 0;
+
+ private:
+  Status TakeEvents(AnswerHandler& handler);
+
+  SseParser events_;
+};
+
+}  // namespace llmload::wire
+
+#endif  // LLMLOAD_WIRE_SSE_ANSWER_DECODER_H_
