@@ -1,5 +1,6 @@
 // Deadlines, each its own kind, and cancellation at every stage.
 #include "tests/conformance/provider_conformance.h"
+#include "tests/support/black_hole.h"
 
 namespace llmload::test_support {
 namespace {
@@ -24,6 +25,28 @@ class ConformingDeadlines : public ProviderConformance {
     return error;
   }
 };
+
+TEST_P(ConformingDeadlines, ConnectThatIsSwallowedIsAConnectTimeout) {
+  // In place of a service that cannot be moved: a proxy that swallows connects.
+  const BlackHole black_hole;
+  mocks::FakeLlmServer server(Fast());
+  HttpOptions http;
+  http.proxy = "http://127.0.0.1:" + std::to_string(black_hole.port());
+  http.timeouts.connect = 200ms;
+  const Error error = Failure(*Make(server, http), Request(true));
+  EXPECT_EQ(ToString(error.kind), "connect_timeout") << Describe(error);
+  EXPECT_EQ(server.counters().connections, 0u);
+}
+
+TEST_P(ConformingDeadlines, ServiceThatIsDownIsAConnectFailureUntilItIsBack) {
+  mocks::FakeLlmServer server(Fast());
+  const auto provider = Make(server);
+  server.Suspend();
+  const Error error = Failure(*provider, Request(true));
+  EXPECT_EQ(ToString(error.kind), "connect_failure") << Describe(error);
+  server.Resume();
+  EXPECT_EQ(Value(*provider, Request(true)).token_events, 8);
+}
 
 TEST_P(ConformingDeadlines, HandshakeThatHangsIsATlsTimeout) {
   const Error error = Missed({.kind = FaultKind::kHangBeforeHandshake}, {.tls = 200ms}, true);
