@@ -27,6 +27,7 @@ class FixedSource final : public AwsCredentialSource {
  public:
   explicit FixedSource(AwsCredentials credentials) : credentials_(std::move(credentials)) {}
   asio::awaitable<Result<AwsCredentials>> Get() override { co_return credentials_; }
+  std::optional<AwsCredentials> TryGet() override { return credentials_; }
   void Invalidate() override {}
   std::string Describe() const override { return "access key " + credentials_.access_key_id; }
 
@@ -106,17 +107,18 @@ class ChainSource final : public AwsCredentialSource {
     std::shared_ptr<Fetch> fetch;
     {
       const std::lock_guard lock(mutex_);
-      const auto now = Now();
-      if (latest_ && latest_->has_value() && IsValid(**latest_, now)) {
-        if (!IsFresh(**latest_, now)) JoinFetch();
-        co_return **latest_;
-      }
+      if (auto current = Current()) co_return *std::move(current);
       if (latest_ && latest_->has_error() && std::chrono::steady_clock::now() < retry_) {
         co_return *latest_;
       }
       fetch = JoinFetch();
     }
     co_return co_await Fetch::Wait(fetch);
+  }
+
+  std::optional<AwsCredentials> TryGet() override {
+    const std::lock_guard lock(mutex_);
+    return Current();
   }
 
   void Invalidate() override {
@@ -141,6 +143,14 @@ class ChainSource final : public AwsCredentialSource {
     if (!credentials.expires) return true;
     // A failed refresh is not tried again at every call.
     return now < *credentials.expires - options_.refresh_before || now < refresh_again_;
+  }
+
+  // Those that still serve; begins to fetch new ones in time. Called with mutex_ held.
+  std::optional<AwsCredentials> Current() {
+    const auto now = Now();
+    if (!latest_ || latest_->has_error() || !IsValid(**latest_, now)) return std::nullopt;
+    if (!IsFresh(**latest_, now)) JoinFetch();
+    return **latest_;
   }
 
   // Called with mutex_ held.

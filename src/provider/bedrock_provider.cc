@@ -9,6 +9,7 @@
 #include <utility>
 #include <variant>
 
+#include "llmload/core/deadline.h"
 #include "llmload/core/environment.h"
 #include "src/provider/http_api.h"
 #include "src/provider/http_settings.h"
@@ -208,6 +209,25 @@ class BedrockApi final : public HttpProvider::Api {
     return true;
   }
 
+  // Credentials may have to be fetched: a call waits for them no longer than it may last.
+  boost::asio::awaitable<Result<AwsCredentials>> GetCredentials(const CompletionRequest& request,
+                                                                TimePoint started) {
+    if (auto ready = options_.credentials->TryGet()) co_return *std::move(ready);
+    TimePoint deadline = started + caller().options().timeouts.total;
+    if (request.deadline) deadline = std::min(deadline, *request.deadline);
+    const Duration left = deadline - caller().clock().Now();
+    // Fetches pass in real time.
+    SystemClock& clock = SystemClock::Instance();
+    auto credentials =
+        co_await RunUntilDeadline(clock, clock.Now() + left, options_.credentials->Get());
+    if (credentials) co_return *std::move(credentials);
+    Error late;
+    late.kind = ErrorKind::kTotalTimeout;
+    late.message = "the deadline passed while AWS credentials were fetched: " +
+                   options_.credentials->Describe();
+    co_return late;
+  }
+
   // An error of a call of which nothing was sent.
   Result<Completion> NotSent(Error error, TimePoint started) const {
     error.provider = options_.name;
@@ -231,6 +251,12 @@ boost::asio::awaitable<Result<Completion>> BedrockApi::Complete(std::shared_ptr<
                                                                 const CompletionRequest& request,
                                                                 StreamObserver* observer) {
   const TimePoint started = caller().clock().Now();
+  if (request.model.empty()) {
+    Error nameless;
+    nameless.kind = ErrorKind::kInvalidRequest;
+    nameless.message = "model: got \"\", expected a model id, an inference profile id or an ARN";
+    co_return NotSent(std::move(nameless), started);
+  }
   std::optional<wire::BedrockFamily> family;
   if (options_.api == BedrockOptions::Api::kInvokeModel) {
     family = FamilyOf(options_, request.model);
@@ -252,7 +278,7 @@ boost::asio::awaitable<Result<Completion>> BedrockApi::Complete(std::shared_ptr<
     Secret head;
     std::chrono::sys_seconds signed_at{};
     if (options_.bearer_token.empty()) {
-      auto credentials = co_await options_.credentials->Get();
+      auto credentials = co_await GetCredentials(request, started);
       if (credentials.has_error()) {
         co_return NotSent(std::move(credentials).error(), started);
       }

@@ -20,26 +20,18 @@ struct Blocks {
 };
 
 void ReadBlock(JsonCursor& cursor, Blocks& blocks, std::string& key_storage) {
-  if (!cursor.EnterObject()) {
-    cursor.Skip();
-    return;
-  }
-  JsonString name;
-  while (cursor.NextMember(name)) {
-    const std::string_view key = Text(name, key_storage);
+  ReadMembers(cursor, key_storage, [&](std::string_view key) {
     std::string* into = nullptr;
     if (key == "text") into = &blocks.text;
     if (key == "thinking") into = &blocks.thinking;
     if (key == "input" && cursor.Peek() == JsonCursor::Type::kObject) {
       blocks.tool_use.append(cursor.ReadRaw());
-      continue;
-    }
-    if (into == nullptr) {
+    } else if (into == nullptr) {
       cursor.Skip();
     } else if (const auto text = cursor.ReadString()) {
       AppendText(*text, *into);
     }
-  }
+  });
 }
 
 DecodeFailure FailureOf(const ServiceError& error, ErrorKind kind) {
@@ -58,21 +50,13 @@ void EncodeAnthropicRequest(const CompletionRequest& request, AnthropicHost host
   }
   out.append(",\"max_tokens\":");
   AppendJsonNumber(std::int64_t{request.max_tokens.value_or(kAnthropicDefaultMaxTokens)}, out);
+  out.append(",\"messages\":");
+  AppendMessages(request.messages, false, out);
   std::string system;
-  out.append(",\"messages\":[");
-  bool first = true;
   for (const Message& message : request.messages) {
-    if (message.role == Role::kSystem) {
-      system.append(system.empty() ? "" : "\n\n").append(message.content);
-      continue;
-    }
-    if (!first) out.push_back(',');
-    first = false;
-    out.append("{\"role\":\"").append(RoleName(message.role)).append("\",\"content\":");
-    AppendJsonString(message.content, out);
-    out.push_back('}');
+    if (message.role != Role::kSystem) continue;
+    system.append(system.empty() ? "" : "\n\n").append(message.content);
   }
-  out.push_back(']');
   if (!system.empty()) {
     out.append(",\"system\":");
     AppendJsonString(system, out);
@@ -87,26 +71,22 @@ void EncodeAnthropicRequest(const CompletionRequest& request, AnthropicHost host
 
 void AnthropicUsage::Take(std::string_view json) {
   JsonCursor cursor(json);
-  if (!cursor.EnterObject()) return;
-  JsonString name;
+  if (cursor.Peek() != JsonCursor::Type::kObject) return;
   std::string key_storage;
-  while (cursor.NextMember(name)) {
-    const std::string_view key = Text(name, key_storage);
-    if (key == "output_tokens_details") {
-      reasoning_ = ReadDetail(cursor, "reasoning_tokens", key_storage);
-      continue;
-    }
+  ReadMembers(cursor, key_storage, [&](std::string_view key) {
     std::int64_t* into = nullptr;
     if (key == "input_tokens") into = &input_;
     if (key == "cache_read_input_tokens") into = &cache_read_;
     if (key == "cache_creation_input_tokens") into = &cache_write_;
     if (key == "output_tokens") into = &output_;
-    if (into != nullptr && cursor.Peek() == JsonCursor::Type::kNumber) {
+    if (key == "output_tokens_details") {
+      reasoning_ = ReadDetail(cursor, "reasoning_tokens", key_storage);
+    } else if (into != nullptr && cursor.Peek() == JsonCursor::Type::kNumber) {
       *into = ReadCount(cursor);
     } else {
       cursor.Skip();
     }
-  }
+  });
   if (parts_++ > 0) raw_.push_back(',');
   raw_.append(json);
 }
@@ -137,13 +117,7 @@ struct AnthropicEvents::Event {
 };
 
 void AnthropicEvents::ReadDelta(JsonCursor& cursor, Event& event) {
-  if (!cursor.EnterObject()) {
-    cursor.Skip();
-    return;
-  }
-  JsonString name;
-  while (cursor.NextMember(name)) {
-    const std::string_view key = Text(name, key_);
+  ReadMembers(cursor, key_, [&](std::string_view key) {
     if (key == "text") {
       ReadView(cursor, event.text, text_);
     } else if (key == "thinking") {
@@ -157,17 +131,11 @@ void AnthropicEvents::ReadDelta(JsonCursor& cursor, Event& event) {
     } else {
       cursor.Skip();
     }
-  }
+  });
 }
 
 void AnthropicEvents::ReadMessage(JsonCursor& cursor, Event& event) {
-  if (!cursor.EnterObject()) {
-    cursor.Skip();
-    return;
-  }
-  JsonString name;
-  while (cursor.NextMember(name)) {
-    const std::string_view key = Text(name, key_);
+  ReadMembers(cursor, key_, [&](std::string_view key) {
     if (key == "model") {
       ReadView(cursor, event.model, model_);
     } else if (key == "usage" && cursor.Peek() == JsonCursor::Type::kObject) {
@@ -175,13 +143,11 @@ void AnthropicEvents::ReadMessage(JsonCursor& cursor, Event& event) {
     } else {
       cursor.Skip();
     }
-  }
+  });
 }
 
 void AnthropicEvents::ReadEvent(JsonCursor& cursor, Event& event) {
-  JsonString name;
-  while (cursor.NextMember(name)) {
-    const std::string_view key = Text(name, key_);
+  ReadMembers(cursor, key_, [&](std::string_view key) {
     if (key == "type") {
       ReadView(cursor, event.type, type_);
     } else if (key == "delta" || key == "content_block") {
@@ -195,7 +161,7 @@ void AnthropicEvents::ReadEvent(JsonCursor& cursor, Event& event) {
     } else {
       cursor.Skip();
     }
-  }
+  });
 }
 
 Status AnthropicEvents::Fail(ErrorKind kind, std::string message, std::string code) {
@@ -207,8 +173,9 @@ Status AnthropicEvents::Fail(ErrorKind kind, std::string message, std::string co
 Status AnthropicEvents::Take(std::string_view json, AnswerHandler& handler) {
   JsonCursor cursor(json);
   Event event;
-  if (cursor.EnterObject()) ReadEvent(cursor, event);
-  if (!cursor.Finished()) {
+  const bool is_object = cursor.Peek() == JsonCursor::Type::kObject;
+  ReadEvent(cursor, event);
+  if (!is_object || !cursor.Finished()) {
     return Fail(ErrorKind::kMalformedResponse, "an event of the stream is not a JSON object");
   }
   if (event.type == "error") {
@@ -246,26 +213,22 @@ Status DecodeAnthropicAnswer(std::string_view body, AnswerHandler& handler,
   std::string model_storage;
   std::string reason_storage;
   bool has_content = false;
-  if (cursor.EnterObject()) {
-    JsonString name;
-    while (cursor.NextMember(name)) {
-      const std::string_view key = Text(name, key_storage);
-      if (key == "content" && cursor.EnterArray()) {
-        has_content = true;
-        while (cursor.NextElement()) ReadBlock(cursor, blocks, key_storage);
-      } else if (key == "model") {
-        ReadView(cursor, model, model_storage);
-      } else if (key == "stop_reason") {
-        ReadView(cursor, stop_reason, reason_storage);
-      } else if (key == "usage") {
-        usage.Take(cursor.ReadRaw());
-      } else if (key == "error") {
-        error = ReadServiceError(cursor);
-      } else {
-        cursor.Skip();
-      }
+  ReadMembers(cursor, key_storage, [&](std::string_view key) {
+    if (key == "content" && cursor.EnterArray()) {
+      has_content = true;
+      while (cursor.NextElement()) ReadBlock(cursor, blocks, key_storage);
+    } else if (key == "model") {
+      ReadView(cursor, model, model_storage);
+    } else if (key == "stop_reason") {
+      ReadView(cursor, stop_reason, reason_storage);
+    } else if (key == "usage") {
+      usage.Take(cursor.ReadRaw());
+    } else if (key == "error") {
+      error = ReadServiceError(cursor);
+    } else {
+      cursor.Skip();
     }
-  }
+  });
   const bool valid = cursor.Finished();
   if (valid && error) {
     failure = FailureOf(*error, ClassifyErrorInSuccess(*error));

@@ -420,7 +420,7 @@ Status InvokeModelAnswerDecoder::TakeTitan(std::string_view json, bool streamed,
     usage.output = *output;
     std::string raw = "{\"inputTextTokenCount\":";
     AppendJsonNumber(usage.input, raw);
-    raw.append(",\"outputTextTokenCount\":");
+    raw.append(streamed ? ",\"totalOutputTextTokenCount\":" : ",\"tokenCount\":");
     AppendJsonNumber(usage.output, raw);
     raw.push_back('}');
     handler.OnUsage(usage, raw);

@@ -108,6 +108,24 @@ bool ReadHeader(std::string_view& bytes, EventStreamHeader& header) {
   }
 }
 
+bool HasNameTwice(std::span<const EventStreamHeader> headers) {
+  constexpr std::size_t kFew = 16;
+  if (headers.size() <= kFew) {
+    for (std::size_t i = 1; i < headers.size(); ++i) {
+      for (std::size_t k = 0; k < i; ++k) {
+        if (headers[i].name == headers[k].name) return true;
+      }
+    }
+    return false;
+  }
+  // A message has room for more than can be compared each with each.
+  std::vector<std::string_view> names;
+  names.reserve(headers.size());
+  for (const EventStreamHeader& header : headers) names.push_back(header.name);
+  std::sort(names.begin(), names.end());
+  return std::adjacent_find(names.begin(), names.end()) != names.end();
+}
+
 }  // namespace
 
 std::uint32_t Crc32(std::string_view bytes, std::uint32_t crc) {
@@ -202,11 +220,8 @@ EventStreamDecoder::Status EventStreamDecoder::Decode(std::string_view frame,
   while (!headers.empty()) {
     EventStreamHeader& header = message.headers.emplace_back();
     if (!ReadHeader(headers, header)) return Malformed("a header of a message is broken");
-    const auto same = [&](const auto& other) { return other.name == header.name; };
-    if (std::any_of(message.headers.begin(), message.headers.end() - 1, same)) {
-      return Malformed("a message has a header twice");
-    }
   }
+  if (HasNameTwice(message.headers)) return Malformed("a message has a header twice");
   message.payload =
       frame.substr(kPreludeBytes + header_bytes, frame.size() - kOverheadBytes - header_bytes);
   return Status::kMessage;

@@ -27,18 +27,13 @@ std::int64_t ReadCount(JsonCursor& cursor) {
 
 std::int64_t ReadDetail(JsonCursor& cursor, std::string_view name, std::string& key_storage) {
   std::int64_t count = 0;
-  if (!cursor.EnterObject()) {
-    cursor.Skip();
-    return 0;
-  }
-  JsonString key;
-  while (cursor.NextMember(key)) {
-    if (Text(key, key_storage) == name) {
+  ReadMembers(cursor, key_storage, [&](std::string_view key) {
+    if (key == name) {
       count = ReadCount(cursor);
     } else {
       cursor.Skip();
     }
-  }
+  });
   return count;
 }
 
@@ -62,6 +57,20 @@ std::string_view RoleName(Role role) {
       return "assistant";
   }
   return "user";
+}
+
+void AppendMessages(const std::vector<Message>& messages, bool with_system, std::string& out) {
+  out.push_back('[');
+  bool first = true;
+  for (const Message& message : messages) {
+    if (message.role == Role::kSystem && !with_system) continue;
+    if (!first) out.push_back(',');
+    first = false;
+    out.append("{\"role\":\"").append(RoleName(message.role)).append("\",\"content\":");
+    AppendJsonString(message.content, out);
+    out.push_back('}');
+  }
+  out.push_back(']');
 }
 
 }  // namespace llmload::wire

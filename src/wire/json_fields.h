@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "llmload/provider/completion.h"
 #include "src/wire/json_cursor.h"
@@ -43,6 +44,10 @@ void AppendJsonNumber(double number, std::string& out);
 
 /// "system", "user" or "assistant".
 std::string_view RoleName(Role role);
+
+/// Appends the array of `messages`, each `{"role":...,"content":...}`.
+/// @param with_system  false: leave system messages out
+void AppendMessages(const std::vector<Message>& messages, bool with_system, std::string& out);
 
 }  // namespace llmload::wire
 

@@ -22,17 +22,10 @@ void EncodeOllamaRequest(const CompletionRequest& request, std::optional<bool> t
                          std::string& out) {
   out.append("{\"model\":");
   AppendJsonString(request.model, out);
-  out.append(",\"messages\":[");
-  bool first = true;
-  for (const Message& message : request.messages) {
-    if (!first) out.push_back(',');
-    first = false;
-    out.append("{\"role\":\"").append(RoleName(message.role)).append("\",\"content\":");
-    AppendJsonString(message.content, out);
-    out.push_back('}');
-  }
+  out.append(",\"messages\":");
+  AppendMessages(request.messages, true, out);
   // Left out, it means true.
-  out.append("],\"stream\":").append(request.stream ? "true" : "false");
+  out.append(",\"stream\":").append(request.stream ? "true" : "false");
   if (think) out.append(",\"think\":").append(*think ? "true" : "false");
   if (request.max_tokens || request.temperature) {
     out.append(",\"options\":{");
@@ -63,14 +56,8 @@ struct OllamaAnswerDecoder::Object {
 };
 
 void OllamaAnswerDecoder::ReadMessage(JsonCursor& cursor, Object& object) {
-  if (!cursor.EnterObject()) {
-    cursor.Skip();
-    return;
-  }
-  object.has_message = true;
-  JsonString name;
-  while (cursor.NextMember(name)) {
-    const std::string_view key = Text(name, key_);
+  object.has_message = cursor.Peek() == JsonCursor::Type::kObject;
+  ReadMembers(cursor, key_, [&](std::string_view key) {
     if (key == "content") {
       ReadView(cursor, object.content, content_);
     } else if (key == "thinking") {
@@ -80,7 +67,7 @@ void OllamaAnswerDecoder::ReadMessage(JsonCursor& cursor, Object& object) {
     } else {
       cursor.Skip();
     }
-  }
+  });
 }
 
 void OllamaAnswerDecoder::ReadObject(JsonCursor& cursor, Object& object) {

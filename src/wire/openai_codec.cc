@@ -10,16 +10,8 @@ void EncodeOpenAiRequest(const CompletionRequest& request, const OpenAiEncoding&
                          std::string& out) {
   out.append("{\"model\":");
   AppendJsonString(encoding.model.empty() ? request.model : encoding.model, out);
-  out.append(",\"messages\":[");
-  bool first = true;
-  for (const Message& message : request.messages) {
-    if (!first) out.push_back(',');
-    first = false;
-    out.append("{\"role\":\"").append(RoleName(message.role)).append("\",\"content\":");
-    AppendJsonString(message.content, out);
-    out.push_back('}');
-  }
-  out.push_back(']');
+  out.append(",\"messages\":");
+  AppendMessages(request.messages, true, out);
   if (request.max_tokens) {
     out.append(encoding.max_completion_tokens ? ",\"max_completion_tokens\":" : ",\"max_tokens\":");
     AppendJsonNumber(std::int64_t{*request.max_tokens}, out);
@@ -208,13 +200,7 @@ void OpenAiDecoder::DecodeFunction(JsonCursor& cursor) {
 namespace {
 
 void ReadPromptDetails(JsonCursor& cursor, Usage& usage, std::string& key_storage) {
-  if (!cursor.EnterObject()) {
-    cursor.Skip();
-    return;
-  }
-  JsonString name;
-  while (cursor.NextMember(name)) {
-    const std::string_view key = Text(name, key_storage);
+  ReadMembers(cursor, key_storage, [&](std::string_view key) {
     if (key == "cached_tokens") {
       usage.cached_input = ReadCount(cursor);
     } else if (key == "cache_write_tokens") {
@@ -222,7 +208,7 @@ void ReadPromptDetails(JsonCursor& cursor, Usage& usage, std::string& key_storag
     } else {
       cursor.Skip();
     }
-  }
+  });
 }
 
 }  // namespace

@@ -37,6 +37,9 @@ class AwsCredentialSource {
   /// the coroutine is cancelled. The executor has to be an `io_context`'s or a strand on one.
   virtual boost::asio::awaitable<Result<AwsCredentials>> Get() = 0;
 
+  /// What `Get` would give, if it would not have to wait for it; nothing otherwise.
+  virtual std::optional<AwsCredentials> TryGet() { return std::nullopt; }
+
   /// The service refused the current ones: the next `Get` fetches anew.
   virtual void Invalidate() = 0;
 

@@ -42,6 +42,7 @@ class CountingSource final : public AwsCredentialSource {
  public:
   boost::asio::awaitable<Result<AwsCredentials>> Get() override {
     ++gets;
+    if (delay > Duration::zero()) co_await SystemClock::Instance().SleepFor(delay);
     if (error) co_return *error;
     co_return credentials;
   }
@@ -53,6 +54,7 @@ class CountingSource final : public AwsCredentialSource {
                              .session_token = Secret(kToken),
                              .expires = {}};
   std::optional<Error> error;
+  Duration delay{};
   int gets = 0;
   int invalidations = 0;
 };
@@ -239,6 +241,37 @@ TEST_F(BedrockProviderTest, MissingCredentialsAreSaidBeforeAnythingIsSent) {
   EXPECT_EQ(server.counters().connections, 0u);
 }
 
+TEST_F(BedrockProviderTest, SlowCredentialsAreWaitedForUntilTheDeadlineOnly) {
+  FakeLlmServer server(Fast());
+  source_->delay = 20s;
+  BedrockOptions options = Options(server);
+  options.timeouts.total = 100ms;
+  BedrockProvider hasty(std::move(options));
+  const auto begin = std::chrono::steady_clock::now();
+  Error error = Failure(hasty, Request(true));
+  EXPECT_KIND(error, "total_timeout");
+  EXPECT_THAT(error.message, HasSubstr("credentials"));
+  EXPECT_EQ(error.attempts.size(), 1u);
+
+  BedrockProvider patient(Options(server));
+  CompletionRequest request = Request(true);
+  request.deadline = std::chrono::steady_clock::now() + 100ms;
+  error = Failure(patient, request);
+  EXPECT_KIND(error, "total_timeout");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 10s);
+  EXPECT_EQ(server.counters().connections, 0u);
+
+  source_->delay = 5ms;
+  EXPECT_TRUE(caller_.Call(patient, Request(true)).has_value());
+}
+
+TEST_F(BedrockProviderTest, CallCanBeCancelledWhileCredentialsAreFetched) {
+  FakeLlmServer server(Fast());
+  source_->delay = 20s;
+  BedrockProvider provider(Options(server));
+  EXPECT_TRUE(caller_.CallAndCancel(provider, Request(true), 20ms));
+}
+
 TEST_F(BedrockProviderTest, EveryExceptionInAStreamKeepsItsName) {
   FakeLlmServer server(Fast());
   for (const auto api : {BedrockOptions::Api::kConverse, BedrockOptions::Api::kInvokeModel}) {
@@ -255,6 +288,15 @@ TEST_F(BedrockProviderTest, EveryExceptionInAStreamKeepsItsName) {
       EXPECT_EQ(error.partial_tokens, 2);
     }
   }
+}
+
+TEST_F(BedrockProviderTest, ModelHasToBeNamed) {
+  FakeLlmServer server(Fast());
+  BedrockProvider provider(Options(server));
+  const Error error = Failure(provider, Request(true, ""));
+  EXPECT_KIND(error, "invalid_request");
+  EXPECT_THAT(error.message, HasSubstr("model: got \"\""));
+  EXPECT_EQ(server.counters().connections, 0u);
 }
 
 TEST_F(BedrockProviderTest, UnknownModelFamilyIsNamed) {

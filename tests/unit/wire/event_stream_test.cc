@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <chrono>
 #include <vector>
 
 namespace llmload::wire {
@@ -188,6 +189,28 @@ TEST(EventStream, RefusesBrokenHeaders) {
                    "a\x07\xff\xff"),
             Status::kMalformed);                           // longer than there is
   EXPECT_EQ(decode(header + header), Status::kMalformed);  // twice
+}
+
+// A message of the permitted size, all headers: to compare each with each takes minutes.
+TEST(EventStream, ReadsManyHeadersInTimeThatDoesNotExplode) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 150'000; ++i) {
+    names.push_back({static_cast<char>(i), static_cast<char>(i >> 8), static_cast<char>(i >> 16)});
+  }
+  std::vector<EventStreamHeader> headers;
+  for (const std::string& name : names) {
+    headers.push_back({.name = name, .type = EventStreamType::kTrue, .number = 0, .bytes = {}});
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  EventStreamMessage message;
+  std::string frame;
+  AppendEventStreamMessage(headers, "", frame);
+  EXPECT_EQ(Decode(frame, message), Status::kMessage);
+  headers.push_back(headers.front());
+  frame.clear();
+  AppendEventStreamMessage(headers, "", frame);
+  EXPECT_EQ(Decode(frame, message), Status::kMalformed);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
 }
 
 TEST(EventStream, BoundsWhatItAllocates) {

@@ -148,7 +148,7 @@ TEST(TitanAnswer, IsReadWhole) {
       DecodeWhole(make, R"({"inputTextTokenCount":9,"results":[{"tokenCount":3,"outputText":"a",)"
                         R"("completionReason":"FINISH"}]})"),
       "content=a\nfinish=FINISH\nusage=9/0/0 3/0 "
-      R"({"inputTextTokenCount":9,"outputTextTokenCount":3})"
+      R"({"inputTextTokenCount":9,"tokenCount":3})"
       "\ndone=\n");
   EXPECT_EQ(DecodeWhole(make, "{}"), "malformed_response=: the answer is not a text completion\n");
 }

@@ -139,7 +139,7 @@ TEST(SigV4CanonicalRequest, TrimsFoldsAndJoinsHeaders) {
     return canonical.substr(begin, canonical.find("\n\n", begin) - begin);
   };
   const std::string rest = "host:example.amazonaws.com\n";
-  // get-header-key-duplicate, -value-trim, -value-multiline, -value-order
+  // get-header-key-duplicate, -value-trim, -value-order; folded lines as in RFC 9112, section 5.2
   EXPECT_EQ(headers({{"My-Header1", "value2"}, {"My-Header1", "value2"}, {"my-header1", "value1"}}),
             rest + "my-header1:value2,value2,value1\nx-amz-date:20150830T123600Z");
   EXPECT_EQ(headers({{"My-Header1", "  value1  "}, {"My-Header2", " \"a   b   c\" "}}),
@@ -148,13 +148,150 @@ TEST(SigV4CanonicalRequest, TrimsFoldsAndJoinsHeaders) {
             rest + "my-header1:value1 value2 value3\nx-amz-date:20150830T123600Z");
 }
 
-// get-vanilla of the same suite, with its signature.
-TEST(SigV4, SignsTheSuitesFirstRequest) {
+// Whole requests of the same suite with the signatures that it gives.
+struct SuiteCase {
+  const char* name;
+  const char* method;
+  const char* target;
+  std::vector<HeaderField> more;
+  const char* body;
+  bool normalize;
+  const char* signature;
+};
+
+void PrintTo(const SuiteCase& item, std::ostream* out) { *out << item.name; }
+
+class SigV4Suite : public ::testing::TestWithParam<SuiteCase> {};
+
+TEST_P(SigV4Suite, IsSignedAsTheSuiteSays) {
+  const SuiteCase& item = GetParam();
+  std::vector<HeaderField> headers = {{"Host", "example.amazonaws.com"},
+                                      {"X-Amz-Date", "20150830T123600Z"}};
+  headers.insert(headers.end(), item.more.begin(), item.more.end());
+  const std::string canonical = CanonicalRequest(
+      {.method = item.method, .target = item.target, .headers = headers, .body = item.body},
+      Sha256Hex(item.body), {.normalize = item.normalize, .encode_again = true});
   const SigV4Scope scope{.date = "20150830", .region = "us-east-1", .service = "service"};
-  EXPECT_EQ(Signature(SigningKey("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", scope),
-                      StringToSign("20150830T123600Z", scope, Canonical("/"))),
-            "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31");
+  EXPECT_EQ(
+      Signature(SigningKey(kSecret, scope), StringToSign("20150830T123600Z", scope, canonical)),
+      item.signature)
+      << canonical;
 }
+
+constexpr const char* kUnreserved =
+    "/?-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz="
+    "-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+constexpr const char* kStsToken =
+    "AQoDYXdzEPT//////////"
+    "wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZTwdQWLWsKWHGBuFqwAeMicRXmxfpSPfIe"
+    "oIYRqTflfKD8YUuwthAx7mSEI/qkPpKPi/"
+    "kMcGdQrmGdeehM4IC1NtBmUpp2wUE8phUZampKsburEDy0KPkyQDYwT7WZ0wq"
+    "5VSXDvp75YU9HFvlRd8Tx6q6fE8YQcHNVXAkiY9q6d+xo0rKwT38xVqr7ZD0u0iPPkUL64lIZbqBAz+"
+    "scqKmlzm8FDrypNC"
+    "9Yjc8fPOLn9FX9KSYvKTr4rvx3iSIlTJabIQwj2ICCR/oLxBA==";
+
+INSTANTIATE_TEST_SUITE_P(
+    Official, SigV4Suite,
+    ::testing::Values(
+        SuiteCase{"Vanilla",
+                  "GET",
+                  "/",
+                  {},
+                  "",
+                  true,
+                  "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"},
+        SuiteCase{"SessionToken",
+                  "GET",
+                  "/",
+                  {{"X-Amz-Security-Token",
+                    "6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267"}},
+                  "",
+                  true,
+                  "07ec1639c89043aa0e3e2de82b96708f198cceab042d4a97044c66dd9f74e7f8"},
+        SuiteCase{"StsHeaderBefore",
+                  "POST",
+                  "/",
+                  {{"X-Amz-Security-Token", kStsToken}},
+                  "",
+                  true,
+                  "85d96828115b5dc0cfc3bd16ad9e210dd772bbebba041836c64533a82be05ead"},
+        SuiteCase{"HeaderKeyDuplicate",
+                  "GET",
+                  "/",
+                  {{"My-Header1", "value2"}, {"My-Header1", "value2"}, {"My-Header1", "value1"}},
+                  "",
+                  true,
+                  "c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea"},
+        SuiteCase{"HeaderValueOrder",
+                  "GET",
+                  "/",
+                  {{"My-Header1", "value4"},
+                   {"My-Header1", "value1"},
+                   {"My-Header1", "value3"},
+                   {"My-Header1", "value2"}},
+                  "",
+                  true,
+                  "08c7e5a9acfcfeb3ab6b2185e75ce8b1deb5e634ec47601a50643f830c755c01"},
+        SuiteCase{"HeaderValueTrim",
+                  "GET",
+                  "/",
+                  {{"My-Header1", " value1"}, {"My-Header2", " \"a   b   c\""}},
+                  "",
+                  true,
+                  "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736"},
+        SuiteCase{"Utf8Path",
+                  "GET",
+                  "/\xE1\x88\xB4",
+                  {},
+                  "",
+                  true,
+                  "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85"},
+        SuiteCase{"Utf8Query",
+                  "GET",
+                  "/?\xE1\x88\xB4=bar",
+                  {},
+                  "",
+                  true,
+                  "2cdec8eed098649ff3a119c94853b13c643bcf08f8b0a1d91e12c9027818dd04"},
+        SuiteCase{"QueryUnreserved",
+                  "GET",
+                  kUnreserved,
+                  {},
+                  "",
+                  true,
+                  "9c3e54bfcdf0b19771a7f523ee5669cdf59bc7cc0884027167c21bb143a40197"},
+        SuiteCase{"QueryOrderEncoded",
+                  "GET",
+                  "/?Param-3=Value3&Param=Value2&%E1%88%B4=Value1",
+                  {},
+                  "",
+                  true,
+                  "371d3713e185cc334048618a97f809c9ffe339c62934c032af5a0e595648fcac"},
+        SuiteCase{"SpaceUnnormalized",
+                  "GET",
+                  "/example space/",
+                  {},
+                  "",
+                  false,
+                  "652487583200325589f1fba4c7e578f72c47cb61beeca81406b39ddec1366741"},
+        SuiteCase{"RelativeRelativeUnnormalized",
+                  "GET",
+                  "/example1/example2/../..",
+                  {},
+                  "",
+                  false,
+                  "dc33e0856fd4baca4d7aa2146c38958283844764f38c74252a333df5e613003b"},
+        SuiteCase{"FormParameters",
+                  "POST",
+                  "/",
+                  {{"Content-Type", "application/x-www-form-urlencoded; charset=utf-8"},
+                   {"Content-Length", "13"},
+                   {"x-amz-content-sha256",
+                    "9095672bbd1f56dfc5b65f3e153adc8731a4a654192329106275f4c7b24d0b6e"}},
+                  "Param1=value1",
+                  true,
+                  "328d1b9eaadca9f5818ef05e8392801e091653bafec24fcab71e7344e7f51422"}),
+    [](const auto& param) { return param.param.name; });
 
 TEST(SigV4, DerivesANewKeyForANewDay) {
   SigV4Signer signer("AKIDEXAMPLE", Secret(kSecret), "us-east-1", "bedrock");

@@ -193,7 +193,7 @@ std::vector<StreamCase> Cases() {
        bedrock_anthropic, anthropic_expected},
       {"InvokeTitan", Maker<InvokeModelAnswerDecoder>(BedrockFamily::kTitan), titan,
        "content=ße\nfinish=FINISH\nusage=9/0/0 3/0 "
-       R"({"inputTextTokenCount":9,"outputTextTokenCount":3})"
+       R"({"inputTextTokenCount":9,"totalOutputTextTokenCount":3})"
        "\ndone=\n"},
       {"InvokeTitanTruncated", Maker<InvokeModelAnswerDecoder>(BedrockFamily::kTitan),
        titan.substr(0, titan.size() / 2), "truncated_stream=: the stream ended inside a message\n"},
