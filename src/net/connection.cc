@@ -67,7 +67,7 @@ asio::io_context& ContextOf(const asio::any_io_executor& executor) {
 }
 
 Connection::Connection(asio::io_context& context)
-    : executor_(context.get_executor()), context_(context), socket_(context), timer_(context) {}
+    : executor_(context.get_executor()), socket_(context), timer_(context) {}
 
 Connection::~Connection() { ClearOutput(); }
 
@@ -140,7 +140,7 @@ asio::awaitable<std::optional<Failure>> Connection::Connect(const Endpoint& endp
   Resolver& resolver = endpoint.proxy ? *endpoint.proxy->resolver : *endpoint.resolver;
   const std::string peer =
       endpoint.proxy ? "the proxy " + endpoint.proxy->url.authority : endpoint.url.host;
-  const Resolution resolution = co_await resolver.Resolve(context_, deadline.at);
+  const Resolution resolution = co_await resolver.Resolve(deadline.at);
   if (!resolution.addresses) {
     if (resolution.error == asio::error::timed_out) {
       co_return Failure{deadline.kind,

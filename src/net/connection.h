@@ -98,7 +98,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void OnTimer(unsigned int generation);
 
   boost::asio::any_io_executor executor_;
-  boost::asio::io_context& context_;
   Socket socket_;
   boost::asio::basic_waitable_timer<std::chrono::steady_clock,
                                     boost::asio::wait_traits<std::chrono::steady_clock>,

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include "src/net/counters.h"
@@ -16,7 +19,7 @@ namespace llmload::net {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
-// A look-up that has not come back for so long belongs to an io_context that nobody runs any more.
+// A look-up that has not come back for so long is given up, and another one begun.
 constexpr Duration kAbandoned = std::chrono::seconds(20);
 
 struct Resolver::Waiter {
@@ -66,30 +69,33 @@ Resolver::Resolver(std::string host, std::uint16_t port, bool is_address, Durati
   }
 }
 
-std::shared_ptr<Resolver::Lookup> Resolver::JoinLookup(asio::io_context& context) {
+std::shared_ptr<Resolver::Lookup> Resolver::JoinLookup() {
   // Called with mutex_ held.
   if (lookup_ && std::chrono::steady_clock::now() - lookup_->started < kAbandoned) return lookup_;
-  lookup_ = std::make_shared<Lookup>(shared_from_this());
+  const auto lookup = std::make_shared<Lookup>(shared_from_this());
+  // Asio's own resolver has one thread per io_context: a name server that hangs would hold up the
+  // look-ups of all other services there, of those too that calls are to fail over to.
+  try {
+    std::thread(&Resolver::LookUp, lookup).detach();
+  } catch (const std::system_error& error) {
+    lookup->done = true;
+    lookup->error = error.code();
+    return lookup;
+  }
   Count(ProcessCounters().dns_lookups);
+  lookup_ = lookup;
+  return lookup;
+}
 
-  // Owned by the handler: if the io_context dies before the answer comes, the look-up fails.
-  struct Guard {
-    explicit Guard(std::shared_ptr<Lookup> flight) : lookup(std::move(flight)) {}
-    ~Guard() { lookup->owner->Finish(*lookup, asio::error::operation_aborted, nullptr); }
-    std::shared_ptr<Lookup> lookup;
-  };
-  auto guard = std::make_shared<Guard>(lookup_);
-  auto resolver = std::make_shared<tcp::resolver>(context);
-  resolver->async_resolve(host_, std::to_string(port_), tcp::resolver::numeric_service,
-                          [guard, resolver](const boost::system::error_code& error,
-                                            const tcp::resolver::results_type& results) {
-                            auto addresses = std::make_shared<Addresses>();
-                            for (const auto& entry : results)
-                              addresses->push_back(entry.endpoint());
-                            guard->lookup->owner->Finish(*guard->lookup, error,
-                                                         std::move(addresses));
-                          });
-  return lookup_;
+void Resolver::LookUp(const std::shared_ptr<Lookup>& lookup) {
+  Resolver& resolver = *lookup->owner;
+  boost::system::error_code error;
+  auto addresses = std::make_shared<Addresses>();
+  asio::io_context unused(1);
+  const auto results = tcp::resolver(unused).resolve(resolver.host_, std::to_string(resolver.port_),
+                                                     tcp::resolver::numeric_service, error);
+  for (const auto& entry : results) addresses->push_back(entry.endpoint());
+  resolver.Finish(*lookup, error, std::move(addresses));
 }
 
 void Resolver::Finish(Lookup& lookup, boost::system::error_code error,
@@ -114,7 +120,7 @@ void Resolver::Finish(Lookup& lookup, boost::system::error_code error,
   if (lookup_.get() == &lookup) lookup_ = nullptr;
 }
 
-asio::awaitable<Resolution> Resolver::Resolve(asio::io_context& context, TimePoint deadline) {
+asio::awaitable<Resolution> Resolver::Resolve(TimePoint deadline) {
   const auto self = shared_from_this();
   std::shared_ptr<Lookup> lookup;
   std::shared_ptr<Waiter> waiter;
@@ -122,7 +128,8 @@ asio::awaitable<Resolution> Resolver::Resolve(asio::io_context& context, TimePoi
   {
     const std::lock_guard lock(mutex_);
     if (cached_ && std::chrono::steady_clock::now() < expires_) co_return Resolution{cached_, {}};
-    lookup = JoinLookup(context);
+    lookup = JoinLookup();
+    if (lookup->done) co_return Resolution{nullptr, lookup->error};
     waiter = std::make_shared<Waiter>(executor, deadline);
     lookup->waiters.push_back(waiter);
   }

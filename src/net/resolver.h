@@ -4,7 +4,6 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/system/error_code.hpp>
 #include <cstdint>
@@ -26,7 +25,7 @@ struct Resolution {
 };
 
 /// Resolves one host. All callers share one look-up and its result until it is older than its time
-/// to live: getaddrinfo blocks, runs one at a time per io_context, and cannot be cancelled.
+/// to live: getaddrinfo blocks and cannot be cancelled, and so has a thread of its own meanwhile.
 /// Thread-safe. Keep it in a shared_ptr: a look-up under way keeps it alive.
 class Resolver : public std::enable_shared_from_this<Resolver> {
  public:
@@ -35,14 +34,15 @@ class Resolver : public std::enable_shared_from_this<Resolver> {
 
   /// Throws only if the coroutine is cancelled.
   /// @param deadline  on the steady clock
-  boost::asio::awaitable<Resolution> Resolve(boost::asio::io_context& context, TimePoint deadline);
+  boost::asio::awaitable<Resolution> Resolve(TimePoint deadline);
 
  private:
   struct Waiter;
   struct Lookup;
   class Registration;
 
-  std::shared_ptr<Lookup> JoinLookup(boost::asio::io_context& context);
+  std::shared_ptr<Lookup> JoinLookup();
+  static void LookUp(const std::shared_ptr<Lookup>& lookup);
   void Finish(Lookup& lookup, boost::system::error_code error,
               std::shared_ptr<const Addresses> addresses);
 

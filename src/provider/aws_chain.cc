@@ -233,10 +233,7 @@ Outcome FromMetadata(const AwsCredentialOptions& options, const std::atomic<bool
   return ParseCredentials(*credentials, "Token", from);
 }
 
-}  // namespace
-
-Result<AwsCredentials> FetchAwsCredentials(const AwsCredentialOptions& options,
-                                           const std::atomic<bool>& stop) {
+Result<AwsCredentials> FirstOf(const AwsCredentialOptions& options, const std::atomic<bool>& stop) {
   if (auto found = FromEnvironmentItself(options)) return *std::move(found);
   if (auto found = FromProfile(options, stop)) return *std::move(found);
   if (!options.web_identity_token_file.empty()) {
@@ -256,6 +253,26 @@ Result<AwsCredentials> FetchAwsCredentials(const AwsCredentialOptions& options,
       "; no container endpoint is set; " + metadata);
   none.provider_code = kNoAwsCredentials;
   return none;
+}
+
+bool MayBeSent(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7F; });
+}
+
+}  // namespace
+
+Result<AwsCredentials> FetchAwsCredentials(const AwsCredentialOptions& options,
+                                           const std::atomic<bool>& stop) {
+  auto found = FirstOf(options, stop);
+  // They become header fields of every request.
+  if (found.has_value() &&
+      !(MayBeSent(found->access_key_id) && MayBeSent(found->secret_access_key.Reveal()) &&
+        MayBeSent(found->session_token.Reveal()))) {
+    return Failed(
+        "the AWS credentials hold characters other than printable ASCII ones: check access key id, "
+        "secret access key and session token for spaces and line ends");
+  }
+  return found;
 }
 
 }  // namespace llmload

@@ -17,6 +17,7 @@
 #include "llmload/core/environment.h"
 #include "src/provider/aws_chain.h"
 #include "src/provider/aws_profile.h"
+#include "src/provider/http_settings.h"
 
 namespace llmload {
 namespace asio = boost::asio;
@@ -210,6 +211,9 @@ std::string ContainerUri() {
 }  // namespace
 
 std::shared_ptr<AwsCredentialSource> FixedAwsCredentials(AwsCredentials credentials) {
+  CheckHeaderValue("access_key_id", credentials.access_key_id);
+  CheckCredential("secret_access_key", credentials.secret_access_key);
+  CheckCredential("session_token", credentials.session_token);
   return std::make_shared<FixedSource>(std::move(credentials));
 }
 

@@ -50,6 +50,11 @@ class BodyCollector final : public net::ResponseSink {
   LocalAnswer answer;
 };
 
+bool HasControls(std::string_view text) {
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+}
+
 // A child process and the read end of its standard output.
 class Child {
  public:
@@ -112,7 +117,18 @@ Result<LocalAnswer> AskEndpoint(const LocalRequest& request) {
   // The base URL is checked as any other; its path is the request's.
   const std::size_t question = std::min(request.url.find('?'), request.url.size());
   const std::string base = request.url.substr(0, question);
-  const net::Url url = net::ParseBaseUrl("url", base);
+  net::Url url;
+  try {
+    url = net::ParseBaseUrl("url", base);
+  } catch (const ConfigurationError& error) {
+    return Failed(ErrorKind::kInvalidRequest, error.what());  // parts of it come from a server
+  }
+  // What a server gave for a token must not add fields of its own.
+  bool controls = HasControls(request.url);
+  for (const auto& [name, value] : request.fields) controls |= HasControls(value.Reveal());
+  if (controls) {
+    return Failed(ErrorKind::kInvalidRequest, "the request would hold control characters");
+  }
   net::Endpoint endpoint;
   endpoint.url = url;
   if (url.tls) endpoint.tls = std::make_shared<net::TlsContext>("", "");

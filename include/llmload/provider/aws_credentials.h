@@ -47,7 +47,7 @@ class AwsCredentialSource {
   virtual std::string Describe() const = 0;
 };
 
-/// These and no others.
+/// These and no others. Throws `ConfigurationError` if they cannot be sent in a header field.
 std::shared_ptr<AwsCredentialSource> FixedAwsCredentials(AwsCredentials credentials);
 
 /// Settings of the default chain.

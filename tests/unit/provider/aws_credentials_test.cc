@@ -101,6 +101,16 @@ TEST_F(AwsCredentialTest, FixedOnesAreGivenAsTheyAre) {
   EXPECT_THAT(source->Describe(), AllOf(HasSubstr("AKID"), Not(HasSubstr(kSecret))));
 }
 
+TEST_F(AwsCredentialTest, FixedOnesMayNotSmuggleFields) {
+  for (const char* bad : {"a b", "a\r\nX: y", "\x7f"}) {
+    EXPECT_THROW(FixedAwsCredentials({.access_key_id = "AKID",
+                                      .secret_access_key = Secret(kSecret),
+                                      .session_token = Secret(bad),
+                                      .expires = {}}),
+                 ConfigurationError);
+  }
+}
+
 TEST_F(AwsCredentialTest, EnvironmentGoesFirst) {
   Write("credentials", "[default]\naws_access_key_id=FILE\naws_secret_access_key=x\n");
   options_.access_key_id = "AKIDENV";
