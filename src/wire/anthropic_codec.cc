@@ -35,7 +35,10 @@ void ReadBlock(JsonCursor& cursor, Blocks& blocks, std::string& key_storage) {
 }
 
 DecodeFailure FailureOf(const ServiceError& error, ErrorKind kind) {
-  return {.kind = kind, .message = error.message, .code = ProviderCode(error), .retry_after = {}};
+  return {.kind = kind,
+          .message = error.message,
+          .code = ProviderCode(error),
+          .retry_after = error.retry_after};
 }
 
 }  // namespace
@@ -80,15 +83,15 @@ void AnthropicUsage::Take(std::string_view json) {
     if (key == "cache_creation_input_tokens") into = &cache_write_;
     if (key == "output_tokens") into = &output_;
     if (key == "output_tokens_details") {
-      reasoning_ = ReadDetail(cursor, "reasoning_tokens", key_storage);
+      reasoning_ = ReadDetail(cursor, "thinking_tokens", key_storage);
     } else if (into != nullptr && cursor.Peek() == JsonCursor::Type::kNumber) {
       *into = ReadCount(cursor);
     } else {
       cursor.Skip();
     }
   });
-  if (parts_++ > 0) raw_.push_back(',');
-  raw_.append(json);
+  // Not those between: a stream may have any number of them.
+  (first_raw_.empty() ? first_raw_ : last_raw_).assign(json);
 }
 
 Usage AnthropicUsage::Normalised() const {
@@ -101,7 +104,9 @@ Usage AnthropicUsage::Normalised() const {
   return usage;
 }
 
-std::string AnthropicUsage::Raw() const { return parts_ == 1 ? raw_ : "[" + raw_ + "]"; }
+std::string AnthropicUsage::Raw() const {
+  return last_raw_.empty() ? first_raw_ : "[" + first_raw_ + "," + last_raw_ + "]";
+}
 
 // What one event may hold, whatever its type: members come in any order.
 struct AnthropicEvents::Event {
@@ -223,7 +228,7 @@ Status DecodeAnthropicAnswer(std::string_view body, AnswerHandler& handler,
       ReadView(cursor, stop_reason, reason_storage);
     } else if (key == "usage") {
       usage.Take(cursor.ReadRaw());
-    } else if (key == "error") {
+    } else if (key == "error" && cursor.Peek() != JsonCursor::Type::kNull) {
       error = ReadServiceError(cursor);
     } else {
       cursor.Skip();

@@ -33,9 +33,9 @@ class AnthropicUsage {
   void Take(std::string_view json);
   /// `input_tokens` leaves out what was read from or written to the cache: it is added here.
   Usage Normalised() const;
-  /// The one object that came, or all of them as an array.
+  /// The one object that came, or the first and the last as an array.
   std::string Raw() const;
-  bool empty() const { return raw_.empty(); }
+  bool empty() const { return first_raw_.empty(); }
 
  private:
   std::int64_t input_ = 0;
@@ -43,8 +43,8 @@ class AnthropicUsage {
   std::int64_t cache_write_ = 0;
   std::int64_t output_ = 0;
   std::int64_t reasoning_ = 0;
-  std::string raw_;
-  int parts_ = 0;
+  std::string first_raw_;
+  std::string last_raw_;  // if it is another
 };
 
 /// Takes the events of a stream, one JSON text each.

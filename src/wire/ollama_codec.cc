@@ -10,10 +10,10 @@ namespace {
 
 using Status = AnswerDecoder::Status;
 
-void AppendCount(std::string_view name, std::optional<std::int64_t> count, std::string& out) {
-  if (!count) return;
-  out.append(out.size() > 1 ? ",\"" : "\"").append(name).append("\":");
-  AppendJsonNumber(*count, out);
+// Counts, and the server's own durations in nanoseconds.
+bool IsUsage(std::string_view key) {
+  return key == "prompt_eval_count" || key == "eval_count" || key == "total_duration" ||
+         key == "load_duration" || key == "prompt_eval_duration" || key == "eval_duration";
 }
 
 }  // namespace
@@ -52,6 +52,7 @@ struct OllamaAnswerDecoder::Object {
   bool done = false;
   std::optional<std::int64_t> prompt_eval_count;
   std::optional<std::int64_t> eval_count;
+  std::string raw_usage;
   std::optional<ServiceError> error;
 };
 
@@ -82,11 +83,14 @@ void OllamaAnswerDecoder::ReadObject(JsonCursor& cursor, Object& object) {
       ReadView(cursor, object.done_reason, done_reason_);
     } else if (key == "model") {
       ReadView(cursor, object.model, model_);
-    } else if (key == "prompt_eval_count") {
-      object.prompt_eval_count = ReadCount(cursor);
-    } else if (key == "eval_count") {
-      object.eval_count = ReadCount(cursor);
-    } else if (key == "error") {
+    } else if (IsUsage(key) && cursor.Peek() == JsonCursor::Type::kNumber) {
+      const std::string_view number = cursor.ReadRaw();
+      JsonCursor count(number);
+      if (key == "prompt_eval_count") object.prompt_eval_count = ReadCount(count);
+      if (key == "eval_count") object.eval_count = ReadCount(count);
+      object.raw_usage.append(object.raw_usage.empty() ? "{\"" : ",\"").append(key);
+      object.raw_usage.append("\":").append(number);
+    } else if (key == "error" && cursor.Peek() != JsonCursor::Type::kNull) {
       object.error = ReadServiceError(cursor);
     } else {
       cursor.Skip();
@@ -123,11 +127,7 @@ Status OllamaAnswerDecoder::TakeObject(std::string_view json, bool streamed,
     Usage usage;
     usage.input = object.prompt_eval_count.value_or(0);
     usage.output = *object.eval_count;
-    std::string raw = "{";
-    AppendCount("prompt_eval_count", object.prompt_eval_count, raw);
-    AppendCount("eval_count", object.eval_count, raw);
-    raw.push_back('}');
-    handler.OnUsage(usage, raw);
+    handler.OnUsage(usage, object.raw_usage + "}");
   }
   return Status::kDone;
 }
@@ -174,7 +174,7 @@ DecodeFailure OllamaAnswerDecoder::DecodeErrorAnswer(int http_status, std::strin
   return {.kind = ClassifyStatus(http_status, error),
           .message = error.message,
           .code = ProviderCode(error),
-          .retry_after = {}};
+          .retry_after = error.retry_after};
 }
 
 }  // namespace llmload::wire

@@ -300,7 +300,7 @@ DecodeFailure OpenAiAnswerDecoder::DecodeErrorAnswer(int http_status, std::strin
   return {.kind = ClassifyStatus(http_status, error),
           .message = error.message,
           .code = ProviderCode(error),
-          .retry_after = {}};
+          .retry_after = error.retry_after};
 }
 
 }  // namespace llmload::wire

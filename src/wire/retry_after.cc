@@ -50,6 +50,8 @@ std::string_view Prefix(std::string_view text, std::string_view characters) {
   return text.substr(0, std::min(text.find_first_not_of(characters), text.size()));
 }
 
+char LowerCase(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
 // The wait until the limits are reset of which nothing remains.
 std::optional<Duration> LatestReset(const FieldLookup& field, std::chrono::sys_seconds served) {
   std::optional<Duration> latest;
@@ -112,10 +114,11 @@ std::optional<Duration> ParseGoDuration(std::string_view text) {
 }
 
 std::optional<Duration> ParseRetryText(std::string_view message) {
-  for (const std::string_view lead : {"retry after ", "try again in ", "Retry after "}) {
-    const std::size_t at = message.find(lead);
-    if (at == std::string_view::npos) continue;
-    const std::string_view rest = message.substr(at + lead.size());
+  for (const std::string_view lead : {"retry after ", "try again in "}) {
+    const auto found = std::search(message.begin(), message.end(), lead.begin(), lead.end(),
+                                   [](char a, char b) { return LowerCase(a) == b; });
+    if (found == message.end()) continue;
+    const std::string_view rest(found + lead.size(), message.end());
     const std::string_view number = Prefix(rest, "0123456789.");
     std::string_view behind = rest.substr(number.size());
     if (behind.starts_with(' ')) {

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "src/wire/json_fields.h"
+#include "src/wire/retry_after.h"
+
 namespace llmload::wire {
 namespace {
 
@@ -29,21 +32,28 @@ void ReadCode(JsonCursor& cursor, ServiceError& error) {
   }
 }
 
-// Anthropic names the cause of some refusals there only.
-void ReadDetails(JsonCursor& cursor, ServiceError& error) {
-  if (!cursor.EnterObject()) {
-    cursor.Skip();
-    return;
-  }
-  JsonString name;
+// Anthropic names the cause of some refusals there only, Google the time to wait.
+void ReadOneDetail(JsonCursor& cursor, ServiceError& error) {
   std::string storage;
-  while (cursor.NextMember(name)) {
-    if (Text(name, storage) == "error_code") {
+  ReadMembers(cursor, storage, [&](std::string_view key) {
+    if (key == "error_code") {
       ReadInto(cursor, error.code);
+    } else if (key == "retryDelay") {
+      std::string delay;
+      ReadInto(cursor, delay);
+      error.retry_after = ParseGoDuration(delay);
     } else {
       cursor.Skip();
     }
+  });
+}
+
+void ReadDetails(JsonCursor& cursor, ServiceError& error) {
+  if (!cursor.EnterArray()) {
+    ReadOneDetail(cursor, error);
+    return;
   }
+  while (cursor.NextElement()) ReadOneDetail(cursor, error);
 }
 
 bool IsOneOf(std::string_view word, std::initializer_list<std::string_view> words) {
@@ -68,7 +78,9 @@ ErrorKind ClassifyWords(const ServiceError& error) {
   if (Has(error, {"insufficient_quota", "credit_balance_exhausted",
                   "organization_spend_limit_exceeded", "project_spend_limit_exceeded",
                   "organization_usage_limit_exceeded", "billing_hard_limit_reached",
-                  "billing_not_active", "billing_error", "enforced_spend_limit_reached"})) {
+                  "billing_not_active", "billing_error", "enforced_spend_limit_reached"}) ||
+      // Anthropic's own, with status 400 and type invalid_request_error.
+      Says(error, "credit balance is too low") || Says(error, "specified API usage limits")) {
     return ErrorKind::kQuotaExhausted;
   }
   if (Has(error, {"context_length_exceeded", "exceed_context_size_error"}) ||
@@ -114,11 +126,11 @@ ServiceError DecodeErrorBody(std::string_view body) {
   JsonCursor cursor(body);
   ServiceError error;
   bool found = false;
-  if (cursor.EnterObject()) {
-    JsonString name;
-    std::string storage;
-    while (cursor.NextMember(name)) {
-      const std::string_view key = Text(name, storage);
+  std::string storage;
+  const bool array = cursor.EnterArray();
+  do {
+    if (array && !cursor.NextElement()) break;
+    ReadMembers(cursor, storage, [&](std::string_view key) {
       if (key == "error") {
         error = ReadServiceError(cursor);
         found = true;
@@ -131,9 +143,9 @@ ServiceError DecodeErrorBody(std::string_view body) {
       } else {
         cursor.Skip();
       }
-    }
-    if (cursor.Finished() && (found || !error.message.empty() || !error.code.empty())) return error;
-  }
+    });
+  } while (array);
+  if (cursor.Finished() && (found || !error.message.empty() || !error.code.empty())) return error;
   ServiceError raw;
   raw.message.assign(body);
   return raw;
@@ -162,8 +174,11 @@ ErrorKind ClassifyErrorInSuccess(const ServiceError& error) {
   if (error.code_number != 0) return ClassifyStatus(error.code_number, error);
   const ErrorKind kind = ClassifyWords(error);
   if (kind != ErrorKind::kInternal) return kind;
-  return Has(error, {"rate_limit_exceeded", "rate_limit_error", "slow_down"})
-             ? ErrorKind::kRateLimited
+  if (Has(error, {"rate_limit_exceeded", "rate_limit_error", "slow_down"})) {
+    return ErrorKind::kRateLimited;
+  }
+  return Has(error, {"overloaded_error", "server_is_overloaded", "unavailable_error"})
+             ? ErrorKind::kOverloaded
              : ErrorKind::kServerError;
 }
 

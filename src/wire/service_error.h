@@ -2,9 +2,11 @@
 #ifndef LLMLOAD_WIRE_SERVICE_ERROR_H_
 #define LLMLOAD_WIRE_SERVICE_ERROR_H_
 
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "llmload/core/clock.h"
 #include "llmload/core/error.h"
 #include "src/wire/json_cursor.h"
 
@@ -17,6 +19,7 @@ struct ServiceError {
   std::string code;  ///< a string, or a number written as one
   int code_number =
       0;  ///< the code as an HTTP status, where it is one (vLLM, llama.cpp, OpenRouter)
+  std::optional<Duration> retry_after;  ///< of the details (Google's `RetryInfo`)
 };
 
 /// Reads the value of an `error` member: an object, or a text (Ollama). The cursor is left behind
@@ -24,8 +27,8 @@ struct ServiceError {
 ServiceError ReadServiceError(JsonCursor& cursor);
 
 /// Reads an error body in any of its forms: `{"error":{...}}` of OpenAI, Azure, vLLM, llama.cpp and
-/// Ollama,
-/// `{"error":"text"}`, `{"message":...}`, `{"detail":...}`; any other body becomes the message.
+/// Ollama, the same in an array (Google), `{"error":"text"}`, `{"message":...}`,
+/// `{"detail":...}`; any other body becomes the message.
 ServiceError DecodeErrorBody(std::string_view body);
 
 /// The name under which reports show the error: its code if that is a word, else its type, else its

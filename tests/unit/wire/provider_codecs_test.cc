@@ -112,6 +112,26 @@ TEST(AnthropicAnswer, JoinsItsBlocks) {
             "server_error=api_error: m\n");
 }
 
+TEST(AnthropicAnswer, CountsThinkingAsAPartOfTheOutput) {
+  const auto make = [] { return std::make_unique<AnthropicAnswerDecoder>(kLimit); };
+  const std::string raw =
+      R"({"input_tokens":9,"output_tokens":30,"output_tokens_details":{"thinking_tokens":20}})";
+  EXPECT_EQ(DecodeWhole(make, R"({"content":[],"error":null,"usage":)" + raw + "}"),
+            "usage=9/0/0 30/20 " + raw + "\ndone=\n");
+}
+
+TEST(AnthropicStream, KeepsTheFirstAndTheLastOfManyUsages) {
+  AnthropicUsage usage;
+  EXPECT_TRUE(usage.empty());
+  const std::string first = R"({"input_tokens":9,"output_tokens":1})";
+  usage.Take(first);
+  EXPECT_EQ(usage.Raw(), first);
+  for (int i = 2; i <= 1000; ++i) usage.Take(R"({"output_tokens":)" + std::to_string(i) + "}");
+  EXPECT_EQ(usage.Raw(), "[" + first + R"(,{"output_tokens":1000}])");
+  EXPECT_EQ(usage.Normalised().input, 9);
+  EXPECT_EQ(usage.Normalised().output, 1000);
+}
+
 // Found by a fuzzer: the parts of a sum have to leave room for it.
 TEST(AnthropicAnswer, AddsUpCountsThatNoServiceCanMean) {
   const auto make = [] { return std::make_unique<AnthropicAnswerDecoder>(kLimit); };
@@ -159,6 +179,14 @@ TEST(OllamaAnswer, IsReadWhole) {
       DecodeWhole(make, R"({"model":"m","message":{"role":"assistant","content":"a"},"done":true,)"
                         R"("done_reason":"length","eval_count":3})"),
       "model=m\ncontent=a\nfinish=length\nusage=0/0/0 3/0 {\"eval_count\":3}\ndone=\n");
+  EXPECT_EQ(
+      DecodeWhole(make, R"({"message":{"content":"a"},"done":true,"error":null,)"
+                        R"("total_duration":5000000000,"load_duration":1,"prompt_eval_count":9,)"
+                        R"("prompt_eval_duration":"?","eval_count":3,"eval_duration":2.5e9})"),
+      "content=a\nusage=9/0/0 3/0 "
+      R"({"total_duration":5000000000,"load_duration":1,"prompt_eval_count":9,)"
+      R"("eval_count":3,"eval_duration":2.5e9})"
+      "\ndone=\n");
   EXPECT_EQ(DecodeWhole(make, "{}"), "malformed_response=: the answer has no message\n");
   EXPECT_EQ(DecodeWhole(make, R"({"error":"busy"})"), "server_error=: busy\n");
 }

@@ -101,6 +101,30 @@ INSTANTIATE_TEST_SUITE_P(
             R"({"error":{"message":"m","type":"service_unavailable_error","param":null,"code":"server_is_overloaded"}})",
             ErrorKind::kOverloaded, "server_is_overloaded"},
         Refusal{
+            "Value", 400, "",
+            R"({"error":{"message":"m","type":"invalid_request_error","param":"temperature","code":"invalid_value"}})",
+            ErrorKind::kInvalidRequest, "invalid_value"},
+        Refusal{
+            "NotAMember", 401, "",
+            R"({"error":{"message":"You must be a member of an organization to use the API","type":"invalid_request_error","param":null,"code":null}})",
+            ErrorKind::kCredential, "invalid_request_error"},
+        Refusal{
+            "CountryInvalid", 403, "",
+            R"({"error":{"message":"m","type":"invalid_request_error","param":null,"code":"unsupported_country_region_territory"}})",
+            ErrorKind::kCredential, "unsupported_country_region_territory"},
+        Refusal{
+            "RequestLimit", 429, "",
+            R"({"error":{"message":"m","type":"requests","param":null,"code":"rate_limit_exceeded"}})",
+            ErrorKind::kRateLimited, "rate_limit_exceeded"},
+        Refusal{
+            "SlowDownOfOld", 503, "",
+            R"({"error":{"message":"m","type":"server_error","param":null,"code":"slow_down"}})",
+            ErrorKind::kOverloaded, "slow_down"},
+        Refusal{
+            "OverloadedOfOld", 503, "",
+            R"({"error":{"message":"The engine is currently overloaded, please try again later","type":"server_error","param":null,"code":null}})",
+            ErrorKind::kOverloaded, "server_error"},
+        Refusal{
             "VllmBadRequest", 400, "",
             R"({"error":{"message":"max_tokens must be at least 1","type":"BadRequestError","param":null,"code":400}})",
             ErrorKind::kInvalidRequest, "BadRequestError"},
@@ -111,6 +135,18 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"VllmInternal", 500, "",
                 R"({"error":{"message":"m","type":"InternalServerError","param":null,"code":500}})",
                 ErrorKind::kServerError, "InternalServerError"},
+        Refusal{"LlamaCppInvalid", 400, "",
+                R"({"error":{"code":400,"message":"m","type":"invalid_request_error"}})",
+                ErrorKind::kInvalidRequest, "invalid_request_error"},
+        Refusal{"LlamaCppPermission", 403, "",
+                R"({"error":{"code":403,"message":"m","type":"permission_error"}})",
+                ErrorKind::kCredential, "permission_error"},
+        Refusal{"LlamaCppNotFound", 404, "",
+                R"({"error":{"code":404,"message":"File Not Found","type":"not_found_error"}})",
+                ErrorKind::kInvalidRequest, "not_found_error"},
+        Refusal{"LlamaCppServer", 500, "",
+                R"({"error":{"code":500,"message":"m","type":"server_error"}})",
+                ErrorKind::kServerError, "server_error"},
         Refusal{
             "LlamaCppAuthentication", 401, "",
             R"({"error":{"code":401,"message":"Invalid API Key","type":"authentication_error"}})",
@@ -126,9 +162,27 @@ INSTANTIATE_TEST_SUITE_P(
                 R"({"error":{"code":501,"message":"m","type":"not_supported_error"}})",
                 ErrorKind::kServerError, "not_supported_error"},
         Refusal{
+            "OllamaCompatibleInvalid", 400, "",
+            R"({"error":{"message":"m","type":"invalid_request_error","param":null,"code":null}})",
+            ErrorKind::kInvalidRequest, "invalid_request_error"},
+        Refusal{"OllamaCompatibleRunner", 500, "",
+                R"({"error":{"message":"m","type":"api_error","param":null,"code":null}})",
+                ErrorKind::kServerError, "api_error"},
+        Refusal{
+            "OllamaCompatibleQueueFull", 503, "",
+            R"({"error":{"message":"server busy, please try again.  maximum pending requests exceeded","type":"api_error","param":null,"code":null}})",
+            ErrorKind::kOverloaded, "api_error"},
+        Refusal{"OllamaCompatibleCloud", 502, "",
+                R"({"error":{"message":"m","type":"api_error","param":null,"code":null}})",
+                ErrorKind::kServerError, "api_error"},
+        Refusal{
             "OllamaCompatible", 404, "",
             R"({"error":{"message":"model 'x' not found","type":"not_found_error","param":null,"code":null}})",
             ErrorKind::kModelUnavailable, "not_found_error"},
+        Refusal{
+            "AzureGateway", 429, "",
+            R"({"statusCode":429,"message":"Rate limit is exceeded. Try again in 56 seconds."})",
+            ErrorKind::kRateLimited, ""},
         Refusal{
             "AzureRate", 429, "",
             R"({"error":{"code":"429","message":"Requests to the ChatCompletions_Create Operation have exceeded token rate limit. Please retry after 26 seconds."}})",
@@ -165,6 +219,14 @@ INSTANTIATE_TEST_SUITE_P(
             "TooLong", 400, "",
             R"({"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 205000 tokens > 200000 maximum"}})",
             ErrorKind::kContextLength, "invalid_request_error"},
+        Refusal{
+            "CreditBalance", 400, "",
+            R"({"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."},"request_id":"req_1"})",
+            ErrorKind::kQuotaExhausted, "invalid_request_error"},
+        Refusal{
+            "OwnSpendLimit", 400, "",
+            R"({"type":"error","error":{"type":"invalid_request_error","message":"You have reached your specified API usage limits. You will regain access on 2026-12-01 at 00:00 UTC."}})",
+            ErrorKind::kQuotaExhausted, "invalid_request_error"},
         Refusal{
             "Authentication", 401, "",
             R"({"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}})",

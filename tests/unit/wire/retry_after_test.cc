@@ -135,6 +135,8 @@ TEST(RetryAfter, ReadsWaitsInWords) {
   EXPECT_EQ(ParseRetryText("Requests have exceeded the limit. Please retry after 26 seconds."),
             Duration(26s));
   EXPECT_EQ(ParseRetryText("Please try again in 20s."), Duration(20s));
+  EXPECT_EQ(ParseRetryText("Rate limit is exceeded. Try again in 56 seconds."), Duration(56s));
+  EXPECT_EQ(ParseRetryText("Retry after 1.5 seconds"), Duration(1500ms));
   EXPECT_EQ(ParseRetryText("Limit 3. Please try again in 1m2.5s. Visit ..."), Duration(62500ms));
   EXPECT_EQ(ParseRetryText("please try again in 250ms"), Duration(250ms));
   EXPECT_EQ(ParseRetryText("Please try again in 2 minutes."), Duration(2min));

@@ -116,8 +116,26 @@ TEST(ServiceError, FindsTheMessageInEveryForm) {
   EXPECT_EQ(DecodeErrorBody("plain words").message, "plain words");
   EXPECT_EQ(DecodeErrorBody("{\"error\":{\"message\":\"cut").message,
             "{\"error\":{\"message\":\"cut");
+  EXPECT_EQ(DecodeErrorBody(R"([{"error":{"message":"in an array"}}])").message, "in an array");
+  EXPECT_EQ(DecodeErrorBody(R"([{"error":{"message":"cut"}})").message,
+            R"([{"error":{"message":"cut"}})");
   EXPECT_EQ(DecodeErrorBody("[1]").message, "[1]");
   EXPECT_EQ(DecodeErrorBody("").message, "");
+}
+
+TEST(ServiceError, FindsTheWaitInTheDetails) {
+  const char* const body =
+      R"([{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED","details":[7,)"
+      R"({"@type":"type.googleapis.com/google.rpc.QuotaFailure"},)"
+      R"({"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34.5s"}]}}])";
+  EXPECT_EQ(DecodeErrorBody(body).retry_after, Duration(std::chrono::milliseconds(34500)));
+  for (const char* delay : {"null", "34", R"("soon")", R"("-1s")", R"("0s")"}) {
+    EXPECT_EQ(
+        DecodeErrorBody(std::string(R"({"error":{"details":[{"retryDelay":)") + delay + "}]}}")
+            .retry_after,
+        std::nullopt)
+        << delay;
+  }
 }
 
 TEST(ServiceError, ToleratesMembersOfOtherTypes) {
@@ -136,6 +154,8 @@ TEST(ServiceError, ClassifiesErrorsInsideASuccess) {
             ErrorKind::kQuotaExhausted);
   EXPECT_EQ(ClassifyErrorInSuccess(DecodeErrorBody(R"({"error":{"type":"rate_limit_error"}})")),
             ErrorKind::kRateLimited);
+  EXPECT_EQ(ClassifyErrorInSuccess(DecodeErrorBody(R"({"error":{"type":"overloaded_error"}})")),
+            ErrorKind::kOverloaded);
   EXPECT_EQ(ClassifyErrorInSuccess(DecodeErrorBody(R"({"error":"broken"})")),
             ErrorKind::kServerError);
 }
