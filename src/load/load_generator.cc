@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "llmload/core/environment.h"
+#include "src/load/rate_curve.h"
 #include "src/load/worker.h"
 
 namespace llmload {
@@ -31,58 +32,67 @@ namespace {
 // Threads are up and asleep before the first arrival is due.
 constexpr Duration kStartDelay = std::chrono::milliseconds(20);
 
-void Validate(const LoadOptions& options) {
+constexpr Duration kDescriptorInterval = std::chrono::seconds(1);
+
+// What differs between the kinds of load, brought to one form.
+struct Plan {
+  std::optional<ArrivalSequence> arrivals;  // of an open loop
+  std::size_t concurrency = 0;              // requests in flight at most
+};
+
+Plan MakePlan(const LoadOptions& options) {
   if (!options.make_request) {
     throw ConfigurationError::Invalid("LoadOptions::make_request", "", "a function");
   }
-  if (const auto* open = std::get_if<OpenLoop>(&options.shape)) {
-    ArrivalSequence check(*open);
-    if (open->max_in_flight == 0) {
-      throw ConfigurationError::Invalid("OpenLoop::max_in_flight", "0", "a number above 0");
-    }
-    return;
+  if (const auto* closed = std::get_if<ClosedLoop>(&options.shape)) {
+    Validate(*closed);
+    return {.arrivals = std::nullopt, .concurrency = closed->concurrency};
   }
-  const auto& closed = std::get<ClosedLoop>(options.shape);
-  if (closed.concurrency == 0 || closed.concurrency > 100'000) {
-    throw ConfigurationError::Invalid("ClosedLoop::concurrency", std::to_string(closed.concurrency),
-                                      "1 to 100000");
-  }
-  if (closed.requests == 0) {
-    throw ConfigurationError::Invalid("ClosedLoop::requests", "0", "a number above 0");
-  }
+  const auto* open = std::get_if<OpenLoop>(&options.shape);
+  const LoadProfile profile =
+      open != nullptr ? ToProfile(*open) : std::get<LoadProfile>(options.shape);
+  return {.arrivals = ArrivalSequence(profile), .concurrency = profile.max_in_flight};
 }
 
 // More workers than in-flight requests allowed would leave some without a share.
-unsigned WorkersFor(const LoadOptions& options, const Clock& clock) {
+unsigned WorkersFor(const LoadOptions& options, const Plan& plan, const Clock& clock) {
   if (clock.IsVirtual()) return 1;
-  unsigned workers =
+  const unsigned workers =
       options.workers != 0 ? options.workers : std::max(1U, std::thread::hardware_concurrency());
-  const auto* open = std::get_if<OpenLoop>(&options.shape);
-  const std::size_t concurrency =
-      open != nullptr ? open->max_in_flight : std::get<ClosedLoop>(options.shape).concurrency;
-  return static_cast<unsigned>(std::min<std::size_t>(workers, concurrency));
+  return static_cast<unsigned>(std::min<std::size_t>(workers, plan.concurrency));
 }
 
-std::uint64_t PlannedArrivals(const LoadOptions& options) {
-  const auto* open = std::get_if<OpenLoop>(&options.shape);
-  return open != nullptr ? CountArrivals(*open) : std::get<ClosedLoop>(options.shape).requests;
+// Adds up what is counted; the percentile is of the requests that are measured.
+LiveCounters Sum(LiveCounters measured, const LiveCounters& unmeasured) {
+  measured.scheduled += unmeasured.scheduled;
+  measured.sent += unmeasured.sent;
+  measured.in_flight += unmeasured.in_flight;
+  measured.succeeded += unmeasured.succeeded;
+  measured.failed += unmeasured.failed;
+  measured.dropped += unmeasured.dropped;
+  measured.unfinished += unmeasured.unfinished;
+  return measured;
 }
 
 }  // namespace
 
 class LoadGenerator::Impl {
  public:
-  Impl(LoadOptions options, Clock& clock) : options_(std::move(options)), clock_(clock) {
-    Validate(options_);
-  }
+  Impl(LoadOptions options, Clock& clock)
+      : options_(std::move(options)), clock_(clock), plan_(MakePlan(options_)) {}
 
   LoadResult Run(Provider& provider) {
     LoadRun run{.options = options_, .clock = clock_, .provider = provider};
-    run.workers = WorkersFor(options_, clock_);
+    run.workers = WorkersFor(options_, plan_, clock_);
+    run.arrivals = plan_.arrivals;
+    run.max_in_flight = plan_.concurrency;
+    const ConnectionCounters connections = ReadConnectionCounters();
     run.start = clock_.Now() + (clock_.IsVirtual() ? Duration::zero() : kStartDelay);
     start_ = run.start;
     std::deque<LoadWorker> workers;
-    for (unsigned i = 0; i < run.workers; ++i) workers.emplace_back(run, i, metrics_.AddShard());
+    for (unsigned i = 0; i < run.workers; ++i) {
+      workers.emplace_back(run, i, metrics_.AddShard(), unmeasured_.AddShard());
+    }
     Publish(workers);
     if (clock_.IsVirtual()) {
       RunVirtual(workers.front());
@@ -93,15 +103,15 @@ class LoadGenerator::Impl {
 
     LoadResult result;
     result.metrics = metrics_.Summarise();
-    if (const auto* open = std::get_if<OpenLoop>(&options_.shape)) {
-      result.metrics.offered_rate_per_second = open->rate_per_second;
-    }
+    result.unmeasured = unmeasured_.Summarise();
     result.duration = clock_.Now() - run.start;
-    result.planned = PlannedArrivals(options_);
+    PlannedArrivals(result);
     result.interrupted = stop_requested_;
     result.drained = std::all_of(workers.begin(), workers.end(),
                                  [](const LoadWorker& worker) { return worker.drained(); });
     result.workers = run.workers;
+    result.health = HealthOf(workers);
+    result.health.connections = Difference(ReadConnectionCounters(), connections);
     return result;
   }
 
@@ -112,6 +122,50 @@ class LoadGenerator::Impl {
   }
 
  private:
+  // Walks the schedule once more: linear in the number of arrivals, at a few nanoseconds each.
+  void PlannedArrivals(LoadResult& result) const {
+    if (!plan_.arrivals) {
+      result.planned = std::get<ClosedLoop>(options_.shape).requests;
+      return;
+    }
+    ArrivalSequence arrivals = *plan_.arrivals;
+    std::uint64_t measured = 0;
+    while (const auto arrival = arrivals.Next()) measured += arrival->measured ? 1 : 0;
+    result.planned = arrivals.index();
+    const double seconds = std::chrono::duration<double>(arrivals.measured_duration()).count();
+    if (seconds > 0) {
+      result.metrics.offered_rate_per_second = static_cast<double>(measured) / seconds;
+    }
+  }
+
+  GeneratorHealth HealthOf(const std::deque<LoadWorker>& workers) const {
+    GeneratorHealth health;
+    health.real_time = !clock_.IsVirtual();
+    Histogram loop_delay;
+    for (const LoadWorker& worker : workers) {
+      const WorkerProbe& probe = worker.probe();
+      health.descriptor_failures += probe.descriptor_failures();
+      health.port_failures += probe.port_failures();
+      if (!health.real_time) continue;
+      health.workers.push_back(probe.health());
+      loop_delay.Merge(probe.loop_delay());
+    }
+    health.loop_delay = Summarise(loop_delay);
+    health.descriptor_limit = DescriptorLimit();
+    health.descriptors_peak = descriptors_peak_;
+    health.ephemeral_ports = EphemeralPorts();
+    return health;
+  }
+
+  asio::awaitable<void> WatchDescriptors() {
+    while (true) {
+      if (const auto open = OpenDescriptors()) {
+        descriptors_peak_ = std::max(descriptors_peak_.value_or(0), *open);
+      }
+      co_await clock_.SleepFor(kDescriptorInterval);
+    }
+  }
+
   void RunVirtual(LoadWorker& worker) {
     StartControl(worker.context());
     worker.Start([this] { EndControl(); });
@@ -193,6 +247,10 @@ class LoadGenerator::Impl {
       asio::co_spawn(context, options_.resources->Run(clock_, options_.resource_interval),
                      asio::bind_cancellation_slot(stop_sampling_.slot(), rethrow_unless_aborted));
     }
+    if (!clock_.IsVirtual()) {
+      asio::co_spawn(context, WatchDescriptors(),
+                     asio::bind_cancellation_slot(stop_watching_.slot(), rethrow_unless_aborted));
+    }
     if (options_.on_progress) {
       asio::co_spawn(context, ReportProgress(),
                      asio::bind_cancellation_slot(stop_progress_.slot(), rethrow_unless_aborted));
@@ -202,13 +260,14 @@ class LoadGenerator::Impl {
   void EndControl() {
     stop_sampling_.emit(asio::cancellation_type::terminal);
     stop_progress_.emit(asio::cancellation_type::terminal);
+    stop_watching_.emit(asio::cancellation_type::terminal);
   }
 
   asio::awaitable<void> ReportProgress() {
     for (TimePoint next = start_ + options_.progress_interval;;
          next += options_.progress_interval) {
       co_await clock_.SleepUntil(next);
-      options_.on_progress(metrics_.Live(), clock_.Now() - start_);
+      options_.on_progress(Sum(metrics_.Live(), unmeasured_.Live()), clock_.Now() - start_);
     }
   }
 
@@ -227,10 +286,14 @@ class LoadGenerator::Impl {
 
   const LoadOptions options_;
   Clock& clock_;
+  const Plan plan_;
   LoadTestMetrics metrics_;
+  LoadTestMetrics unmeasured_;                     // warm-up and cool-down
+  std::optional<std::uint64_t> descriptors_peak_;  // written by the control loop
   TimePoint start_{};
   asio::cancellation_signal stop_sampling_;
   asio::cancellation_signal stop_progress_;
+  asio::cancellation_signal stop_watching_;
   std::mutex mutex_;
   bool stop_requested_ = false;       // guarded by mutex_ while running
   std::vector<LoadWorker*> running_;  // guarded by mutex_

@@ -8,6 +8,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
+#include <cmath>
 #include <exception>
 #include <optional>
 #include <utility>
@@ -22,6 +23,9 @@ namespace {
 // How long a cancelled provider call may take to unwind before the run goes on without it.
 constexpr Duration kCancellationGrace = std::chrono::seconds(2);
 
+// How long an overdue schedule may keep the event loop to itself.
+constexpr Duration kLongestTurn = std::chrono::milliseconds(1);
+
 bool IsAborted(const boost::system::system_error& thrown) {
   return thrown.code() == asio::error::operation_aborted;
 }
@@ -33,8 +37,9 @@ std::size_t ShareOf(std::size_t total, unsigned workers, unsigned index) {
 
 }  // namespace
 
-LoadWorker::LoadWorker(LoadRun& run, unsigned index, MetricsShard& shard)
-    : run_(run), index_(index), shard_(shard) {}
+LoadWorker::LoadWorker(LoadRun& run, unsigned index, MetricsShard& measured,
+                       MetricsShard& unmeasured)
+    : run_(run), index_(index), measured_(measured), unmeasured_(unmeasured) {}
 
 void LoadWorker::Start(std::function<void()> on_done) {
   auto ended = [on_done = std::move(on_done)](std::exception_ptr thrown) {
@@ -43,6 +48,9 @@ void LoadWorker::Start(std::function<void()> on_done) {
   };
   asio::co_spawn(context_, Main(),
                  asio::bind_cancellation_slot(wake_main_.slot(), std::move(ended)));
+  if (run_.clock.IsVirtual()) return;
+  asio::co_spawn(context_, probe_.Run(run_.clock, run_.start),
+                 asio::bind_cancellation_slot(stop_probe_.slot(), asio::detached));
 }
 
 void LoadWorker::RequestStop(bool at_once) {
@@ -57,78 +65,119 @@ asio::awaitable<void> LoadWorker::Main() {
   // A wake-up that comes between two sleeps must not throw at whatever is awaited next; what it was
   // for is looked at before every sleep.
   co_await asio::this_coro::throw_if_cancelled(false);
-  if (const auto* open = std::get_if<OpenLoop>(&run_.options.shape)) {
-    co_await DispatchOpenLoop(*open);
+  if (run_.arrivals) {
+    co_await DispatchOpenLoop();
   } else {
-    DispatchClosedLoop(std::get<ClosedLoop>(run_.options.shape));
-    while (busy_callers_ > 0 && !stopping_) co_await SleepMain(TimePoint::max());
+    co_await DispatchClosedLoop(std::get<ClosedLoop>(run_.options.shape));
   }
   co_await Drain();
+  probe_.Finish(run_.clock.Now());
+  stop_probe_.emit(asio::cancellation_type::terminal);
 }
 
-asio::awaitable<void> LoadWorker::DispatchOpenLoop(const OpenLoop& load) {
-  const std::size_t max_in_flight = ShareOf(load.max_in_flight, run_.workers, index_);
-  ArrivalSequence arrivals(load);
-  for (std::uint64_t index = 0;; ++index) {
-    const auto offset = arrivals.Next();
-    if (!offset) break;
-    if (index % run_.workers != index_) continue;
-    const TimePoint scheduled = run_.start + *offset;
+asio::awaitable<void> LoadWorker::DispatchOpenLoop() {
+  const std::size_t max_in_flight = ShareOf(run_.max_in_flight, run_.workers, index_);
+  ArrivalSequence arrivals = *run_.arrivals;
+  TimePoint turn = run_.clock.Now();
+  while (const auto arrival = arrivals.Next()) {
+    if (arrival->index % run_.workers != index_) continue;
+    const TimePoint scheduled = run_.start + arrival->at;
+    TimePoint now = run_.clock.Now();
     // Late already: dispatch at once, without a trip through the event loop that would add to the
-    // lag.
-    while (!stopping_ && run_.clock.Now() < scheduled) co_await SleepMain(scheduled);
+    // lag. But a generator that cannot keep up must not keep its answers, and a stop, waiting.
+    if (now >= scheduled && now - turn > kLongestTurn) {
+      co_await asio::post(context_, asio::use_awaitable);
+      turn = run_.clock.Now();
+    }
+    for (; !stopping_ && now < scheduled; turn = now = run_.clock.Now()) {
+      co_await SleepMain(scheduled);
+    }
     if (stopping_) break;
-    shard_.Scheduled();
+    MetricsShard& shard = arrival->measured ? measured_ : unmeasured_;
+    shard.Scheduled();
     if (in_flight_.size() >= max_in_flight) {
-      shard_.Dropped();
+      shard.Dropped();
       continue;
     }
     const auto in_flight = in_flight_.emplace(in_flight_.end());
     in_flight->instants.scheduled = scheduled;
-    asio::co_spawn(context_, OpenLoopRequest(index, in_flight),
-                   asio::bind_cancellation_slot(in_flight->cancel.slot(), asio::detached));
+    in_flight->measured = arrival->measured;
+    auto ended = [this, in_flight](std::exception_ptr) { Finished(in_flight); };
+    asio::co_spawn(context_, OneRequest(arrival->index, in_flight),
+                   asio::bind_cancellation_slot(in_flight->cancel.slot(), std::move(ended)));
   }
 }
 
-void LoadWorker::DispatchClosedLoop(const ClosedLoop& load) {
+asio::awaitable<void> LoadWorker::DispatchClosedLoop(const ClosedLoop& load) {
   busy_callers_ = ShareOf(load.concurrency, run_.workers, index_);
-  for (std::size_t i = 0; i < busy_callers_; ++i) {
-    asio::co_spawn(context_, ClosedLoopCaller(load.requests), asio::detached);
+  for (std::size_t i = 0, count = busy_callers_; i < count; ++i) {
+    Caller& caller = callers_.emplace_back();
+    asio::co_spawn(context_, ClosedLoopCaller(load, index_ + i * run_.workers, caller),
+                   asio::bind_cancellation_slot(caller.wake.slot(), asio::detached));
+  }
+  const TimePoint end = load.duration ? run_.start + *load.duration : TimePoint::max();
+  while (busy_callers_ > 0 && !stopping_ && run_.clock.Now() < end) co_await SleepMain(end);
+  closed_ = true;
+  for (Caller& caller : callers_) {
+    if (caller.thinking) caller.wake.emit(asio::cancellation_type::terminal);
   }
 }
 
-asio::awaitable<void> LoadWorker::ClosedLoopCaller(std::uint64_t requests) {
-  while (!stopping_) {
+asio::awaitable<void> LoadWorker::ClosedLoopCaller(const ClosedLoop& load, std::size_t number,
+                                                   Caller& caller) {
+  const double share = static_cast<double>(number) / static_cast<double>(load.concurrency);
+  TimePoint begin =
+      run_.start + Duration(std::llround(share * static_cast<double>(load.ramp_up.count())));
+  while (true) {
+    if (!closed_ && !stopping_ && run_.clock.Now() < begin) co_await Think(caller, begin);
+    if (closed_ || stopping_) break;
     const std::uint64_t index = run_.next_closed_request.fetch_add(1);
-    if (index >= requests) break;
+    if (index >= load.requests) break;
     const auto in_flight = in_flight_.emplace(in_flight_.end());
     in_flight->instants.scheduled = run_.clock.Now();
-    shard_.Scheduled();
+    in_flight->measured = IsMeasured(load, in_flight->instants.scheduled);
+    ShardOf(*in_flight).Scheduled();
     co_await asio::co_spawn(
         context_, OneRequest(index, in_flight),
         asio::bind_cancellation_slot(in_flight->cancel.slot(), asio::use_awaitable));
     in_flight_.erase(in_flight);
+    if (run_.next_closed_request >= load.requests) break;  // nothing to think about
+    Duration think = load.think_time;
+    if (think > Duration::zero() && load.think_pattern == ArrivalPattern::kPoisson) {
+      const double mean = static_cast<double>(think.count());
+      think = Duration(std::llround(Random::Stream(load.seed, index).Exponential(mean)));
+    }
+    begin = run_.clock.Now() + think;
   }
   --busy_callers_;
   WakeMain();
 }
 
-asio::awaitable<void> LoadWorker::OpenLoopRequest(std::uint64_t index,
-                                                  InFlightList::iterator in_flight) {
-  co_await OneRequest(index, in_flight);
-  Finished(in_flight);
+bool LoadWorker::IsMeasured(const ClosedLoop& load, TimePoint begin) const {
+  if (begin < run_.start + load.warm_up) return false;
+  return !load.duration || begin < run_.start + *load.duration - load.cool_down;
+}
+
+asio::awaitable<void> LoadWorker::Think(Caller& caller, TimePoint until) {
+  caller.thinking = true;
+  try {
+    co_await run_.clock.SleepUntil(until);
+  } catch (const boost::system::system_error& thrown) {
+    if (!IsAborted(thrown)) throw;
+  }
+  caller.thinking = false;
 }
 
 asio::awaitable<void> LoadWorker::OneRequest(std::uint64_t index,
                                              InFlightList::iterator in_flight) {
   RequestInstants& instants = in_flight->instants;
-  const bool open_loop = std::holds_alternative<OpenLoop>(run_.options.shape);
+  MetricsShard& shard = ShardOf(*in_flight);
   std::optional<Result<Completion>> outcome;
   try {
     const CompletionRequest request = run_.options.make_request(index);
     instants.dispatched = run_.clock.Now();
-    if (!open_loop) instants.scheduled = instants.dispatched;
-    shard_.Dispatched(instants.scheduled, instants.dispatched);
+    if (!run_.arrivals) instants.scheduled = instants.dispatched;
+    shard.Dispatched(instants.scheduled, instants.dispatched);
     outcome.emplace(co_await run_.provider.Complete(request, nullptr));
   } catch (const boost::system::system_error& thrown) {
     if (!given_up_ || !IsAborted(thrown)) {
@@ -141,14 +190,15 @@ asio::awaitable<void> LoadWorker::OneRequest(std::uint64_t index,
   const bool censored = !outcome || (given_up_ && outcome->has_error() &&
                                      outcome->error().kind == ErrorKind::kCancelled);
   if (censored) {
-    shard_.Unfinished(instants);
+    shard.Unfinished(instants);
   } else if (outcome->has_value()) {
     NoteAttempt((*outcome)->attempts, instants, std::nullopt);
-    shard_.Succeeded(instants, outcome->value());
+    shard.Succeeded(instants, outcome->value());
   } else {
     Error error = outcome->error();
     NoteAttempt(error.attempts, instants, error.kind);
-    shard_.Failed(instants, error);
+    if (in_flight->measured) probe_.Failed(error);
+    shard.Failed(instants, error);
   }
 }
 
@@ -181,7 +231,7 @@ asio::awaitable<void> LoadWorker::Drain() {
   drained_ = false;
   for (InFlight& request : in_flight_) {
     request.instants.completed = run_.clock.Now();
-    shard_.Unfinished(request.instants);
+    ShardOf(request).Unfinished(request.instants);
   }
   context_.stop();
 }
@@ -199,7 +249,8 @@ void LoadWorker::WakeMain() { wake_main_.emit(asio::cancellation_type::terminal)
 
 void LoadWorker::Finished(InFlightList::iterator in_flight) {
   // The coroutine's own cancellation slot lives in this node; it may go only after the coroutine
-  // did.
+  // did, which is on the stack of this call. (Not from within the coroutine: one that never had to
+  // wait is resumed once more before it ends.)
   asio::post(context_, [this, in_flight] {
     in_flight_.erase(in_flight);
     if (draining_ && in_flight_.empty()) WakeMain();

@@ -16,6 +16,7 @@
 #include "llmload/load/load_generator.h"
 #include "llmload/metrics/load_test_metrics.h"
 #include "llmload/provider/provider.h"
+#include "src/load/worker_probe.h"
 
 namespace llmload {
 
@@ -26,12 +27,15 @@ struct LoadRun {
   Provider& provider;
   TimePoint start{};
   unsigned workers = 1;
+  std::optional<ArrivalSequence> arrivals;  ///< at its begin; of an open loop
+  std::size_t max_in_flight = 0;            ///< of an open loop, over all workers
   std::atomic<std::uint64_t> next_closed_request{0};
 };
 
 class LoadWorker {
  public:
-  LoadWorker(LoadRun& run, unsigned index, MetricsShard& shard);
+  /// `unmeasured` takes the requests of warm-up and cool-down.
+  LoadWorker(LoadRun& run, unsigned index, MetricsShard& measured, MetricsShard& unmeasured);
 
   /// Starts on `context()`, which somebody then has to run. `on_done` is called there when the last
   /// request has ended or been given up.
@@ -47,21 +51,34 @@ class LoadWorker {
   /// work.
   bool drained() const noexcept { return drained_; }
 
+  /// Valid after the context ran out of work.
+  const WorkerProbe& probe() const noexcept { return probe_; }
+
  private:
   struct InFlight {
     RequestInstants instants;
+    bool measured = true;
     boost::asio::cancellation_signal cancel;
   };
   using InFlightList = std::list<InFlight>;
+  struct Caller {
+    bool thinking = false;
+    boost::asio::cancellation_signal wake;
+  };
 
   boost::asio::awaitable<void> Main();
-  boost::asio::awaitable<void> DispatchOpenLoop(const OpenLoop& load);
-  void DispatchClosedLoop(const ClosedLoop& load);
-  boost::asio::awaitable<void> ClosedLoopCaller(std::uint64_t requests);
+  boost::asio::awaitable<void> DispatchOpenLoop();
+  boost::asio::awaitable<void> DispatchClosedLoop(const ClosedLoop& load);
+  boost::asio::awaitable<void> ClosedLoopCaller(const ClosedLoop& load, std::size_t number,
+                                                Caller& caller);
+  bool IsMeasured(const ClosedLoop& load, TimePoint begin) const;
+  // Of a caller; a wake-up ends it early.
+  boost::asio::awaitable<void> Think(Caller& caller, TimePoint until);
+  MetricsShard& ShardOf(const InFlight& request) const {
+    return request.measured ? measured_ : unmeasured_;
+  }
   boost::asio::awaitable<void> Drain();
   boost::asio::awaitable<void> OneRequest(std::uint64_t index, InFlightList::iterator in_flight);
-  boost::asio::awaitable<void> OpenLoopRequest(std::uint64_t index,
-                                               InFlightList::iterator in_flight);
   // Sleeps until `deadline` or until `WakeMain`.
   boost::asio::awaitable<void> SleepMain(TimePoint deadline);
   void WakeMain();
@@ -71,9 +88,14 @@ class LoadWorker {
 
   LoadRun& run_;
   const unsigned index_;
-  MetricsShard& shard_;
+  MetricsShard& measured_;
+  MetricsShard& unmeasured_;
+  WorkerProbe probe_;
+  boost::asio::cancellation_signal stop_probe_;
   InFlightList in_flight_;
-  std::size_t busy_callers_ = 0;  // closed loop
+  std::list<Caller> callers_;  // closed loop
+  std::size_t busy_callers_ = 0;
+  bool closed_ = false;  // no caller begins another request
   bool stopping_ = false;
   bool stop_at_once_ = false;
   bool draining_ = false;

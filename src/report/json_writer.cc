@@ -136,6 +136,32 @@ void AddMetrics(Json& json, const MetricsSummary& m) {
                     {"counted_requests", m.tokens.counted_requests}};
 }
 
+Json Generator(const GeneratorHealth& health) {
+  Json json{{"real_time", health.real_time}};
+  json["workers"] = Json::array();
+  for (const WorkerHealth& worker : health.workers) {
+    json["workers"].push_back({{"wall_seconds", Seconds(worker.wall)},
+                               {"cpu_seconds", Seconds(worker.cpu)},
+                               {"cpu_share", Number(worker.CpuShare())},
+                               {"saturated_share", Number(worker.SaturatedShare())}});
+  }
+  json["event_loop_delay"] = Latency(health.loop_delay);
+  json["descriptors"] = {{"failures", health.descriptor_failures},
+                         {"peak", Optional(health.descriptors_peak)},
+                         {"limit", Optional(health.descriptor_limit)}};
+  json["ports"] = {{"failures", health.port_failures},
+                   {"ephemeral", Optional(health.ephemeral_ports)}};
+  const ConnectionCounters& c = health.connections;
+  json["connections"] = {{"connects", c.connects},
+                         {"tls_handshakes", c.tls_handshakes},
+                         {"tls_resumptions", c.tls_resumptions},
+                         {"dns_lookups", c.dns_lookups},
+                         {"reuses", c.reuses},
+                         {"stale", c.stale},
+                         {"reuse_ratio", Number(health.ReuseRatio())}};
+  return json;
+}
+
 Json Resource(const ResourceSummary& r) {
   Json json{{"label", r.label}, {"pid", Optional(r.pid)}, {"samples", r.samples}};
   json["lost_reason"] = r.lost_reason.empty() ? Json(nullptr) : Json(r.lost_reason);
@@ -240,10 +266,12 @@ std::string ToJson(const RunReport& report) {
   json["reason"] = Explain(report);
   json["interrupted"] = report.interrupted;
   json["invalid_reasons"] = report.invalid_reasons;
+  json["recommendations"] = report.recommendations;
   json["configuration"] = Json::object();
   for (const auto& [key, value] : report.configuration) json["configuration"][key] = value;
   json["criteria"] = Criteria(report.criteria);
   AddMetrics(json, report.metrics);
+  json["generator"] = Generator(report.health);
   json["resources"] = Json::array();
   for (const ResourceSummary& resource : report.resources) {
     json["resources"].push_back(Resource(resource));

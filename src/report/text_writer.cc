@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <ctime>
 #include <string_view>
@@ -230,6 +231,45 @@ void PrintTokens(std::string& out, const MetricsSummary& m) {
   table.Print(out);
 }
 
+std::string OfLimit(const std::optional<std::uint64_t>& peak,
+                    const std::optional<std::uint64_t>& limit) {
+  return (peak ? Count(*peak) : std::string(kNothing)) + " of " +
+         (limit ? Count(*limit) : std::string("no known limit"));
+}
+
+void PrintGenerator(std::string& out, const GeneratorHealth& health) {
+  if (!health.real_time) return;
+  Heading(out, "Generator");
+  Table table(1);
+  std::optional<double> busiest;
+  std::optional<double> saturated;
+  for (const WorkerHealth& worker : health.workers) {
+    if (const auto share = worker.CpuShare()) busiest = std::max(busiest.value_or(0), *share);
+    if (const auto share = worker.SaturatedShare()) {
+      saturated = std::max(saturated.value_or(0), *share);
+    }
+  }
+  table.Add({"CPU of the busiest worker", Percent(busiest) + " of one core"});
+  table.Add({"CPU saturated", Percent(saturated) + " of the time, worst worker"});
+  const LatencySummary& delay = health.loop_delay;
+  if (delay.count > 0) {
+    table.Add({"event-loop delay median / p99 / max", FormatDuration(delay.p50.value) + " / " +
+                                                          FormatDuration(delay.p99.value) + " / " +
+                                                          FormatDuration(delay.max)});
+  }
+  const ConnectionCounters& c = health.connections;
+  table.Add(
+      {"connects / TLS handshakes / resumed",
+       Count(c.connects) + " / " + Count(c.tls_handshakes) + " / " + Count(c.tls_resumptions)});
+  table.Add({"connections reused / found stale",
+             Count(c.reuses) + " (" + Percent(health.ReuseRatio()) + ") / " + Count(c.stale)});
+  table.Add({"names looked up", Count(c.dns_lookups)});
+  table.Add({"open files", OfLimit(health.descriptors_peak, health.descriptor_limit)});
+  table.Add({"requests without descriptor / port",
+             Count(health.descriptor_failures) + " / " + Count(health.port_failures)});
+  table.Print(out);
+}
+
 std::string Range(const std::optional<double>& low, const std::optional<double>& mean,
                   const std::optional<double>& high) {
   if (!low || !mean || !high) return std::string(kNothing);
@@ -300,6 +340,7 @@ std::string ToText(const RunReport& report, bool colour) {
   PrintProviders(out, report.metrics);
   PrintTokens(out, report.metrics);
   PrintMeasurements(out, report);
+  PrintGenerator(out, report.health);
   for (const ResourceSummary& resource : report.resources) PrintProcess(out, resource);
   PrintTimeline(out, report);
   return out;

@@ -178,7 +178,12 @@ RunReport LoadTest::MakeReport(const LoadResult& result, const ResourceMonitor* 
   if (!identity.credential.empty()) {
     report.configuration.emplace_back("credential", identity.credential);
   }
+  if (result.unmeasured.scheduled > 0) {
+    report.configuration.emplace_back("warm-up and cool-down requests",
+                                      std::to_string(result.unmeasured.scheduled));
+  }
   report.metrics = result.metrics;
+  report.health = result.health;
   if (resources != nullptr) report.resources = resources->Summarise();
   report.interrupted = result.interrupted;
   if (!result.drained) {
@@ -187,8 +192,9 @@ RunReport LoadTest::MakeReport(const LoadResult& result, const ResourceMonitor* 
   return report;
 }
 
-void LoadTest::Conclude(RunReport report, const std::vector<Criterion>& criteria) {
-  Judge(report, criteria);
+void LoadTest::Conclude(RunReport report, const std::vector<Criterion>& criteria,
+                        const ValidityLimits& limits) {
+  Judge(report, criteria, limits);
   g_interrupted = g_interrupted || report.interrupted;
   report_ = std::move(report);
   DeliverReport(*report_, environment_.report_dir);

@@ -1,24 +1,11 @@
 #include "llmload/testing/open_loop_test.h"
 
-#include <cstdio>
 #include <string>
 #include <utility>
 
 namespace llmload {
 
 using namespace std::chrono_literals;
-
-namespace {
-
-std::string DescribeSchedule(const OpenLoop& load) {
-  char text[96];
-  std::snprintf(text, sizeof text, "open loop, %.4g requests/s for %.4g s, %s arrivals",
-                load.rate_per_second, std::chrono::duration<double>(load.duration).count(),
-                load.pattern == ArrivalPattern::kConstant ? "constant" : "Poisson");
-  return text;
-}
-
-}  // namespace
 
 void OpenLoopTest::RunAndJudge() {
   OpenLoopTestOptions options = DefaultOptions();
@@ -28,15 +15,27 @@ void OpenLoopTest::RunAndJudge() {
   ResourceMonitor resources;
   for (auto& probe : MakeProbes()) resources.AddProbe(std::move(probe));
   LoadOptions load;
-  load.shape = options.load;
-  load.make_request = MakeRequests(options.request);
+  if (options.profile) {
+    load.shape = *options.profile;
+  } else {
+    load.shape = options.load;
+  }
+  load.make_request =
+      options.prompts ? RequestsFrom(options.prompts) : MakeRequests(options.request);
   load.drain_timeout = options.drain_timeout;
-  const LoadResult result = RunLoad(std::move(load), options.load.duration, &resources);
+  const std::string schedule = Describe(load.shape);
+  const Duration planned =
+      options.profile ? ScheduleDuration(*options.profile) : options.load.duration;
+  const LoadResult result = RunLoad(std::move(load), planned, &resources);
 
   RunReport report = MakeReport(result, &resources);
-  report.configuration.emplace_back("schedule", DescribeSchedule(options.load));
-  report.configuration.emplace_back("streaming", options.request.stream ? "yes" : "no");
-  report.configuration.emplace_back("max_tokens", std::to_string(options.request.max_tokens));
+  report.configuration.emplace_back("schedule", schedule);
+  if (options.prompts) {
+    report.configuration.emplace_back("prompts", options.prompts->Describe());
+  } else {
+    report.configuration.emplace_back("streaming", options.request.stream ? "yes" : "no");
+    report.configuration.emplace_back("max_tokens", std::to_string(options.request.max_tokens));
+  }
   Conclude(std::move(report), options.criteria);
 }
 

@@ -5,60 +5,69 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include "llmload/core/clock.h"
 #include "llmload/core/random.h"
+#include "llmload/load/load_profile.h"
 
 namespace llmload {
 
-enum class ArrivalPattern : std::uint8_t {
-  kConstant,  ///< one arrival every 1/rate
-  kPoisson,   ///< independent arrivals: exponential gaps with mean 1/rate, from the seed
+struct Arrival {
+  std::uint64_t index = 0;  ///< from 0, over all phases
+  Duration at{};            ///< since the start of the schedule
+  std::size_t phase = 0;    ///< index into `LoadProfile::phases`
+  bool measured = true;     ///< that of the phase
 };
 
-/// Open loop: arrivals are due at instants fixed in advance, however slowly the system answers.
-/// This is what real users do, and the only shape whose latencies are free of coordinated omission.
-struct OpenLoop {
-  double rate_per_second = 1.0;
-  Duration duration = std::chrono::seconds(60);
-  ArrivalPattern pattern = ArrivalPattern::kConstant;
-  std::uint64_t seed = 1;
-  /// Requests in flight over all workers; an arrival beyond it is dropped and counted, never
-  /// delayed.
-  std::size_t max_in_flight = 10'000;
-};
-
-/// Closed loop: `concurrency` callers, each sending its next request when the last one is answered.
-/// For memory and capacity tests; its latencies do not tell what users at a given rate would see.
-struct ClosedLoop {
-  std::size_t concurrency = 1;
-  std::uint64_t requests = 1;  ///< in total
-};
-
-/// The global sequence of arrivals of an open loop, as offsets from its start, in order. Every
-/// worker derives the same sequence and takes its share of it (`k mod workers`), so the union is
-/// exactly the process asked for, whatever the number of workers. Not thread-safe; cheap to copy.
+/// The global sequence of arrivals of an open loop, in order. Every worker derives the same
+/// sequence and takes its share of it (`index mod workers`), so the union is exactly the process
+/// asked for, whatever the number of workers.
+///
+/// The next arrival costs a few nanoseconds and allocates nothing, however long the profile. Copies
+/// share the profile and go on from where the original is. Not thread-safe; copies are independent.
 class ArrivalSequence {
  public:
-  /// Throws `ConfigurationError` unless rate and duration are positive and finite.
-  explicit ArrivalSequence(const OpenLoop& load);
+  /// Throws `ConfigurationError` that names the field for a profile that makes no sense: no phase,
+  /// a phase without duration, a rate that is negative, infinite or above 10^7 requests/s, rates of
+  /// zero throughout, more than 10^10 expected arrivals, a schedule longer than 30 days.
+  explicit ArrivalSequence(const LoadProfile& profile);
+  explicit ArrivalSequence(const OpenLoop& load) : ArrivalSequence(ToProfile(load)) {}
 
-  /// The next arrival, or nothing when the duration is over.
-  std::optional<Duration> Next();
+  /// The next arrival, or nothing when the schedule is over.
+  std::optional<Arrival> Next();
 
-  /// Index of the arrival that `Next` gives next, from 0.
+  /// Index of the arrival that `Next` gives next.
   std::uint64_t index() const noexcept { return index_; }
 
+  /// Sum of all phases.
+  Duration duration() const noexcept;
+  /// Sum of the phases that are measured.
+  Duration measured_duration() const noexcept;
+
  private:
-  OpenLoop load_;
+  struct Plan;
+
+  void EnterPhase();
+
+  std::shared_ptr<const Plan> plan_;
   Random random_;
   std::uint64_t index_ = 0;
-  double poisson_seconds_ = 0;
+  std::size_t phase_ = 0;
+  std::size_t segment_ = 0;  // of the phase
+  std::uint64_t count_ = 0;  // arrivals of this phase so far
+  double level_ = 0;  // L(t) of the next arrival of this phase, without `count_` of even ones
+  Duration last_{};
 };
 
-/// Arrivals in the whole sequence. Walks it: linear in their number.
-std::uint64_t CountArrivals(const OpenLoop& load);
+/// Arrivals of each phase. Walks the sequence: linear in their number.
+std::vector<std::uint64_t> CountArrivalsByPhase(const LoadProfile& profile);
+
+/// Arrivals in the whole sequence.
+std::uint64_t CountArrivals(const LoadProfile& profile);
+inline std::uint64_t CountArrivals(const OpenLoop& load) { return CountArrivals(ToProfile(load)); }
 
 }  // namespace llmload
 

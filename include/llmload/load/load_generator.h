@@ -4,10 +4,14 @@
 
 #include <cstdint>
 #include <functional>
-#include <variant>
+#include <memory>
+#include <utility>
 
 #include "llmload/core/clock.h"
 #include "llmload/load/arrival_schedule.h"
+#include "llmload/load/load_profile.h"
+#include "llmload/load/prompt_source.h"
+#include "llmload/metrics/generator_health.h"
 #include "llmload/metrics/load_test_metrics.h"
 #include "llmload/metrics/resource_monitor.h"
 #include "llmload/provider/provider.h"
@@ -17,8 +21,13 @@ namespace llmload {
 /// Makes request number `index` (from 0, over all workers). Called from several threads at once.
 using RequestFactory = std::function<CompletionRequest(std::uint64_t index)>;
 
+/// The requests of `source`. Precondition: not null.
+inline RequestFactory RequestsFrom(std::shared_ptr<const PromptSource> source) {
+  return [source = std::move(source)](std::uint64_t index) { return source->MakeRequest(index); };
+}
+
 struct LoadOptions {
-  std::variant<OpenLoop, ClosedLoop> shape;
+  LoadShape shape;
   RequestFactory make_request;
 
   /// Threads, each with an event loop of its own; 0: one per core. Always 1 in virtual time.
@@ -45,10 +54,14 @@ struct LoadOptions {
 };
 
 struct LoadResult {
-  MetricsSummary metrics;
+  MetricsSummary metrics;  ///< of the requests that are measured
+  /// Of those that are not: warm-up and cool-down. The accounting identity holds here too.
+  MetricsSummary unmeasured;
+  GeneratorHealth health;
   Duration duration{};  ///< from the start of the schedule to the last event of the run
-  std::uint64_t planned =
-      0;  ///< arrivals of the whole schedule; more than `scheduled` if interrupted
+  /// Arrivals of the whole schedule, measured or not; more than were scheduled if interrupted, or
+  /// if a closed loop's duration ended it.
+  std::uint64_t planned = 0;
   bool interrupted = false;  ///< ended by a signal or `RequestStop`
   bool drained = true;       ///< every provider call ended, at the latest when cancelled
   unsigned workers = 0;
@@ -67,6 +80,7 @@ class LoadGenerator {
 
   /// Drives `provider` with the load and blocks until all is answered, given up or cancelled. At
   /// the end `scheduled = succeeded + failed + dropped + unfinished` holds. Call it once.
+  /// While it runs, progress and counters are of all requests.
   LoadResult Run(Provider& provider);
 
   /// Ends a run early, as a signal would. Thread-safe; in virtual time, call it on the running

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "llmload/core/clock.h"
+#include "llmload/metrics/generator_health.h"
 #include "llmload/metrics/metrics_summary.h"
 #include "llmload/metrics/resource_monitor.h"
 #include "llmload/report/criterion.h"
@@ -42,6 +43,7 @@ struct RunReport {
   /// secret.
   std::vector<std::pair<std::string, std::string>> configuration;
   MetricsSummary metrics;
+  GeneratorHealth health;
   std::vector<ResourceSummary> resources;
   std::vector<TimelineEvent> timeline;
   std::vector<NamedDistribution> distributions;
@@ -51,6 +53,8 @@ struct RunReport {
 
   std::vector<CriterionResult> criteria;     ///< set by `Judge`
   std::vector<std::string> invalid_reasons;  ///< why the measurement cannot be trusted
+  /// What to change so that it can; set by `Judge`, in the order of the reasons that it found.
+  std::vector<std::string> recommendations;
   Verdict verdict = Verdict::kInconclusive;  ///< set by `Judge`
 };
 
@@ -59,16 +63,23 @@ struct ValidityLimits {
   /// 99th percentile of dispatched - scheduled.
   Duration max_schedule_lag_p99 = std::chrono::milliseconds(100);
   std::uint64_t max_dropped = 0;
+  /// 99th percentile of the event loops' delay. Judged from 100 ticks (a second of one worker) on.
+  Duration max_loop_delay_p99 = std::chrono::milliseconds(100);
+  /// Of any worker: the share of its windows in which the CPU was saturated. Judged from 5 windows
+  /// (half a second) on. Empty: not checked, for a run whose criteria do not depend on speed.
+  std::optional<double> max_saturated_share = 0.1;
+  /// Requests that failed because the generator's machine had no descriptor or port left.
+  std::uint64_t max_local_failures = 0;
   /// Mean CPU of the process labelled `generator_process`, in per cent of one core. Empty: not
   /// checked.
   std::optional<double> max_generator_cpu_percent;
   std::string generator_process = "test process";
 };
 
-/// Evaluates every criterion, checks the generator's health (schedule lag, dropped arrivals, CPU,
-/// interruption, accounting identity) and sets `criteria`, `invalid_reasons` (those already there
-/// stay) and `verdict`. A run without any criterion is INCONCLUSIVE: nothing was asked of it. May
-/// be called again.
+/// Evaluates every criterion, checks the generator's health (schedule lag, dropped arrivals, event
+/// loops, CPU, descriptors, ports, interruption, accounting identity) and sets `criteria`,
+/// `invalid_reasons` (those already there stay), `recommendations` and `verdict`. A run without any
+/// criterion is INCONCLUSIVE: nothing was asked of it. May be called again.
 void Judge(RunReport& report, std::span<const Criterion> criteria,
            const ValidityLimits& limits = {});
 

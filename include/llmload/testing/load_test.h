@@ -79,7 +79,8 @@ class LoadTest : public ::testing::Test {
 
   /// Judges the report, prints it, writes it to `LLMLOAD_REPORT_DIR`, hands CTest the measurements,
   /// and enforces the verdict.
-  void Conclude(RunReport report, const std::vector<Criterion>& criteria);
+  void Conclude(RunReport report, const std::vector<Criterion>& criteria,
+                const ValidityLimits& limits = {});
 
   /// The concluded report. Precondition: `Conclude` was called.
   const RunReport& Report() const { return *report_; }

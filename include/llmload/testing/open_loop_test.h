@@ -2,9 +2,11 @@
 #ifndef LLMLOAD_TESTING_OPEN_LOOP_TEST_H_
 #define LLMLOAD_TESTING_OPEN_LOOP_TEST_H_
 
+#include <memory>
+#include <optional>
 #include <vector>
 
-#include "llmload/load/arrival_schedule.h"
+#include "llmload/load/load_profile.h"
 #include "llmload/report/criterion.h"
 #include "llmload/testing/load_test.h"
 
@@ -12,8 +14,13 @@ namespace llmload {
 
 struct OpenLoopTestOptions {
   OpenLoop load;
+  /// If given, what is run instead of `load`: ramps, spikes, phases that are not measured.
+  std::optional<LoadProfile> profile = std::nullopt;
   RequestOptions request;
   Duration drain_timeout = std::chrono::seconds(30);  ///< for answers after the last arrival
+  /// Where the prompts come from, if not from `request`. The source decides on model, size and
+  /// streaming.
+  std::shared_ptr<const PromptSource> prompts = nullptr;
   std::vector<Criterion> criteria;
 };
 

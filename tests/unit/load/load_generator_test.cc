@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
+#include <cmath>
 #include <csignal>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "llmload/core/environment.h"
 #include "llmload/core/virtual_clock.h"
@@ -74,6 +77,22 @@ TEST_F(LoadGeneratorTest, OpenLoopDoesNotWaitForSlowAnswers) {
   EXPECT_EQ(result.metrics.succeeded, 100u);
   EXPECT_EQ(result.duration, Duration(9'900ms + 20s));
   EXPECT_EQ(result.metrics.service_latency.min, Duration(20s));
+}
+
+// A breaker's rejection is such an answer.
+TEST_F(LoadGeneratorTest, AnswersThatNeverHadToWaitAreCountedLikeOthers) {
+  ON_CALL(provider_, Complete)
+      .WillByDefault([this](const CompletionRequest& request, StreamObserver* observer) {
+        return mocks::actions::Play({}, &clock_, &request, observer);
+      });
+  const LoadResult open = Run(Open(100, 10s));
+  EXPECT_EQ(open.metrics.succeeded, 1000u);
+  EXPECT_EQ(open.duration, Duration(9'990ms));
+  ExpectIdentity(open.metrics);
+  const LoadResult closed = Run(Closed(10, 1000));
+  EXPECT_EQ(closed.metrics.succeeded, 1000u);
+  EXPECT_EQ(closed.duration, Duration(0));
+  ExpectIdentity(closed.metrics);
 }
 
 TEST_F(LoadGeneratorTest, ArrivalsBeyondMaxInFlightAreDroppedAndCounted) {
@@ -179,7 +198,122 @@ TEST_F(LoadGeneratorTest, OptionsThatMakeNoSenseAreRejectedByName) {
   EXPECT_EQ(message(Closed(1, 0)), "ClosedLoop::requests: got \"0\", expected a number above 0");
   LoadOptions no_room = Open(1, 1s);
   std::get<OpenLoop>(no_room.shape).max_in_flight = 0;
-  EXPECT_EQ(message(no_room), "OpenLoop::max_in_flight: got \"0\", expected a number above 0");
+  EXPECT_EQ(message(no_room), "LoadProfile::max_in_flight: got \"0\", expected a number above 0");
+}
+
+TEST_F(LoadGeneratorTest, WarmUpAndCoolDownAreSentButKeptOutOfTheMetrics) {
+  // Slow answers to the first 20 requests and the last 10, which none of the figures may show.
+  std::uint64_t current = 0;
+  ON_CALL(provider_, Complete)
+      .WillByDefault([&](const CompletionRequest& request, StreamObserver* observer) {
+        const bool edge = current < 20 || current >= 60;
+        return mocks::actions::Play({.first_after = edge ? Duration(3s) : Duration(100ms)}, &clock_,
+                                    &request, observer);
+      });
+  LoadProfile profile;
+  profile.phases = {
+      {.name = "warm-up", .duration = 2s, .shape = ConstantRate{10}, .measured = false},
+      {.name = "peak", .duration = 2s, .shape = ConstantRate{20}},
+      {.name = "cool-down", .duration = 1s, .shape = ConstantRate{10}, .measured = false}};
+  LoadOptions options;
+  options.shape = profile;
+  options.make_request = [&](std::uint64_t index) {
+    current = index;
+    return MakeRequest(index);
+  };
+  std::vector<std::uint64_t> sent;
+  options.on_progress = [&](const LiveCounters& counters, Duration) {
+    sent.push_back(counters.sent);
+  };
+  const LoadResult result = Run(std::move(options));
+  EXPECT_EQ(result.planned, 70u);
+  EXPECT_EQ(result.metrics.scheduled, 40u);
+  EXPECT_EQ(result.metrics.succeeded, 40u);
+  EXPECT_EQ(result.metrics.scheduled_latency.max, Duration(100ms));
+  EXPECT_EQ(result.metrics.offered_rate_per_second, 20.0);
+  EXPECT_EQ(result.unmeasured.scheduled, 30u);
+  EXPECT_EQ(result.unmeasured.scheduled_latency.min, Duration(3s));
+  ASSERT_GE(sent.size(), 3u);
+  EXPECT_NEAR(static_cast<double>(sent[0]), 10, 1);
+  EXPECT_NEAR(static_cast<double>(sent[2]), 40, 1);
+  ExpectIdentity(result.metrics);
+  ExpectIdentity(result.unmeasured);
+}
+
+TEST_F(LoadGeneratorTest, CallersOfAClosedLoopThinkBetweenRequests) {
+  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(clock_, 100ms));
+  LoadOptions options = Closed(4, 40);
+  std::get<ClosedLoop>(options.shape).think_time = 400ms;
+  const LoadResult result = Run(std::move(options));
+  EXPECT_EQ(result.metrics.succeeded, 40u);
+  // Ten rounds of 100 ms with nine times 400 ms between them.
+  EXPECT_EQ(result.duration, Duration(10 * 100ms + 9 * 400ms));
+  ExpectIdentity(result.metrics);
+}
+
+TEST_F(LoadGeneratorTest, ExponentialThinkTimesHaveTheirMeanAndFollowTheSeed) {
+  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(clock_, 1ms));
+  const auto run = [&](std::uint64_t seed) {
+    LoadOptions options = Closed(1, 2000);
+    auto& load = std::get<ClosedLoop>(options.shape);
+    load.think_time = 99ms;
+    load.think_pattern = ArrivalPattern::kPoisson;
+    load.seed = seed;
+    return Run(std::move(options)).duration;
+  };
+  const Duration first = run(1);
+  EXPECT_NEAR(std::chrono::duration<double>(first).count(), 200, 4.5 * 0.099 * std::sqrt(2000));
+  EXPECT_EQ(run(1), first);
+  EXPECT_NE(run(2), first);
+}
+
+TEST_F(LoadGeneratorTest, DurationEndsAClosedLoopEvenWhileItsCallersThink) {
+  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(clock_, 250ms));
+  LoadOptions options = Closed(3, 1'000'000);
+  auto& load = std::get<ClosedLoop>(options.shape);
+  load.duration = 10s;
+  load.think_time = 750ms;
+  load.ramp_up = 300ms;
+  load.warm_up = 2s;
+  load.cool_down = 1s;
+  const LoadResult result = Run(std::move(options));
+  // Requests begin at whole seconds after 0, 100 and 200 ms: ten of each caller, of which those
+  // from the third second to the ninth are measured.
+  EXPECT_EQ(result.metrics.succeeded, 3u * 7);
+  EXPECT_EQ(result.unmeasured.succeeded, 3u * 3);
+  EXPECT_EQ(result.duration, Duration(10s));
+  EXPECT_EQ(result.metrics.first_dispatch.value(), TimePoint(1h + 2s));
+  ExpectIdentity(result.metrics);
+  ExpectIdentity(result.unmeasured);
+}
+
+TEST_F(LoadGeneratorTest, RequestsInFlightAtTheEndOfAClosedLoopAreAnswered) {
+  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(clock_, 3s));
+  LoadOptions options = Closed(2, 100);
+  auto& load = std::get<ClosedLoop>(options.shape);
+  load.duration = 4s;
+  load.think_time = 10s;
+  load.ramp_up = 4s;
+  const LoadResult result = Run(std::move(options));
+  EXPECT_EQ(result.metrics.succeeded, 2u);
+  EXPECT_EQ(result.metrics.unfinished, 0u);
+  EXPECT_EQ(result.duration, Duration(5s));
+  ExpectIdentity(result.metrics);
+}
+
+TEST_F(LoadGeneratorTest, StopEndsAClosedLoopWhoseCallersThink) {
+  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(clock_, 10ms));
+  LoadGenerator* running = nullptr;
+  LoadOptions options = Closed(5, 1'000'000);
+  std::get<ClosedLoop>(options.shape).think_time = 1h;
+  options.on_progress = [&](const LiveCounters&, Duration) { running->RequestStop(); };
+  LoadGenerator generator(std::move(options), clock_);
+  running = &generator;
+  const LoadResult result = generator.Run(provider_);
+  EXPECT_TRUE(result.interrupted);
+  EXPECT_EQ(result.metrics.succeeded, 5u);
+  EXPECT_EQ(result.duration, Duration(1s));
+  ExpectIdentity(result.metrics);
 }
 
 // The same machinery on threads, in real time: short, and with bounds that a busy machine keeps.
@@ -202,6 +336,34 @@ TEST_F(LoadGeneratorOnThreads, WorkersShareOneSchedule) {
   EXPECT_EQ(result.metrics.succeeded, 200u);
   for (const auto& count : seen) EXPECT_EQ(count, 1);
   ExpectIdentity(result.metrics);
+}
+
+TEST_F(LoadGeneratorOnThreads, WorkersShareOneProfileAndOneClosedLoop) {
+  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(SystemClock::Instance(), 1ms));
+  LoadProfile profile;
+  profile.phases = {{.duration = 50ms, .shape = ConstantRate{1000}, .measured = false},
+                    {.duration = 100ms, .shape = LinearRamp{1000, 3000}},
+                    {.duration = 50ms, .shape = SineRate{1000, 500, 50ms}}};
+  std::array<std::atomic<int>, 300> seen{};
+  LoadOptions options;
+  options.shape = profile;
+  options.workers = 3;
+  options.make_request = [&](std::uint64_t index) {
+    ++seen.at(index);
+    return MakeRequest(index);
+  };
+  const LoadResult open = LoadGenerator(options).Run(provider_);
+  EXPECT_EQ(open.metrics.succeeded, 250u);
+  EXPECT_EQ(open.unmeasured.succeeded, 50u);
+  for (const auto& count : seen) EXPECT_EQ(count, 1);
+  ExpectIdentity(open.metrics);
+  ExpectIdentity(open.unmeasured);
+  for (auto& count : seen) count = 0;
+  options.shape = ClosedLoop{.concurrency = 7, .requests = 300, .think_time = 1ms, .ramp_up = 10ms};
+  const LoadResult closed = LoadGenerator(options).Run(provider_);
+  EXPECT_EQ(closed.metrics.succeeded, 300u);
+  for (const auto& count : seen) EXPECT_EQ(count, 1);
+  ExpectIdentity(closed.metrics);
 }
 
 TEST_F(LoadGeneratorOnThreads, SigintEndsTheRunWithEverythingMeasuredSoFar) {

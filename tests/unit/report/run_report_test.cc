@@ -76,6 +76,11 @@ TEST(Judge, AnUnhealthyGeneratorMakesTheRunInvalidWhateverTheCriteriaSay) {
          r.metrics.scheduled += 3;
        }},
       {"accounting identity violated", [](RunReport& r) { ++r.metrics.scheduled; }},
+      {"p99 event-loop delay 150 ms", [](RunReport& r) { r.health.loop_delay.p99.value = 150ms; }},
+      {"a worker was so in 50 % of the time",
+       [](RunReport& r) { r.health.workers[1].saturated_windows = 310; }},
+      {"out of descriptors: 2 requests", [](RunReport& r) { r.health.descriptor_failures = 2; }},
+      {"out of ephemeral ports: 1 requests", [](RunReport& r) { r.health.port_failures = 1; }},
       {"a worker was lost", [](RunReport& r) { r.invalid_reasons.push_back("a worker was lost"); }},
   };
   for (const auto& [cause, spoil] : cases) {
@@ -86,6 +91,37 @@ TEST(Judge, AnUnhealthyGeneratorMakesTheRunInvalidWhateverTheCriteriaSay) {
     EXPECT_THAT(Explain(report),
                 AllOf(StartsWith("The measurement cannot be trusted"), HasSubstr(cause)));
   }
+}
+
+TEST(Judge, EveryCauseComesWithARecommendation) {
+  RunReport report = SampleReport();
+  report.metrics.schedule_lag.p99.value = 150ms;
+  report.metrics.dropped = 3;
+  report.metrics.scheduled += 3;
+  report.health.loop_delay.p99.value = 150ms;
+  report.health.workers[1].saturated_windows = 310;
+  report.health.descriptor_failures = 2;
+  report.health.port_failures = 1;
+  Judge(report, LooseCriteria());
+  Judge(report, LooseCriteria());
+  EXPECT_EQ(report.invalid_reasons.size(), 6u);
+  EXPECT_THAT(report.recommendations,
+              ElementsAre(HasSubstr("lower the rate"), HasSubstr("raise max_in_flight"),
+                          HasSubstr("blocking"), HasSubstr("more workers"),
+                          HasSubstr("ulimit -n, now 1024"), HasSubstr("port range")));
+  EXPECT_THAT(Explain(report), HasSubstr("Recommended: lower the rate"));
+  report = SampleReport();
+  Judge(report, LooseCriteria());
+  EXPECT_THAT(report.recommendations, ElementsAre());
+}
+
+TEST(Judge, AGeneratorThatWasWatchedTooShortlyIsNotCalledBusy) {
+  RunReport report = SampleReport();
+  report.health.loop_delay.count = 99;
+  report.health.loop_delay.p99.value = 150ms;
+  report.health.workers = {{.wall = 400ms, .cpu = 400ms, .windows = 4, .saturated_windows = 4}};
+  Judge(report, LooseCriteria());
+  EXPECT_EQ(report.verdict, Verdict::kPass);
 }
 
 TEST(Judge, LimitsCanBeSet) {

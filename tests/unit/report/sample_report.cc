@@ -67,6 +67,25 @@ class RampProbe final : public ResourceProbe {
   int readings_ = 0;
 };
 
+GeneratorHealth SampleHealth() {
+  GeneratorHealth health{.real_time = true};
+  health.workers = {{.wall = 62s, .cpu = 1'240ms, .windows = 620, .saturated_windows = 0},
+                    {.wall = 62s, .cpu = 3'100ms, .windows = 620, .saturated_windows = 31}};
+  Histogram delay;
+  for (int i = 0; i < 1000; ++i) delay.Record(i * 2us);
+  health.loop_delay = Summarise(delay);
+  health.descriptor_limit = 1024;
+  health.descriptors_peak = 80;
+  health.ephemeral_ports = 28'232;
+  health.connections = {.connects = 20,
+                        .tls_handshakes = 20,
+                        .tls_resumptions = 18,
+                        .dns_lookups = 1,
+                        .reuses = 980,
+                        .stale = 2};
+  return health;
+}
+
 }  // namespace
 
 RunReport SampleReport() {
@@ -76,6 +95,7 @@ RunReport SampleReport() {
   report.duration = 62'125ms;
   report.configuration = {{"provider", "fake"}, {"model", "gpt-3.5-turbo"}, {"seed", "42"}};
   report.metrics = SampleMetrics();
+  report.health = SampleHealth();
   ResourceMonitor monitor;
   monitor.AddProbe(std::make_unique<RampProbe>());
   for (int i = 0; i < 7; ++i) monitor.SampleNow(kStart + i * 10s);

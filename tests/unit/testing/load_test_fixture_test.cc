@@ -55,6 +55,33 @@ TEST_F(ReportFile, IsWrittenUnderTheNameOfTheTest) {
   EXPECT_THAT(text.str(), HasSubstr("\"verdict\": \"PASS\""));
 }
 
+class ProfiledSustained : public InVirtualTime<SustainedLoadTest> {
+ protected:
+  void Configure(OpenLoopTestOptions& options) override {
+    options.profile = LoadProfile{
+        .phases =
+            {{.name = "warm-up", .duration = 10s, .shape = LinearRamp{1, 50}, .measured = false},
+             {.name = "burst",
+              .duration = 60s,
+              .shape = Spike{.base_per_second = 20, .peak_per_second = 60}}},
+        .seed = Environment().seed};
+    options.prompts = MakePromptSource(SyntheticPromptOptions{
+        .request = {.model = Environment().model, .max_tokens = 16}, .min_tokens = 50});
+    options.criteria = {SuccessRate() >= 0.99};
+  }
+};
+
+TEST_F(ProfiledSustained, MeasuresTheProfileWithoutItsWarmUp) {
+  RunAndJudge();
+  // 20/s for 60 s and 40/s more for the 10 s of the spike.
+  EXPECT_EQ(Report().metrics.scheduled, 1600u);
+  std::string configuration;
+  for (const auto& [key, value] : Report().configuration) configuration += key + "=" + value + "\n";
+  EXPECT_THAT(configuration, HasSubstr("warm-up and cool-down requests=255\n"));
+  EXPECT_THAT(configuration, HasSubstr("schedule=open loop, warm-up: ramp 1 to 50 requests/s"));
+  EXPECT_THAT(configuration, HasSubstr("prompts=synthetic prompts of 50 to 256 tokens"));
+}
+
 // Exposes the protected parts of a fixture, so that it can be driven as GoogleTest would.
 class Driven : public ShortSustained {
  public:

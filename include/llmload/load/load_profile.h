@@ -1,0 +1,155 @@
+// What load a run puts on a provider: rates over time (open loop), phases of them, or a fixed
+// number of callers (closed loop). Plain options; arrival_schedule.h turns them into instants.
+#ifndef LLMLOAD_LOAD_LOAD_PROFILE_H_
+#define LLMLOAD_LOAD_LOAD_PROFILE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "llmload/core/clock.h"
+#include "llmload/load/arrival_trace.h"
+
+namespace llmload {
+
+/// How arrivals follow a rate r(t). Both invert the cumulative rate L(t) = integral of r from 0 to
+/// t.
+enum class ArrivalPattern : std::uint8_t {
+  kConstant,  ///< evenly: arrival k at the t where L(t) = k; at a constant rate, every 1/rate
+  kPoisson,   ///< independently: a Poisson process of rate r(t), from the seed. L(t) of arrival k
+              ///< is a sum of k+1 exponential gaps with mean 1
+};
+
+/// The same rate for the whole phase.
+struct ConstantRate {
+  double per_second = 1;
+};
+
+/// A rate that changes in a straight line over the whole phase.
+struct LinearRamp {
+  double from_per_second = 0;
+  double to_per_second = 1;
+};
+
+/// A rate that changes in `steps` stairs of equal length and height. The first stair is at
+/// `from_per_second`, the last at `to_per_second`.
+struct StairRamp {
+  double from_per_second = 1;
+  double to_per_second = 2;
+  std::size_t steps = 2;  ///< 2 to 10000
+};
+
+/// Base rate, a rise to the peak, the peak, a fall back, and the base rate again until the phase
+/// ends: there the system shows whether it recovers.
+struct Spike {
+  double base_per_second = 1;
+  double peak_per_second = 10;
+  Duration before = std::chrono::seconds(30);  ///< at the base rate, until the rise begins
+  Duration rise = Duration::zero();            ///< in a straight line; zero: at once
+  Duration hold = std::chrono::seconds(10);    ///< at the peak
+  Duration fall = Duration::zero();            ///< in a straight line; zero: at once
+};
+
+/// Rates that follow each other. Their durations must add up to that of the phase; a phase of
+/// duration zero takes their sum.
+struct RateSteps {
+  struct Step {
+    double per_second = 1;
+    Duration duration = std::chrono::seconds(10);
+  };
+  std::vector<Step> steps;
+};
+
+/// mean + amplitude * sin(2 pi t / period + offset): load that comes and goes.
+struct SineRate {
+  double mean_per_second = 2;
+  double amplitude_per_second = 1;  ///< 0 to the mean
+  Duration period = std::chrono::seconds(60);
+  double offset_radians = 0;
+};
+
+/// Arrivals at the instants of a trace, which begin with the phase. The pattern is without meaning
+/// here.
+struct TraceReplay {
+  std::shared_ptr<const ArrivalTrace> trace;
+  double speed = 1;  ///< 2 replays in half the time
+};
+
+using RateShape =
+    std::variant<ConstantRate, LinearRamp, StairRamp, Spike, RateSteps, SineRate, TraceReplay>;
+
+/// A part of a profile.
+struct LoadPhase {
+  std::string name;  ///< for reports ("warm-up", "peak")
+  /// Zero only where the shape has a length of its own: `RateSteps`, and `TraceReplay`, which then
+  /// ends right after its last arrival.
+  Duration duration = std::chrono::seconds(60);
+  RateShape shape;
+  ArrivalPattern pattern = ArrivalPattern::kConstant;
+  /// False for a warm-up or cool-down: its requests are sent, but kept out of the metrics, however
+  /// late they are answered.
+  bool measured = true;
+};
+
+/// Open loop: arrivals are due at instants fixed in advance, however slowly the system answers.
+/// This is what real users do, and the only kind of load whose latencies are free of coordinated
+/// omission.
+struct LoadProfile {
+  std::vector<LoadPhase> phases;  ///< in order, without gaps
+  std::uint64_t seed = 1;         ///< of Poisson arrivals
+  /// Requests in flight over all workers; an arrival beyond it is dropped and counted, never
+  /// delayed.
+  std::size_t max_in_flight = 10'000;
+};
+
+/// Open loop of one measured phase at one rate.
+struct OpenLoop {
+  double rate_per_second = 1.0;
+  Duration duration = std::chrono::seconds(60);
+  ArrivalPattern pattern = ArrivalPattern::kConstant;
+  std::uint64_t seed = 1;
+  std::size_t max_in_flight = 10'000;  ///< as in `LoadProfile`
+};
+
+/// Closed loop: `concurrency` callers, each sending its next request when the last one is answered
+/// and it has thought about it. For memory and capacity tests; its latencies do not tell what users
+/// at a given rate would see.
+struct ClosedLoop {
+  std::size_t concurrency = 1;  ///< 1 to 100000
+  std::uint64_t requests = 1;   ///< in total, those that are not measured included
+  /// No request begins later than this after the start, whatever `requests` says; empty: no such
+  /// end.
+  std::optional<Duration> duration = std::nullopt;
+  Duration think_time = Duration::zero();  ///< between an answer and the caller's next request
+  /// `kConstant`: always `think_time`; `kPoisson`: exponential with that mean, from the seed.
+  ArrivalPattern think_pattern = ArrivalPattern::kConstant;
+  std::uint64_t seed = 1;  ///< of think times
+  /// The callers begin evenly spread over this time instead of all at once.
+  Duration ramp_up = Duration::zero();
+  /// Requests that begin in the first `warm_up`, or in the last `cool_down` of `duration`, are kept
+  /// out of the metrics.
+  Duration warm_up = Duration::zero();
+  Duration cool_down = Duration::zero();
+};
+
+/// Any load of a run.
+using LoadShape = std::variant<OpenLoop, ClosedLoop, LoadProfile>;
+
+/// The profile of one phase that `load` is.
+LoadProfile ToProfile(const OpenLoop& load);
+
+/// How long the arrivals of `profile` take: the sum of its phases. Throws `ConfigurationError` for
+/// a profile that makes no sense.
+Duration ScheduleDuration(const LoadProfile& profile);
+
+/// One line for reports: "open loop, 16.67 requests/s for 60 s, constant arrivals". Precondition: a
+/// shape that makes sense.
+std::string Describe(const LoadShape& shape);
+
+}  // namespace llmload
+
+#endif  // LLMLOAD_LOAD_LOAD_PROFILE_H_

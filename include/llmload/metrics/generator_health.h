@@ -1,0 +1,69 @@
+// Whether the generator itself kept up: what it measured about its own threads, descriptors, ports
+// and connections. A run whose generator was the bottleneck says nothing about the service.
+#ifndef LLMLOAD_METRICS_GENERATOR_HEALTH_H_
+#define LLMLOAD_METRICS_GENERATOR_HEALTH_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "llmload/core/clock.h"
+#include "llmload/metrics/metrics_summary.h"
+#include "llmload/provider/http_options.h"
+
+namespace llmload {
+
+/// One worker's event loop, from the start of the schedule to the end of its last request.
+struct WorkerHealth {
+  Duration wall{};  ///< real time it ran
+  Duration cpu{};   ///< CPU time of its thread
+  /// The time in windows of 100 ms, and those of them in which the thread had the CPU for 95 % of
+  /// the time or more: then it had work waiting.
+  std::uint64_t windows = 0;
+  std::uint64_t saturated_windows = 0;
+
+  /// cpu / wall; nothing for an empty run.
+  std::optional<double> CpuShare() const noexcept {
+    if (wall <= Duration::zero()) return std::nullopt;
+    return static_cast<double>(cpu.count()) / static_cast<double>(wall.count());
+  }
+  std::optional<double> SaturatedShare() const noexcept {
+    if (windows == 0) return std::nullopt;
+    return static_cast<double>(saturated_windows) / static_cast<double>(windows);
+  }
+};
+
+struct GeneratorHealth {
+  /// False in virtual time, where threads take no time: then `workers` is empty and `loop_delay`
+  /// has no samples.
+  bool real_time = false;
+  std::vector<WorkerHealth> workers;
+  /// How late a timer of 10 ms fired in the event loops; ticks that a busy loop missed altogether
+  /// count with the lateness they would have had.
+  LatencySummary loop_delay;
+
+  // Failures that the generator's own machine caused, among those that are measured.
+  std::uint64_t descriptor_failures = 0;          ///< EMFILE, ENFILE: no descriptor left
+  std::uint64_t port_failures = 0;                ///< EADDRNOTAVAIL: no ephemeral port left
+  std::optional<std::uint64_t> descriptor_limit;  ///< RLIMIT_NOFILE; empty: unlimited or unknown
+  std::optional<std::uint64_t> descriptors_peak;  ///< seen open at the same time, once a second
+  std::optional<std::uint64_t> ephemeral_ports;   ///< in the local port range (Linux, IPv4)
+
+  /// What all HTTPS providers of the process did during the run, warm-up included.
+  ConnectionCounters connections;
+
+  /// reuses / (reuses + connects): requests that found a connection open. Nothing without any.
+  std::optional<double> ReuseRatio() const noexcept {
+    const std::uint64_t all = connections.reuses + connections.connects;
+    if (all == 0) return std::nullopt;
+    return static_cast<double>(connections.reuses) / static_cast<double>(all);
+  }
+};
+
+/// later - earlier, counter by counter.
+ConnectionCounters Difference(const ConnectionCounters& later,
+                              const ConnectionCounters& earlier) noexcept;
+
+}  // namespace llmload
+
+#endif  // LLMLOAD_METRICS_GENERATOR_HEALTH_H_

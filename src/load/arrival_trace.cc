@@ -1,0 +1,76 @@
+#include "llmload/load/arrival_trace.h"
+
+#include <cmath>
+#include <fstream>
+#include <string>
+#include <utility>
+
+#include "llmload/core/environment.h"
+#include "src/load/jsonl.h"
+
+namespace llmload {
+namespace {
+
+constexpr std::uint32_t kMaxTokens = 10'000'000;
+constexpr std::string_view kFields = "at_seconds, input_tokens or output_tokens";
+constexpr std::string_view kInstants = "a number of seconds, 0 to 30 days";
+
+ArrivalTrace::Entry ReadEntry(JsonlLine& line) {
+  ArrivalTrace::Entry entry;
+  const double max = std::chrono::duration<double>(ArrivalTrace::kMaxOffset).count();
+  bool has_instant = false;
+  line.ForEachMember([&](std::string_view field) {
+    if (field == "at_seconds") {
+      entry.at = Duration(std::llround(line.ReadNumber(field, 0, max, kInstants) * 1e9));
+      has_instant = true;
+    } else if (field == "input_tokens") {
+      entry.input_tokens = line.ReadInteger(field, 1, kMaxTokens);
+    } else if (field == "output_tokens") {
+      entry.output_tokens = line.ReadInteger(field, 1, kMaxTokens);
+    } else {
+      line.RejectUnknown(field, kFields);
+    }
+  });
+  if (!has_instant) line.Reject("at_seconds", "", kInstants);
+  return entry;
+}
+
+}  // namespace
+
+ArrivalTrace::ArrivalTrace(std::vector<Entry> entries) : entries_(std::move(entries)) {
+  if (entries_.empty()) throw ConfigurationError::Invalid("trace", "", "at least one arrival");
+  Duration last{};
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    if (entries_[i].at < last || entries_[i].at > kMaxOffset) {
+      throw ConfigurationError::Invalid("trace: entry " + std::to_string(i),
+                                        std::to_string(entries_[i].at.count()) + " ns",
+                                        "0 to 30 days, and not before the entry before it");
+    }
+    last = entries_[i].at;
+  }
+}
+
+ArrivalTrace ArrivalTrace::Parse(std::istream& input, std::string_view name) {
+  std::vector<Entry> entries;
+  const JsonlBounds bounds{.max_line_bytes = kMaxLineBytes, .max_lines = kMaxEntries};
+  ReadJsonl(input, name, bounds, [&](JsonlLine& line) {
+    const Entry entry = ReadEntry(line);
+    if (!entries.empty() && entry.at < entries.back().at) {
+      line.Reject("at_seconds", std::to_string(std::chrono::duration<double>(entry.at).count()),
+                  "an instant that is not before that of the line before");
+    }
+    entries.push_back(entry);
+  });
+  if (entries.empty()) {
+    throw ConfigurationError::Invalid(name, "", "at least one line with an arrival");
+  }
+  return ArrivalTrace(std::move(entries));
+}
+
+ArrivalTrace ArrivalTrace::Load(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw ConfigurationError::Invalid("trace", path.string(), "a file that can be read");
+  return Parse(file, path.string());
+}
+
+}  // namespace llmload

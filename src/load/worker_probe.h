@@ -1,0 +1,60 @@
+// Watches one worker's event loop from inside: timer lateness and CPU.
+#ifndef LLMLOAD_SRC_LOAD_WORKER_PROBE_H_
+#define LLMLOAD_SRC_LOAD_WORKER_PROBE_H_
+
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+
+#include "llmload/core/clock.h"
+#include "llmload/core/error.h"
+#include "llmload/metrics/generator_health.h"
+#include "llmload/metrics/histogram.h"
+
+namespace llmload {
+
+/// Real time only. All functions belong to the worker's thread while it runs; the results may be
+/// read after.
+class WorkerProbe {
+ public:
+  /// Ticks from `start` on until the coroutine is cancelled.
+  boost::asio::awaitable<void> Run(Clock& clock, TimePoint start);
+
+  /// The worker's last request has ended at `now`.
+  void Finish(TimePoint now);
+
+  /// Counts an error if the generator's own machine was the cause.
+  void Failed(const Error& error);
+
+  const WorkerHealth& health() const noexcept { return health_; }
+  const Histogram& loop_delay() const noexcept { return loop_delay_; }
+  std::uint64_t descriptor_failures() const noexcept { return descriptor_failures_; }
+  std::uint64_t port_failures() const noexcept { return port_failures_; }
+
+ private:
+  void Tick(TimePoint due, TimePoint now);
+
+  bool running_ = false;
+  TimePoint due_{};
+  TimePoint begin_{};
+  Duration cpu_begin_{};
+  TimePoint window_begin_{};
+  Duration window_cpu_{};
+  WorkerHealth health_;
+  Histogram loop_delay_;
+  std::uint64_t descriptor_failures_ = 0;
+  std::uint64_t port_failures_ = 0;
+};
+
+/// What the generator's own machine lacked when `error` happened.
+enum class LocalShortage { kNone, kDescriptors, kPorts };
+LocalShortage ShortageBehind(const Error& error);
+
+/// RLIMIT_NOFILE, the local port range, descriptors open now. Nothing where the system does not
+/// say.
+std::optional<std::uint64_t> DescriptorLimit();
+std::optional<std::uint64_t> EphemeralPorts();
+std::optional<std::uint64_t> OpenDescriptors();
+
+}  // namespace llmload
+
+#endif  // LLMLOAD_SRC_LOAD_WORKER_PROBE_H_

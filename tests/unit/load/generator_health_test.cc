@@ -1,0 +1,342 @@
+// A generator that is the bottleneck itself: whatever the criteria say, such a run is INVALID, with
+// the cause and what to do about it.
+#include "llmload/metrics/generator_health.h"
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <cerrno>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "llmload/core/virtual_clock.h"
+#include "llmload/load/load_generator.h"
+#include "llmload/mocks/mock_provider.h"
+#include "llmload/provider/openai_provider.h"
+#include "llmload/report/run_report.h"
+#include "src/load/worker_probe.h"
+
+namespace llmload {
+namespace {
+
+using mocks::FailAfter;
+using mocks::MockProvider;
+using mocks::RespondAfter;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::NiceMock;
+using namespace std::chrono_literals;
+
+CompletionRequest MakeRequest(std::uint64_t) {
+  return {.model = "model", .messages = {{.role = Role::kUser, .content = "hello"}}};
+}
+
+// Judged by a criterion that holds for any run: only the generator's health can spoil the verdict.
+RunReport Judged(const LoadResult& result) {
+  RunReport report;
+  report.metrics = result.metrics;
+  report.health = result.health;
+  report.duration = result.duration;
+  const std::vector<Criterion> criteria = {SuccessRate() >= 0.0};
+  Judge(report, criteria);
+  EXPECT_FALSE(CheckAccounting(result.metrics));
+  return report;
+}
+
+void ExpectInvalid(const RunReport& report, const std::string& reason,
+                   const std::string& recommendation) {
+  EXPECT_EQ(report.verdict, Verdict::kInvalid) << Explain(report);
+  EXPECT_THAT(report.invalid_reasons, Contains(HasSubstr(reason)));
+  EXPECT_THAT(report.recommendations, Contains(HasSubstr(recommendation)));
+}
+
+// Computes until the thread has had the CPU for `busy`.
+void BurnCpu(Duration busy) {
+  const auto now = [] {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  };
+  const Duration end = now() + busy;
+  while (now() < end) {
+  }
+}
+
+TEST(GeneratorHealth, AHealthyRunIsAPassAndSaysHowHealthyItWas) {
+  NiceMock<MockProvider> provider;
+  ON_CALL(provider, Complete).WillByDefault(RespondAfter(SystemClock::Instance(), 1ms));
+  LoadOptions options;
+  options.shape = OpenLoop{.rate_per_second = 50, .duration = 600ms};
+  options.make_request = MakeRequest;
+  options.workers = 2;
+  const LoadResult result = LoadGenerator(std::move(options)).Run(provider);
+  const GeneratorHealth& health = result.health;
+  EXPECT_TRUE(health.real_time);
+  ASSERT_EQ(health.workers.size(), 2u);
+  for (const WorkerHealth& worker : health.workers) {
+    EXPECT_GE(worker.wall, Duration(500ms));
+    EXPECT_GT(worker.cpu, Duration(0));
+    EXPECT_LT(worker.CpuShare().value(), 0.9);
+    EXPECT_GE(worker.windows, 4u);
+  }
+  // 10 ms ticks of two workers for 0.58 s.
+  EXPECT_NEAR(static_cast<double>(health.loop_delay.count), 116, 20);
+  EXPECT_GT(health.descriptors_peak.value(), 3u);
+  EXPECT_GT(health.ephemeral_ports.value(), 0u);
+  EXPECT_EQ(health.descriptor_failures + health.port_failures, 0u);
+  EXPECT_FALSE(health.ReuseRatio().has_value());
+}
+
+TEST(GeneratorHealth, AGeneratorStarvedOfCpuIsInvalid) {
+  NiceMock<MockProvider> provider;
+  ON_CALL(provider, Complete)
+      .WillByDefault([](const CompletionRequest& request, StreamObserver* observer) {
+        BurnCpu(15ms);
+        return mocks::actions::Play({}, &SystemClock::Instance(), &request, observer);
+      });
+  LoadOptions options;
+  // One and a half times what one core can do.
+  options.shape = OpenLoop{.rate_per_second = 100, .duration = 1s};
+  options.make_request = MakeRequest;
+  options.workers = 1;
+  const LoadResult result = LoadGenerator(std::move(options)).Run(provider);
+  EXPECT_EQ(result.metrics.succeeded, 100u);
+  const RunReport report = Judged(result);
+  ExpectInvalid(report, "the generator was late: p99 schedule lag", "lower the rate");
+  // The share of the CPU that the thread got depends on what else runs on the machine; that it used
+  // what it got does not. (It is watched from its first turn of the event loop on.)
+  EXPECT_GE(result.health.workers[0].cpu, Duration(1400ms));
+}
+
+TEST(GeneratorHealth, AnObserverThatBlocksTheEventLoopMakesTheRunInvalid) {
+  NiceMock<MockProvider> provider;
+  ON_CALL(provider, Complete)
+      .WillByDefault([](const CompletionRequest& request, StreamObserver* observer) {
+        BurnCpu(250ms);
+        return mocks::actions::Play({}, &SystemClock::Instance(), &request, observer);
+      });
+  LoadOptions options;
+  options.shape = ClosedLoop{.concurrency = 1, .requests = 5};  // which never lags
+  options.make_request = MakeRequest;
+  const LoadResult result = LoadGenerator(std::move(options)).Run(provider);
+  EXPECT_EQ(result.metrics.schedule_lag.max, Duration(0));
+  ExpectInvalid(Judged(result), "event loops were busy or starved", "blocking or computing");
+}
+
+TEST(GeneratorHealth, AnOverloadedGeneratorStillHearsThatItIsToStop) {
+  NiceMock<MockProvider> provider;
+  ON_CALL(provider, Complete)
+      .WillByDefault([](const CompletionRequest& request, StreamObserver* observer) {
+        BurnCpu(15ms);
+        return mocks::actions::Play({}, &SystemClock::Instance(), &request, observer);
+      });
+  LoadGenerator* running = nullptr;
+  LoadOptions options;
+  options.shape = OpenLoop{.rate_per_second = 100, .duration = 60s};
+  options.make_request = MakeRequest;
+  options.workers = 1;
+  options.progress_interval = 200ms;
+  options.on_progress = [&](const LiveCounters&, Duration) { running->RequestStop(); };
+  LoadGenerator generator(std::move(options));
+  running = &generator;
+  const LoadResult result = generator.Run(provider);
+  EXPECT_TRUE(result.interrupted);
+  EXPECT_LT(result.duration, Duration(20s));
+  EXPECT_LT(result.metrics.scheduled, 2000u);
+}
+
+TEST(GeneratorHealth, AWorkerThatNeverIdlesHasASaturatedCpu) {
+  // Measured as the probe does, in one callback after the other of 110 ms, on the thread itself.
+  VirtualClock clock;
+  WorkerProbe probe;
+  boost::asio::io_context context(1);
+  boost::asio::cancellation_signal stop;
+  // In virtual time 100 ms pass while the thread computes for longer than that.
+  const auto busy = [&]() -> boost::asio::awaitable<void> {
+    for (int i = 0; i < 8; ++i) {
+      co_await clock.SleepFor(100ms);
+      BurnCpu(105ms);
+    }
+    for (int i = 0; i < 8; ++i) co_await clock.SleepFor(100ms);
+    probe.Finish(clock.Now());
+    stop.emit(boost::asio::cancellation_type::terminal);
+  };
+  boost::asio::co_spawn(context, probe.Run(clock, clock.Now()),
+                        boost::asio::bind_cancellation_slot(stop.slot(), boost::asio::detached));
+  boost::asio::co_spawn(context, busy, boost::asio::detached);
+  clock.Run(context);
+  EXPECT_EQ(probe.health().windows, 16u);
+  EXPECT_EQ(probe.health().saturated_windows, 8u);
+  EXPECT_EQ(probe.health().wall, Duration(1600ms));
+
+  RunReport report;
+  report.health.workers = {probe.health()};
+  const std::vector<Criterion> criteria = {FailedRequests() <= 0};
+  Judge(report, criteria);
+  ExpectInvalid(report, "a worker was so in 50 % of the time, allowed 10 %", "more workers");
+}
+
+TEST(GeneratorHealth, TicksThatAStallSwallowedCountWithTheirLateness) {
+  VirtualClock clock;
+  WorkerProbe probe;
+  boost::asio::io_context context(1);
+  boost::asio::cancellation_signal stop;
+  const auto stall = [&]() -> boost::asio::awaitable<void> {
+    co_await clock.SleepFor(55ms);
+    clock.AdvanceBy(100ms);  // the loop is blocked: ticks at 60 to 150 ms are overdue
+    co_await clock.SleepFor(45ms);
+    probe.Finish(clock.Now());
+    stop.emit(boost::asio::cancellation_type::terminal);
+  };
+  boost::asio::co_spawn(context, probe.Run(clock, clock.Now()),
+                        boost::asio::bind_cancellation_slot(stop.slot(), boost::asio::detached));
+  boost::asio::co_spawn(context, stall, boost::asio::detached);
+  clock.Run(context);
+  // Five on time, ten late by 95, 85, ... 5 ms, and those at 160 to 200 ms on time.
+  const Histogram& delay = probe.loop_delay();
+  EXPECT_EQ(delay.count(), 20u);
+  EXPECT_EQ(delay.max(), Duration(95ms));
+  EXPECT_EQ(delay.sum(), Duration(500ms));
+  EXPECT_LE(delay.ValueAtRank(10), Duration(1us));
+}
+
+// Lowers the limit of open files as long as it lives.
+class FewDescriptors {
+ public:
+  explicit FewDescriptors(rlim_t spare) {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    // The lowest number that is free: the limit is on numbers.
+    const int probe = ::dup(0);
+    rlimit limit = before_;
+    limit.rlim_cur = static_cast<rlim_t>(probe) + spare;
+    ::close(probe);
+    lowered_ = probe >= 0 && setrlimit(RLIMIT_NOFILE, &limit) == 0;
+  }
+  ~FewDescriptors() { setrlimit(RLIMIT_NOFILE, &before_); }
+  FewDescriptors(const FewDescriptors&) = delete;
+  FewDescriptors& operator=(const FewDescriptors&) = delete;
+  bool lowered() const { return lowered_; }
+
+ private:
+  rlimit before_{};
+  bool lowered_ = false;
+};
+
+// Listens on loopback and never answers.
+class SilentServer {
+ public:
+  SilentServer() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* const plain = reinterpret_cast<sockaddr*>(&address);
+    if (::bind(socket_, plain, size) == 0 && ::listen(socket_, 256) == 0 &&
+        ::getsockname(socket_, plain, &size) == 0) {
+      port_ = ntohs(address.sin_port);
+    }
+  }
+  ~SilentServer() { ::close(socket_); }
+  SilentServer(const SilentServer&) = delete;
+  SilentServer& operator=(const SilentServer&) = delete;
+  std::uint16_t port() const { return port_; }
+
+ private:
+  int socket_;
+  std::uint16_t port_ = 0;
+};
+
+// The undefined-behaviour sanitizer, which comes with this one here, tells live objects from dead
+// ones with the help of a pipe: without descriptors it takes every object for dead.
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool kSanitizerNeedsDescriptors = true;
+#else
+constexpr bool kSanitizerNeedsDescriptors = false;
+#endif
+
+TEST(GeneratorHealth, AGeneratorWithoutDescriptorsLeftIsInvalid) {
+  if (kSanitizerNeedsDescriptors) GTEST_SKIP() << "the sanitizer needs descriptors of its own";
+  SilentServer server;
+  ASSERT_NE(server.port(), 0);
+  OpenAiOptions options;
+  options.base_url = "http://127.0.0.1:" + std::to_string(server.port()) + "/v1";
+  OpenAiProvider provider(options);
+  LoadOptions load;
+  load.shape = OpenLoop{.rate_per_second = 200, .duration = 500ms};
+  load.make_request = MakeRequest;
+  load.workers = 1;
+  load.drain_timeout = 100ms;
+  const LoadResult result = [&] {
+    LoadGenerator generator(std::move(load));
+    const FewDescriptors few(24);
+    EXPECT_TRUE(few.lowered());
+    return generator.Run(provider);
+  }();
+  EXPECT_GT(result.metrics.unfinished, 0u);  // those that got one
+  EXPECT_GT(result.health.descriptor_failures, 0u);
+  EXPECT_EQ(result.health.descriptor_failures, result.metrics.failed);
+  EXPECT_EQ(result.health.port_failures, 0u);
+  EXPECT_EQ(result.health.connections.connects, result.metrics.unfinished);
+  EXPECT_EQ(result.health.ReuseRatio(), 0.0);
+  ExpectInvalid(Judged(result), "the generator ran out of descriptors", "ulimit -n");
+}
+
+TEST(GeneratorHealth, AGeneratorWithoutPortsLeftIsInvalid) {
+  VirtualClock clock;
+  NiceMock<MockProvider> provider;
+  const Error error{
+      .kind = ErrorKind::kConnectFailure,
+      .message = "connecting to host: " + std::generic_category().message(EADDRNOTAVAIL)};
+  ON_CALL(provider, Complete).WillByDefault(FailAfter(clock, 1ms, error));
+  LoadOptions options;
+  options.shape = OpenLoop{.rate_per_second = 10, .duration = 10s};
+  options.make_request = MakeRequest;
+  const LoadResult result = LoadGenerator(std::move(options), clock).Run(provider);
+  EXPECT_EQ(result.health.port_failures, 100u);
+  EXPECT_EQ(result.health.descriptor_failures, 0u);
+  EXPECT_FALSE(result.health.real_time);
+  ExpectInvalid(Judged(result), "ran out of ephemeral ports: 100 requests", "port range");
+}
+
+TEST(GeneratorHealth, MoreInFlightThanAllowedIsInvalid) {
+  VirtualClock clock;
+  NiceMock<MockProvider> provider;
+  ON_CALL(provider, Complete).WillByDefault(RespondAfter(clock, 5s));
+  LoadOptions options;
+  options.shape = OpenLoop{.rate_per_second = 10, .duration = 10s, .max_in_flight = 49};
+  options.make_request = MakeRequest;
+  const LoadResult result = LoadGenerator(std::move(options), clock).Run(provider);
+  EXPECT_GT(result.metrics.dropped, 0u);
+  ExpectInvalid(Judged(result),
+                "the generator dropped " + std::to_string(result.metrics.dropped) + " arrivals",
+                "raise max_in_flight above rate x latency (here up to 50)");
+}
+
+TEST(GeneratorHealth, FailuresOfTheServiceAreNotTheGenerators) {
+  const auto shortage = [](ErrorKind kind, const std::string& message) {
+    return ShortageBehind({.kind = kind, .message = message});
+  };
+  const auto text = [](int code) {
+    return "connecting to host: " + std::generic_category().message(code);
+  };
+  EXPECT_EQ(shortage(ErrorKind::kConnectFailure, text(EMFILE)), LocalShortage::kDescriptors);
+  EXPECT_EQ(shortage(ErrorKind::kConnectFailure, text(ENFILE)), LocalShortage::kDescriptors);
+  EXPECT_EQ(shortage(ErrorKind::kConnectFailure, text(EADDRNOTAVAIL)), LocalShortage::kPorts);
+  EXPECT_EQ(shortage(ErrorKind::kConnectFailure, text(ECONNREFUSED)), LocalShortage::kNone);
+  EXPECT_EQ(shortage(ErrorKind::kServerError, text(EMFILE)), LocalShortage::kNone);
+}
+
+}  // namespace
+}  // namespace llmload
