@@ -22,6 +22,9 @@ namespace {
 // How long a cancelled provider call may take to unwind before the run goes on without it.
 constexpr Duration kCancellationGrace = std::chrono::seconds(2);
 
+// How long an overdue schedule may keep the event loop to itself.
+constexpr Duration kLongestTurn = std::chrono::milliseconds(1);
+
 bool IsAborted(const boost::system::system_error& thrown) {
   return thrown.code() == asio::error::operation_aborted;
 }
@@ -69,14 +72,22 @@ asio::awaitable<void> LoadWorker::Main() {
 asio::awaitable<void> LoadWorker::DispatchOpenLoop(const OpenLoop& load) {
   const std::size_t max_in_flight = ShareOf(load.max_in_flight, run_.workers, index_);
   ArrivalSequence arrivals(load);
+  TimePoint turn = run_.clock.Now();
   for (std::uint64_t index = 0;; ++index) {
     const auto offset = arrivals.Next();
     if (!offset) break;
     if (index % run_.workers != index_) continue;
     const TimePoint scheduled = run_.start + *offset;
+    TimePoint now = run_.clock.Now();
     // Late already: dispatch at once, without a trip through the event loop that would add to the
-    // lag.
-    while (!stopping_ && run_.clock.Now() < scheduled) co_await SleepMain(scheduled);
+    // lag. But a generator that cannot keep up must not keep its answers, and a stop, waiting.
+    if (now >= scheduled && now - turn > kLongestTurn) {
+      co_await asio::post(context_, asio::use_awaitable);
+      turn = run_.clock.Now();
+    }
+    for (; !stopping_ && now < scheduled; turn = now = run_.clock.Now()) {
+      co_await SleepMain(scheduled);
+    }
     if (stopping_) break;
     shard_.Scheduled();
     if (in_flight_.size() >= max_in_flight) {
@@ -85,8 +96,9 @@ asio::awaitable<void> LoadWorker::DispatchOpenLoop(const OpenLoop& load) {
     }
     const auto in_flight = in_flight_.emplace(in_flight_.end());
     in_flight->instants.scheduled = scheduled;
-    asio::co_spawn(context_, OpenLoopRequest(index, in_flight),
-                   asio::bind_cancellation_slot(in_flight->cancel.slot(), asio::detached));
+    auto ended = [this, in_flight](const std::exception_ptr&) { Finished(in_flight); };
+    asio::co_spawn(context_, OneRequest(index, in_flight),
+                   asio::bind_cancellation_slot(in_flight->cancel.slot(), std::move(ended)));
   }
 }
 
@@ -111,12 +123,6 @@ asio::awaitable<void> LoadWorker::ClosedLoopCaller(std::uint64_t requests) {
   }
   --busy_callers_;
   WakeMain();
-}
-
-asio::awaitable<void> LoadWorker::OpenLoopRequest(std::uint64_t index,
-                                                  InFlightList::iterator in_flight) {
-  co_await OneRequest(index, in_flight);
-  Finished(in_flight);
 }
 
 asio::awaitable<void> LoadWorker::OneRequest(std::uint64_t index,
@@ -199,7 +205,8 @@ void LoadWorker::WakeMain() { wake_main_.emit(asio::cancellation_type::terminal)
 
 void LoadWorker::Finished(InFlightList::iterator in_flight) {
   // The coroutine's own cancellation slot lives in this node; it may go only after the coroutine
-  // did.
+  // did, which is on the stack of this call. (Not from within the coroutine: one that never had to
+  // wait is resumed once more before it ends.)
   asio::post(context_, [this, in_flight] {
     in_flight_.erase(in_flight);
     if (draining_ && in_flight_.empty()) WakeMain();

@@ -60,8 +60,6 @@ class LoadWorker {
   boost::asio::awaitable<void> ClosedLoopCaller(std::uint64_t requests);
   boost::asio::awaitable<void> Drain();
   boost::asio::awaitable<void> OneRequest(std::uint64_t index, InFlightList::iterator in_flight);
-  boost::asio::awaitable<void> OpenLoopRequest(std::uint64_t index,
-                                               InFlightList::iterator in_flight);
   // Sleeps until `deadline` or until `WakeMain`.
   boost::asio::awaitable<void> SleepMain(TimePoint deadline);
   void WakeMain();
