@@ -71,6 +71,22 @@ TEST_F(LoadGeneratorTest, OpenLoopSendsEveryArrivalOnTime) {
   ExpectIdentity(result.metrics);
 }
 
+// A breaker's rejection is such an answer.
+TEST_F(LoadGeneratorTest, AnswersThatNeverHadToWaitAreCountedLikeOthers) {
+  ON_CALL(provider_, Complete)
+      .WillByDefault([this](const CompletionRequest& request, StreamObserver* observer) {
+        return mocks::actions::Play({}, &clock_, &request, observer);
+      });
+  const LoadResult open = Run(Open(100, 10s));
+  EXPECT_EQ(open.metrics.succeeded, 1000u);
+  EXPECT_EQ(open.duration, Duration(9'990ms));
+  ExpectIdentity(open.metrics);
+  const LoadResult closed = Run(Closed(10, 1000));
+  EXPECT_EQ(closed.metrics.succeeded, 1000u);
+  EXPECT_EQ(closed.duration, Duration(0));
+  ExpectIdentity(closed.metrics);
+}
+
 TEST_F(LoadGeneratorTest, OpenLoopDoesNotWaitForSlowAnswers) {
   ON_CALL(provider_, Complete).WillByDefault(RespondAfter(clock_, 20s));
   const LoadResult result = Run(Open(10, 10s));
@@ -406,6 +422,33 @@ TEST_F(LoadGeneratorOnThreads, ExceptionFromTheProgressCallbackEndsTheRunAndReac
   options.on_progress = [](const LiveCounters&, Duration) { throw std::runtime_error("stop"); };
   LoadGenerator generator(std::move(options));
   EXPECT_THROW(generator.Run(provider_), std::runtime_error);
+}
+
+// Each request takes longer to make than there is between two arrivals, and its answer never has to
+// wait: the worker is always late, and each request ends within its start.
+TEST(OverloadedLoadGenerator, StillHearsThatItIsToStop) {
+  NiceMock<MockProvider> provider("mock");
+  ON_CALL(provider, Complete)
+      .WillByDefault([](const CompletionRequest& request, StreamObserver* observer) {
+        return mocks::actions::Play({}, &SystemClock::Instance(), &request, observer);
+      });
+  LoadGenerator* running = nullptr;
+  LoadOptions options = Open(100, 30s);
+  options.workers = 1;
+  options.make_request = [](std::uint64_t index) {
+    const TimePoint until = SystemClock::Instance().Now() + 15ms;
+    while (SystemClock::Instance().Now() < until) {
+    }
+    return MakeRequest(index);
+  };
+  options.progress_interval = 200ms;
+  options.on_progress = [&](const LiveCounters&, Duration) { running->RequestStop(); };
+  LoadGenerator generator(std::move(options));
+  running = &generator;
+  const LoadResult result = generator.Run(provider);
+  EXPECT_TRUE(result.interrupted);
+  EXPECT_LT(result.metrics.scheduled, 2000u);
+  ExpectIdentity(result.metrics);
 }
 
 }  // namespace
