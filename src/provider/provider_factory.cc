@@ -73,6 +73,13 @@ Target Unavailable(std::string why) {
   return target;
 }
 
+OpenAiOptions::MaxTokensField MaxTokensField() {
+  using Field = OpenAiOptions::MaxTokensField;
+  const auto field =
+      environment::OneOf("LLMLOAD_MAX_TOKENS_FIELD", {"max_tokens", "max_completion_tokens"});
+  return field == "max_completion_tokens" ? Field::kMaxCompletionTokens : Field::kMaxTokens;
+}
+
 Target OpenAi(const Clock& clock) {
   auto key = SecretText("OPENAI_API_KEY");
   if (!key) {
@@ -85,11 +92,7 @@ Target OpenAi(const Clock& clock) {
   if (auto url = Text("OPENAI_BASE_URL")) options.base_url = std::move(*url);
   options.organization = Text("OPENAI_ORG_ID").value_or("");
   options.project = Text("OPENAI_PROJECT_ID").value_or("");
-  const auto field =
-      environment::OneOf("LLMLOAD_MAX_TOKENS_FIELD", {"max_tokens", "max_completion_tokens"});
-  if (field == "max_completion_tokens") {
-    options.max_tokens_field = OpenAiOptions::MaxTokensField::kMaxCompletionTokens;
-  }
+  options.max_tokens_field = MaxTokensField();
   Target target;
   target.url = options.base_url;
   target.credential_help = "check OPENAI_API_KEY, and that it belongs to OPENAI_BASE_URL";
@@ -143,11 +146,7 @@ Target Azure(const Clock& clock) {
   if (environment::OneOf("LLMLOAD_AZURE_API", {"deployments", "v1"}) == "v1") {
     options.surface = AzureOpenAiOptions::Surface::kV1;
   }
-  const auto field =
-      environment::OneOf("LLMLOAD_MAX_TOKENS_FIELD", {"max_tokens", "max_completion_tokens"});
-  if (field == "max_completion_tokens") {
-    options.max_tokens_field = OpenAiOptions::MaxTokensField::kMaxCompletionTokens;
-  }
+  options.max_tokens_field = MaxTokensField();
   Target target;
   target.url = options.endpoint;
   target.credential_help =
