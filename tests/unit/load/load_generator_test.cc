@@ -95,22 +95,6 @@ TEST_F(LoadGeneratorTest, OpenLoopDoesNotWaitForSlowAnswers) {
   EXPECT_EQ(result.metrics.service_latency.min, Duration(20s));
 }
 
-// A breaker's rejection is such an answer.
-TEST_F(LoadGeneratorTest, AnswersThatNeverHadToWaitAreCountedLikeOthers) {
-  ON_CALL(provider_, Complete)
-      .WillByDefault([this](const CompletionRequest& request, StreamObserver* observer) {
-        return mocks::actions::Play({}, &clock_, &request, observer);
-      });
-  const LoadResult open = Run(Open(100, 10s));
-  EXPECT_EQ(open.metrics.succeeded, 1000u);
-  EXPECT_EQ(open.duration, Duration(9'990ms));
-  ExpectIdentity(open.metrics);
-  const LoadResult closed = Run(Closed(10, 1000));
-  EXPECT_EQ(closed.metrics.succeeded, 1000u);
-  EXPECT_EQ(closed.duration, Duration(0));
-  ExpectIdentity(closed.metrics);
-}
-
 TEST_F(LoadGeneratorTest, ArrivalsBeyondMaxInFlightAreDroppedAndCounted) {
   ON_CALL(provider_, Complete).WillByDefault(RespondAfter(clock_, 10s));
   LoadOptions options = Open(10, 5s);
