@@ -181,7 +181,8 @@ asio::awaitable<std::optional<Error>> SimulatedProvider::PlayTokens(Call& call, 
     }
     // Nobody watches: one sleep for the whole answer gives the same instants.
     const bool watched = call.observer != nullptr && call.request.stream;
-    if (watched || i + 1 == count) co_await clock_.SleepUntil(at);
+    const bool in_time = watched && call.observer->NeedsEventsInTime();
+    if (in_time || i + 1 == count) co_await clock_.SleepUntil(at);
     if (call.request.stream) {
       if (i == 0) call.timings.first_token = call.timings.first_output_token = at;
       call.timings.last_token = at;
@@ -198,6 +199,8 @@ asio::awaitable<Result<Completion>> SimulatedProvider::FailAt(Call& call, TimePo
                                                               Error error) {
   co_await clock_.SleepUntil(at);
   error.attempts.assign(1, Attempt{.provider = options_.identity.name,
+                                   .region = options_.identity.region,
+                                   .model = call.request.model,
                                    .error = error.kind,
                                    .started = call.started,
                                    .finished = clock_.Now(),
@@ -220,6 +223,8 @@ Result<Completion> SimulatedProvider::Success(Call& call) {
   completion.token_events = call.request.stream ? call.tokens : 0;
   completion.timings = call.timings;
   completion.attempts.push_back(Attempt{.provider = options_.identity.name,
+                                        .region = options_.identity.region,
+                                        .model = call.request.model,
                                         .error = std::nullopt,
                                         .started = call.started,
                                         .finished = now,
@@ -238,6 +243,8 @@ Error SimulatedProvider::MakeError(const Call& call, ErrorKind kind, std::string
     error.partial_tokens = call.tokens;
   }
   error.attempts.push_back(Attempt{.provider = options_.identity.name,
+                                   .region = options_.identity.region,
+                                   .model = call.request.model,
                                    .error = kind,
                                    .started = call.started,
                                    .finished = clock_.Now(),

@@ -89,9 +89,10 @@ class LoadGenerator::Impl {
     const ConnectionCounters connections = ReadConnectionCounters();
     run.start = clock_.Now() + (clock_.IsVirtual() ? Duration::zero() : kStartDelay);
     start_ = run.start;
+    metrics_.emplace(MetricsOptions{.objectives = options_.objectives, .series_start = run.start});
     std::deque<LoadWorker> workers;
     for (unsigned i = 0; i < run.workers; ++i) {
-      workers.emplace_back(run, i, metrics_.AddShard(), unmeasured_.AddShard());
+      workers.emplace_back(run, i, metrics_->AddShard(), unmeasured_.AddShard());
     }
     Publish(workers);
     if (clock_.IsVirtual()) {
@@ -102,7 +103,7 @@ class LoadGenerator::Impl {
     Retract();
 
     LoadResult result;
-    result.metrics = metrics_.Summarise();
+    result.metrics = metrics_->Summarise();
     result.unmeasured = unmeasured_.Summarise();
     result.duration = clock_.Now() - run.start;
     PlannedArrivals(result);
@@ -267,7 +268,7 @@ class LoadGenerator::Impl {
     for (TimePoint next = start_ + options_.progress_interval;;
          next += options_.progress_interval) {
       co_await clock_.SleepUntil(next);
-      options_.on_progress(Sum(metrics_.Live(), unmeasured_.Live()), clock_.Now() - start_);
+      options_.on_progress(Sum(metrics_->Live(), unmeasured_.Live()), clock_.Now() - start_);
     }
   }
 
@@ -287,7 +288,7 @@ class LoadGenerator::Impl {
   const LoadOptions options_;
   Clock& clock_;
   const Plan plan_;
-  LoadTestMetrics metrics_;
+  std::optional<LoadTestMetrics> metrics_;         // from the start of the run on
   LoadTestMetrics unmeasured_;                     // warm-up and cool-down
   std::optional<std::uint64_t> descriptors_peak_;  // written by the control loop
   TimePoint start_{};

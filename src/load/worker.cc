@@ -1,5 +1,6 @@
 #include "src/load/worker.h"
 
+#include <algorithm>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -96,7 +97,7 @@ asio::awaitable<void> LoadWorker::DispatchOpenLoop() {
     MetricsShard& shard = arrival->measured ? measured_ : unmeasured_;
     shard.Scheduled();
     if (in_flight_.size() >= max_in_flight) {
-      shard.Dropped();
+      shard.Dropped(scheduled);
       continue;
     }
     const auto in_flight = in_flight_.emplace(in_flight_.end());
@@ -168,17 +169,29 @@ asio::awaitable<void> LoadWorker::Think(Caller& caller, TimePoint until) {
   caller.thinking = false;
 }
 
+void LoadWorker::TokenTimes::OnToken(const TokenEvent& event) {
+  std::optional<Duration> gap;
+  if (last) {
+    gap = event.at - *last;
+    longest_gap = std::max(longest_gap.value_or(Duration::zero()), *gap);
+  }
+  last = event.at;
+  shard->TokenEvent(event.at, gap);
+}
+
 asio::awaitable<void> LoadWorker::OneRequest(std::uint64_t index,
                                              InFlightList::iterator in_flight) {
   RequestInstants& instants = in_flight->instants;
   MetricsShard& shard = ShardOf(*in_flight);
   std::optional<Result<Completion>> outcome;
+  CompletionRequest request;
   try {
-    const CompletionRequest request = run_.options.make_request(index);
+    request = run_.options.make_request(index);
     instants.dispatched = run_.clock.Now();
     if (!run_.arrivals) instants.scheduled = instants.dispatched;
     shard.Dispatched(instants.scheduled, instants.dispatched);
-    outcome.emplace(co_await run_.provider.Complete(request, nullptr));
+    in_flight->tokens.shard = &shard;
+    outcome.emplace(co_await run_.provider.Complete(request, &in_flight->tokens));
   } catch (const boost::system::system_error& thrown) {
     if (!given_up_ || !IsAborted(thrown)) {
       outcome.emplace(Error{.kind = ErrorKind::kInternal, .message = thrown.what()});
@@ -187,26 +200,30 @@ asio::awaitable<void> LoadWorker::OneRequest(std::uint64_t index,
     outcome.emplace(Error{.kind = ErrorKind::kInternal, .message = thrown.what()});
   }
   instants.completed = run_.clock.Now();
+  instants.longest_chunk_gap = in_flight->tokens.longest_gap;
   const bool censored = !outcome || (given_up_ && outcome->has_error() &&
                                      outcome->error().kind == ErrorKind::kCancelled);
   if (censored) {
     shard.Unfinished(instants);
   } else if (outcome->has_value()) {
-    NoteAttempt((*outcome)->attempts, instants, std::nullopt);
+    NoteAttempt((*outcome)->attempts, request.model, instants, std::nullopt);
     shard.Succeeded(instants, outcome->value());
   } else {
     Error error = outcome->error();
-    NoteAttempt(error.attempts, instants, error.kind);
+    NoteAttempt(error.attempts, request.model, instants, error.kind);
     if (in_flight->measured) probe_.Failed(error);
     shard.Failed(instants, error);
   }
 }
 
 // A provider that keeps no record of its attempts made one.
-void LoadWorker::NoteAttempt(std::vector<Attempt>& attempts, const RequestInstants& instants,
+void LoadWorker::NoteAttempt(std::vector<Attempt>& attempts, const std::string& model,
+                             const RequestInstants& instants,
                              std::optional<ErrorKind> error) const {
   if (!attempts.empty()) return;
   attempts.push_back({.provider = run_.provider.Identity().name,
+                      .region = run_.provider.Identity().region,
+                      .model = model,
                       .error = error,
                       .started = instants.dispatched,
                       .finished = instants.completed});

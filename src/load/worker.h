@@ -55,8 +55,19 @@ class LoadWorker {
   const WorkerProbe& probe() const noexcept { return probe_; }
 
  private:
+  // Follows the tokens of a request.
+  class TokenTimes final : public StreamObserver {
+   public:
+    void OnToken(const TokenEvent& event) override;
+    bool NeedsEventsInTime() const override { return false; }
+
+    MetricsShard* shard = nullptr;
+    std::optional<TimePoint> last;
+    std::optional<Duration> longest_gap;
+  };
   struct InFlight {
     RequestInstants instants;
+    TokenTimes tokens;
     bool measured = true;
     boost::asio::cancellation_signal cancel;
   };
@@ -83,8 +94,8 @@ class LoadWorker {
   boost::asio::awaitable<void> SleepMain(TimePoint deadline);
   void WakeMain();
   void Finished(InFlightList::iterator in_flight);
-  void NoteAttempt(std::vector<Attempt>& attempts, const RequestInstants& instants,
-                   std::optional<ErrorKind> error) const;
+  void NoteAttempt(std::vector<Attempt>& attempts, const std::string& model,
+                   const RequestInstants& instants, std::optional<ErrorKind> error) const;
 
   LoadRun& run_;
   const unsigned index_;

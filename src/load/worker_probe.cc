@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
-#include <string_view>
 #include <system_error>
 
 namespace llmload {
@@ -23,10 +22,6 @@ Duration ThreadCpuTime() {
   timespec time{};
   if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time) != 0) return {};
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
-
-bool Names(const Error& error, int code) {
-  return error.message.find(std::generic_category().message(code)) != std::string::npos;
 }
 
 }  // namespace
@@ -82,8 +77,10 @@ LocalShortage ShortageBehind(const Error& error) {
   // A name is not resolved without a descriptor either, but the resolver does not say why it
   // failed; connecting tells.
   if (error.kind != ErrorKind::kConnectFailure) return LocalShortage::kNone;
-  if (Names(error, EMFILE) || Names(error, ENFILE)) return LocalShortage::kDescriptors;
-  if (Names(error, EADDRNOTAVAIL)) return LocalShortage::kPorts;
+  if (error.system_error == EMFILE || error.system_error == ENFILE) {
+    return LocalShortage::kDescriptors;
+  }
+  if (error.system_error == EADDRNOTAVAIL) return LocalShortage::kPorts;
   return LocalShortage::kNone;
 }
 

@@ -9,7 +9,10 @@ ConnectionCounters Difference(const ConnectionCounters& later,
           .tls_resumptions = later.tls_resumptions - earlier.tls_resumptions,
           .dns_lookups = later.dns_lookups - earlier.dns_lookups,
           .reuses = later.reuses - earlier.reuses,
-          .stale = later.stale - earlier.stale};
+          .stale = later.stale - earlier.stale,
+          .dns_time = later.dns_time - earlier.dns_time,
+          .connect_time = later.connect_time - earlier.connect_time,
+          .tls_time = later.tls_time - earlier.tls_time};
 }
 
 }  // namespace llmload

@@ -140,7 +140,10 @@ asio::awaitable<std::optional<Failure>> Connection::Connect(const Endpoint& endp
   Resolver& resolver = endpoint.proxy ? *endpoint.proxy->resolver : *endpoint.resolver;
   const std::string peer =
       endpoint.proxy ? "the proxy " + endpoint.proxy->url.authority : endpoint.url.host;
+  const TimePoint begin = SteadyNow();
   const Resolution resolution = co_await resolver.Resolve(deadline.at);
+  // One that is remembered takes no time worth counting.
+  AddTime(ProcessCounters().dns_time, SteadyNow() - begin);
   if (!resolution.addresses) {
     if (resolution.error == asio::error::timed_out) {
       co_return Failure{deadline.kind,
@@ -174,6 +177,7 @@ asio::awaitable<std::optional<Failure>> Connection::Connect(const Endpoint& endp
     }
     if (!error) {
       Count(ProcessCounters().connects);
+      AddTime(ProcessCounters().connect_time, SteadyNow() - now);
       SslHandle ssl;
       if (endpoint.tls) ssl = endpoint.tls->NewClient(endpoint.url.host, endpoint.url.is_address);
       if ((endpoint.tls && !ssl) || !transport_.Attach(socket_.native_handle(), std::move(ssl))) {
@@ -181,7 +185,8 @@ asio::awaitable<std::optional<Failure>> Connection::Connect(const Endpoint& endp
       }
       co_return std::nullopt;
     }
-    last = Failure{ErrorKind::kConnectFailure, "connecting to " + peer + ": " + error.message()};
+    last = Failure{ErrorKind::kConnectFailure, "connecting to " + peer + ": " + error.message(),
+                   error.category() == boost::system::system_category() ? error.value() : 0};
   }
   co_return last;
 }
@@ -210,11 +215,13 @@ asio::awaitable<std::optional<Failure>> Connection::OpenTunnel(const Endpoint& e
 asio::awaitable<std::optional<Failure>> Connection::Handshake(const Endpoint& endpoint,
                                                               const Deadline& deadline) {
   SetDeadline(deadline);
+  const TimePoint begin = SteadyNow();
   while (true) {
     auto direction = Socket::wait_read;
     switch (transport_.Handshake()) {
       case IoStatus::kOk:
         Count(ProcessCounters().tls_handshakes);
+        AddTime(ProcessCounters().tls_time, SteadyNow() - begin);
         if (transport_.HasResumed()) Count(ProcessCounters().tls_resumptions);
         co_return std::nullopt;
       case IoStatus::kWantRead:

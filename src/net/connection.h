@@ -26,6 +26,7 @@ namespace llmload::net {
 struct Failure {
   ErrorKind kind = ErrorKind::kInternal;
   std::string message;
+  int system_error = 0;  ///< errno behind it, where a system call failed
 };
 
 /// The service a connection goes to.

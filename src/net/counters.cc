@@ -22,6 +22,9 @@ ConnectionCounters ReadConnectionCounters() noexcept {
   snapshot.dns_lookups = counters.dns_lookups.load(kRelaxed);
   snapshot.reuses = counters.reuses.load(kRelaxed);
   snapshot.stale = counters.stale.load(kRelaxed);
+  snapshot.dns_time = Duration(counters.dns_time.load(kRelaxed));
+  snapshot.connect_time = Duration(counters.connect_time.load(kRelaxed));
+  snapshot.tls_time = Duration(counters.tls_time.load(kRelaxed));
   return snapshot;
 }
 

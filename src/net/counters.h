@@ -5,6 +5,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "llmload/core/clock.h"
+
 namespace llmload::net {
 
 struct Counters {
@@ -14,6 +16,10 @@ struct Counters {
   std::atomic<std::uint64_t> dns_lookups{0};
   std::atomic<std::uint64_t> reuses{0};
   std::atomic<std::uint64_t> stale{0};
+  // Nanoseconds.
+  std::atomic<Duration::rep> dns_time{0};
+  std::atomic<Duration::rep> connect_time{0};
+  std::atomic<Duration::rep> tls_time{0};
 };
 
 /// The counters of the process.
@@ -21,6 +27,10 @@ Counters& ProcessCounters() noexcept;
 
 inline void Count(std::atomic<std::uint64_t>& counter) noexcept {
   counter.fetch_add(1, std::memory_order_relaxed);
+}
+
+inline void AddTime(std::atomic<Duration::rep>& sum, Duration time) noexcept {
+  sum.fetch_add(time.count(), std::memory_order_relaxed);
 }
 
 }  // namespace llmload::net

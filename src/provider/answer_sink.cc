@@ -240,6 +240,7 @@ Result<Completion> AnswerSink::Finish(const net::Exchange& exchange) {
     FinishError();
   } else if (!error_ && exchange.failure) {
     Fail(exchange.failure->kind, exchange.failure->message);
+    error_->system_error = exchange.failure->system_error;
   } else if (!error_ && mode_ == Mode::kStream) {
     at_ = exchange.completed.value_or(TimePoint{});
     if (!done_) ToNext(decoder_.FinishStream(*this));

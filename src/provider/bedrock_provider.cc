@@ -229,9 +229,11 @@ class BedrockApi final : public HttpProvider::Api {
   }
 
   // An error of a call of which nothing was sent.
-  Result<Completion> NotSent(Error error, TimePoint started) const {
+  Result<Completion> NotSent(Error error, std::string_view model, TimePoint started) const {
     error.provider = options_.name;
     error.attempts.push_back({.provider = options_.name,
+                              .region = options_.region,
+                              .model = std::string(model),
                               .error = error.kind,
                               .started = started,
                               .finished = caller().clock().Now(),
@@ -255,7 +257,7 @@ boost::asio::awaitable<Result<Completion>> BedrockApi::Complete(std::shared_ptr<
     Error nameless;
     nameless.kind = ErrorKind::kInvalidRequest;
     nameless.message = "model: got \"\", expected a model id, an inference profile id or an ARN";
-    co_return NotSent(std::move(nameless), started);
+    co_return NotSent(std::move(nameless), request.model, started);
   }
   std::optional<wire::BedrockFamily> family;
   if (options_.api == BedrockOptions::Api::kInvokeModel) {
@@ -267,7 +269,7 @@ boost::asio::awaitable<Result<Completion>> BedrockApi::Complete(std::shared_ptr<
                         "\", expected one with anthropic. or amazon.titan-text in its id, whose "
                         "bodies InvokeModel is known to take here; for others use Converse, or say "
                         "whose body it is";
-      co_return NotSent(std::move(unknown), started);
+      co_return NotSent(std::move(unknown), request.model, started);
     }
   }
   const std::string path = PathOf(options_, request);
@@ -280,7 +282,7 @@ boost::asio::awaitable<Result<Completion>> BedrockApi::Complete(std::shared_ptr<
     if (options_.bearer_token.empty()) {
       auto credentials = co_await GetCredentials(request, started);
       if (credentials.has_error()) {
-        co_return NotSent(std::move(credentials).error(), started);
+        co_return NotSent(std::move(credentials).error(), request.model, started);
       }
       signed_at = SigningTime();
       head = SignedHead(path, body, *credentials, signed_at);

@@ -19,7 +19,8 @@ class HttpProvider::Api {
  public:
   Api(ProviderIdentity identity, const std::string& base_url, const HttpOptions& options,
       const Clock& clock)
-      : identity_(std::move(identity)), caller_(identity_.name, base_url, options, clock) {}
+      : identity_(std::move(identity)),
+        caller_(identity_.name, base_url, options, clock, identity_.region) {}
   virtual ~Api() = default;
   Api(const Api&) = delete;
   Api& operator=(const Api&) = delete;

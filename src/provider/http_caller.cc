@@ -26,8 +26,9 @@ HttpOptions Checked(HttpOptions options) {
 }  // namespace
 
 HttpCaller::HttpCaller(std::string name, const std::string& base_url, HttpOptions options,
-                       const Clock& clock)
+                       const Clock& clock, std::string region)
     : name_(CheckedName(std::move(name))),
+      region_(std::move(region)),
       options_(Checked(std::move(options))),
       clock_(clock),
       endpoint_(MakeEndpoint(base_url, options_)),
@@ -40,6 +41,8 @@ HttpCaller::HttpCaller(std::string name, const std::string& base_url, HttpOption
 boost::asio::awaitable<HttpCaller::Answer> HttpCaller::Send(Call call) const {
   Attempt attempt;
   attempt.provider = name_;
+  attempt.region = region_;
+  attempt.model = call.request.model;
   attempt.started = clock_.Now();
 
   net::ExchangeTimeouts timeouts = ToExchangeTimeouts(options_.timeouts);

@@ -23,10 +23,11 @@ namespace llmload {
 /// Thread-safe. A call under way needs it: providers keep it in what their coroutines share.
 class HttpCaller {
  public:
-  /// @param name  `ProviderIdentity::name`
+  /// @param name    `ProviderIdentity::name`
+  /// @param region  `ProviderIdentity::region`
   /// Throws `ConfigurationError` if an option cannot be used. Opens no connection.
-  HttpCaller(std::string name, const std::string& base_url, HttpOptions options,
-             const Clock& clock);
+  HttpCaller(std::string name, const std::string& base_url, HttpOptions options, const Clock& clock,
+             std::string region = {});
 
   const std::string& name() const { return name_; }
   const net::Url& url() const { return endpoint_.url; }
@@ -56,6 +57,7 @@ class HttpCaller {
 
  private:
   const std::string name_;
+  const std::string region_;
   const HttpOptions options_;
   const Clock& clock_;
   const net::Endpoint endpoint_;

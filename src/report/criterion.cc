@@ -71,6 +71,8 @@ const LatencySummary& Select(const MetricsSummary& metrics, LatencyKind kind) {
       return metrics.ttfo;
     case LatencyKind::kTpot:
       return metrics.tpot;
+    case LatencyKind::kChunkGap:
+      return metrics.chunk_gap;
     case LatencyKind::kFailoverOverhead:
       return metrics.failover_overhead;
     case LatencyKind::kFailoverAddedLatency:
@@ -172,6 +174,8 @@ std::string_view ToString(LatencyKind kind) noexcept {
       return "time to first output token";
     case LatencyKind::kTpot:
       return "time per output token";
+    case LatencyKind::kChunkGap:
+      return "time between chunks";
     case LatencyKind::kFailoverOverhead:
       return "failover overhead";
     case LatencyKind::kFailoverAddedLatency:
@@ -292,6 +296,31 @@ Metric Throughput() { return Rate("throughput", &MetricsSummary::throughput_per_
 
 Metric SuccessThroughput() {
   return Rate("throughput of successes", &MetricsSummary::success_throughput_per_second);
+}
+
+Metric Goodput() {
+  return Metric("goodput", "requests/s", [](const RunReport& report) {
+    Observation observation;
+    observation.value = report.metrics.goodput_per_second;
+    observation.samples = report.metrics.scheduled;
+    if (report.metrics.good == 0u) observation.value = 0;
+    if (!report.metrics.good) observation.remark = "the run had no latency objectives";
+    return observation;
+  });
+}
+
+Metric GoodFraction() {
+  return Metric("good fraction", "", [](const RunReport& report) {
+    Observation observation;
+    observation.value = report.metrics.good_fraction;
+    observation.samples = report.metrics.scheduled;
+    if (!report.metrics.good) {
+      observation.remark = "the run had no latency objectives";
+    } else if (!observation.value) {
+      observation.remark = "no request was attempted";
+    }
+    return observation;
+  });
 }
 
 Metric CompletedRequests() {

@@ -70,11 +70,14 @@ std::vector<std::pair<std::string, double>> CTestMeasurements(const RunReport& r
   all.Add("throughput_per_second", m.throughput_per_second);
   all.Add("success_throughput_per_second", m.success_throughput_per_second);
   all.Add("attempts_per_request", m.attempts_per_request);
+  all.Add("goodput_per_second", m.goodput_per_second);
+  all.Add("good_fraction", m.good_fraction);
   all.Add("scheduled_latency", m.scheduled_latency);
   all.Add("service_latency", m.service_latency);
   all.Add("ttft", m.ttft);
   all.Add("ttfo", m.ttfo);
   all.Add("tpot", m.tpot);
+  all.Add("inter_chunk", m.chunk_gap);
   all.Add("schedule_lag", m.schedule_lag);
   all.Add("failover_overhead", m.failover_overhead);
   all.Add("failover_added_latency", m.failover_added_latency);

@@ -99,12 +99,16 @@ void AddMetrics(Json& json, const MetricsSummary& m) {
                    {"throughput_per_second", Number(m.throughput_per_second)},
                    {"success_throughput_per_second", Number(m.success_throughput_per_second)},
                    {"output_tokens_per_second", Number(m.output_tokens_per_second)},
+                   {"goodput_per_second", Number(m.goodput_per_second)},
+                   {"good_fraction", Number(m.good_fraction)},
                    {"attempts_per_request", Number(m.attempts_per_request)}};
   json["latency"] = {{"scheduled", Latency(m.scheduled_latency)},
                      {"service", Latency(m.service_latency)},
                      {"time_to_first_token", Latency(m.ttft)},
                      {"time_to_first_output_token", Latency(m.ttfo)},
                      {"time_per_output_token", Latency(m.tpot)},
+                     {"inter_chunk", Latency(m.chunk_gap)},
+                     {"service_time_per_token", Latency(m.time_per_token)},
                      {"failed", Latency(m.failed_latency)},
                      {"schedule_lag", Latency(m.schedule_lag)},
                      {"failover_overhead", Latency(m.failover_overhead)},
@@ -122,11 +126,16 @@ void AddMetrics(Json& json, const MetricsSummary& m) {
   json["providers"] = Json::array();
   for (const ProviderUsage& usage : m.providers) {
     json["providers"].push_back({{"name", usage.name},
+                                 {"region", usage.region},
+                                 {"model", usage.model},
                                  {"attempts", usage.attempts},
                                  {"successes", usage.successes},
                                  {"failures", usage.failures},
                                  {"rejected", usage.rejected},
-                                 {"answered", usage.answered}});
+                                 {"answered", usage.answered},
+                                 {"output_tokens", usage.output_tokens},
+                                 {"attempt_latency", Latency(usage.attempt_latency)},
+                                 {"attempt_time_to_first_token", Latency(usage.attempt_ttft)}});
   }
   json["tokens"] = {{"input", m.tokens.input},
                     {"cached_input", m.tokens.cached_input},
@@ -134,6 +143,26 @@ void AddMetrics(Json& json, const MetricsSummary& m) {
                     {"reasoning", m.tokens.reasoning},
                     {"partial_output", m.tokens.partial_output},
                     {"counted_requests", m.tokens.counted_requests}};
+}
+
+// One array per figure: what a plot wants.
+Json Series(const TimeSeries& series) {
+  Json json{{"interval_seconds", Seconds(series.interval)}};
+  const auto add = [&](const char* name, auto read) {
+    Json& list = json[name] = Json::array();
+    for (const SeriesPoint& point : series.points) list.push_back(read(point));
+  };
+  add("scheduled", [](const SeriesPoint& p) { return Json(p.scheduled); });
+  add("sent", [](const SeriesPoint& p) { return Json(p.sent); });
+  add("succeeded", [](const SeriesPoint& p) { return Json(p.succeeded); });
+  add("failed", [](const SeriesPoint& p) { return Json(p.failed); });
+  add("dropped", [](const SeriesPoint& p) { return Json(p.dropped); });
+  add("in_flight", [](const SeriesPoint& p) { return Json(p.in_flight); });
+  add("token_events", [](const SeriesPoint& p) { return Json(p.token_events); });
+  add("p50_seconds", [](const SeriesPoint& p) { return Seconds(p.p50); });
+  add("p95_seconds", [](const SeriesPoint& p) { return Seconds(p.p95); });
+  add("p99_seconds", [](const SeriesPoint& p) { return Seconds(p.p99); });
+  return json;
 }
 
 Json Generator(const GeneratorHealth& health) {
@@ -158,7 +187,10 @@ Json Generator(const GeneratorHealth& health) {
                          {"dns_lookups", c.dns_lookups},
                          {"reuses", c.reuses},
                          {"stale", c.stale},
-                         {"reuse_ratio", Number(health.ReuseRatio())}};
+                         {"reuse_ratio", Number(health.ReuseRatio())},
+                         {"dns_seconds", Seconds(c.dns_time)},
+                         {"connect_seconds", Seconds(c.connect_time)},
+                         {"tls_seconds", Seconds(c.tls_time)}};
   return json;
 }
 
@@ -271,6 +303,7 @@ std::string ToJson(const RunReport& report) {
   for (const auto& [key, value] : report.configuration) json["configuration"][key] = value;
   json["criteria"] = Criteria(report.criteria);
   AddMetrics(json, report.metrics);
+  json["series"] = Series(report.metrics.series);
   json["generator"] = Generator(report.health);
   json["resources"] = Json::array();
   for (const ResourceSummary& resource : report.resources) {

@@ -155,6 +155,23 @@ std::string CountOf(std::size_t count, std::size_t total) {
 
 }  // namespace
 
+std::string Describe(const LatencyObjectives& objectives) {
+  std::string text;
+  const auto add = [&text](LatencyKind kind, const std::optional<Duration>& bound,
+                           std::string_view prefix = {}) {
+    if (!bound) return;
+    if (!text.empty()) text += ", ";
+    text.append(prefix).append(ToString(kind)).append(" <= ").append(FormatDuration(*bound));
+  };
+  add(LatencyKind::kScheduled, objectives.scheduled_latency);
+  add(LatencyKind::kService, objectives.service_latency);
+  add(LatencyKind::kTtft, objectives.ttft);
+  add(LatencyKind::kTtfo, objectives.ttfo);
+  add(LatencyKind::kTpot, objectives.tpot);
+  add(LatencyKind::kChunkGap, objectives.chunk_gap, "longest ");
+  return text;
+}
+
 void Judge(RunReport& report, std::span<const Criterion> criteria, const ValidityLimits& limits) {
   report.recommendations.clear();
   for (Finding& finding : GeneratorCheck(report, limits).Run()) {

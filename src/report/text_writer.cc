@@ -123,6 +123,12 @@ void PrintRequests(std::string& out, const MetricsSummary& m) {
              "succeeded / the same time"});
   table.Add({"provider attempts", Count(m.attempts), "retries and failover included"});
   table.Add({"attempts per request", Optional(m.attempts_per_request), ""});
+  if (m.good) {
+    table.Add({"good", Count(*m.good), "met every latency objective"});
+    table.Add({"goodput", Optional(m.goodput_per_second, "/s"),
+               "good / (last completion - first dispatch)"});
+    table.Add({"good fraction", Percent(m.good_fraction), "good / scheduled"});
+  }
   table.Print(out);
 }
 
@@ -151,6 +157,7 @@ void PrintLatencies(std::string& out, const RunReport& report) {
   AddLatency(table, "time to first token", m.ttft);
   AddLatency(table, "time to first output token", m.ttfo);
   AddLatency(table, "time per output token", m.tpot);
+  AddLatency(table, "time between chunks", m.chunk_gap);
   AddLatency(table, "latency of failures", m.failed_latency);
   AddLatency(table, "schedule lag", m.schedule_lag);
   AddLatency(table, "failover overhead", m.failover_overhead);
@@ -207,10 +214,22 @@ void PrintProviders(std::string& out, const MetricsSummary& m) {
   if (m.providers.empty()) return;
   Heading(out, "Providers");
   Table table;
-  table.Add({"", "attempts", "successes", "failures", "rejected by breaker", "requests answered"});
+  table.Add({"", "region", "model", "attempts", "successes", "failures", "rejected by breaker",
+             "requests answered", "p50 attempt", "p95 attempt", "p50 first token",
+             "output tokens"});
+  const auto word = [](const std::string& text) {
+    return text.empty() ? std::string(kNothing) : CleanLine(text);
+  };
+  const auto duration = [](const LatencySummary& latency, const QuantileBounds& bounds) {
+    return latency.count > 0 ? FormatDuration(bounds.value) : std::string(kNothing);
+  };
   for (const ProviderUsage& usage : m.providers) {
-    table.Add({CleanLine(usage.name), Count(usage.attempts), Count(usage.successes),
-               Count(usage.failures), Count(usage.rejected), Count(usage.answered)});
+    table.Add({CleanLine(usage.name), word(usage.region), word(usage.model), Count(usage.attempts),
+               Count(usage.successes), Count(usage.failures), Count(usage.rejected),
+               Count(usage.answered), duration(usage.attempt_latency, usage.attempt_latency.p50),
+               duration(usage.attempt_latency, usage.attempt_latency.p95),
+               duration(usage.attempt_ttft, usage.attempt_ttft.p50),
+               std::to_string(usage.output_tokens)});
   }
   table.Print(out);
 }
@@ -224,7 +243,15 @@ void PrintTokens(std::string& out, const MetricsSummary& m) {
   table.Add({"  of these cached", number(m.tokens.cached_input), ""});
   table.Add({"output", number(m.tokens.output), ""});
   table.Add({"  of these reasoning", number(m.tokens.reasoning), ""});
-  table.Add({"output per second", Optional(m.output_tokens_per_second, "/s"), ""});
+  table.Add({"output per second", Optional(m.output_tokens_per_second, "/s"), "over the run"});
+  if (m.time_per_token.count > 0) {
+    const auto rate = [](Duration each) {
+      return FormatNumber(1 / std::max(std::chrono::duration<double>(each).count(), 1e-9)) + " /s";
+    };
+    table.Add({"per request, median", rate(m.time_per_token.p50.value),
+               "output tokens / (completed - dispatched)"});
+    table.Add({"per request, slowest 5 %", rate(m.time_per_token.p95.value), "or less"});
+  }
   table.Add({"lost in failed answers", number(m.tokens.partial_output), "token events"});
   table.Add({"answers without usage", Count(m.tokens.counted_requests),
              "their output tokens were counted from events"});
@@ -264,6 +291,10 @@ void PrintGenerator(std::string& out, const GeneratorHealth& health) {
   table.Add({"connections reused / found stale",
              Count(c.reuses) + " (" + Percent(health.ReuseRatio()) + ") / " + Count(c.stale)});
   table.Add({"names looked up", Count(c.dns_lookups)});
+  table.Add({"mean time of a lookup / connect / TLS handshake",
+             OptionalDuration(c.MeanDns(), kNothing) + " / " +
+                 OptionalDuration(c.MeanConnect(), kNothing) + " / " +
+                 OptionalDuration(c.MeanTls(), kNothing)});
   table.Add({"open files", OfLimit(health.descriptors_peak, health.descriptor_limit)});
   table.Add({"requests without descriptor / port",
              Count(health.descriptor_failures) + " / " + Count(health.port_failures)});

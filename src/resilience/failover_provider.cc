@@ -146,7 +146,11 @@ class FailoverProvider::Run {
         chain_.clock, *target.provider, request, watch ? &*watch : nullptr, observer_, bounds);
     const TimePoint finished = chain_.clock.Now();
     const std::string& name = target.provider->Identity().name;
-    llmload::Attempt own{.provider = name, .started = started, .finished = finished};
+    llmload::Attempt own{.provider = name,
+                         .region = target.provider->Identity().region,
+                         .model = request.model,
+                         .started = started,
+                         .finished = finished};
 
     if (result.has_value()) {
       Completion& completion = *result;

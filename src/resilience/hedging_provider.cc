@@ -144,6 +144,8 @@ class HedgingProvider::Run {
     Leg& leg = legs_[index];
     if (!leg.started) return;
     Attempt own{.provider = pair_.providers[index]->Identity().name,
+                .region = pair_.providers[index]->Identity().region,
+                .model = request_.model,
                 .error = ErrorKind::kCancelled,
                 .started = leg.started_at,
                 .finished = leg.finished_at.value_or(pair_.clock.Now()),

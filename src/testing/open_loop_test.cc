@@ -23,6 +23,7 @@ void OpenLoopTest::RunAndJudge() {
   load.make_request =
       options.prompts ? RequestsFrom(options.prompts) : MakeRequests(options.request);
   load.drain_timeout = options.drain_timeout;
+  load.objectives = options.objectives;
   const std::string schedule = Describe(load.shape);
   const Duration planned =
       options.profile ? ScheduleDuration(*options.profile) : options.load.duration;
@@ -35,6 +36,9 @@ void OpenLoopTest::RunAndJudge() {
   } else {
     report.configuration.emplace_back("streaming", options.request.stream ? "yes" : "no");
     report.configuration.emplace_back("max_tokens", std::to_string(options.request.max_tokens));
+  }
+  if (!options.objectives.empty()) {
+    report.configuration.emplace_back("a good request has", Describe(options.objectives));
   }
   Conclude(std::move(report), options.criteria);
 }

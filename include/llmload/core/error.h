@@ -82,6 +82,8 @@ ErrorKind KindOfHttpStatus(int http_status) noexcept;
 /// One call of one provider within a request: retries, failover and hedging leave one each.
 struct Attempt {
   std::string provider;            ///< `ProviderIdentity::name`
+  std::string region;              ///< `ProviderIdentity::region`
+  std::string model;               ///< that was asked for
   std::optional<ErrorKind> error;  ///< empty on success
   TimePoint started{};             ///< handed to the provider
   TimePoint finished{};            ///< answer or error known
@@ -91,8 +93,9 @@ struct Attempt {
 /// A failed request. A value: nothing in llmload throws for what a server may do.
 struct Error {
   ErrorKind kind = ErrorKind::kInternal;
-  std::string message;                  ///< for people; never holds a secret
-  int http_status = 0;                  ///< 0: no HTTP answer
+  std::string message;   ///< for people; never holds a secret
+  int http_status = 0;   ///< 0: no HTTP answer
+  int system_error = 0;  ///< errno of the system call that failed, of a `kConnectFailure`; 0: none
   std::string provider_code;            ///< the service's own code or type ("insufficient_quota")
   std::optional<Duration> retry_after;  ///< the service's hint, in any of its forms
   std::optional<bool> should_retry;     ///< the service's own word on it (x-should-retry)

@@ -30,6 +30,9 @@ struct LoadOptions {
   LoadShape shape;
   RequestFactory make_request;
 
+  /// What makes a request a good one, for goodput. Empty: goodput is not measured.
+  LatencyObjectives objectives;
+
   /// Threads, each with an event loop of its own; 0: one per core. Always 1 in virtual time.
   unsigned workers = 0;
 

@@ -20,11 +20,18 @@ struct RequestInstants {
   TimePoint scheduled{};
   TimePoint dispatched{};
   TimePoint completed{};
+  /// The longest time between two successive token events; empty below two of them.
+  std::optional<Duration> longest_chunk_gap;
+};
+
+struct MetricsOptions {
+  LatencyObjectives objectives;           ///< for goodput; none: it is not measured
+  std::optional<TimePoint> series_start;  ///< of the per-second series; empty: none is kept
 };
 
 /// The metrics of one worker. One thread writes; others may read through `LoadTestMetrics`
 /// meanwhile. Recording takes no lock and makes no read-modify-write; it allocates only when a
-/// provider's name or an error kind is seen for the first time.
+/// provider or an error kind is seen for the first time, and once a minute for the series.
 ///
 /// Every arrival is `Scheduled` once, and then either `Dropped`, or `Dispatched` followed by
 /// exactly one of `Succeeded`, `Failed` and `Unfinished`.
@@ -37,9 +44,11 @@ class MetricsShard {
   /// The instants of `arrivals` more requests have come.
   void Scheduled(std::uint64_t arrivals = 1) noexcept;
   /// An arrival was not dispatched: too many requests were in flight.
-  void Dropped() noexcept;
+  void Dropped(TimePoint scheduled) noexcept;
   /// A request was handed to the provider. Records the schedule lag.
   void Dispatched(TimePoint scheduled, TimePoint dispatched) noexcept;
+  /// A token event of a stream came, `gap` after the one before it, if there was one.
+  void TokenEvent(TimePoint at, std::optional<Duration> gap) noexcept;
   void Succeeded(const RequestInstants& instants, const Completion& completion);
   void Failed(const RequestInstants& instants, const Error& error);
   /// A request was in flight when the run stopped; `instants.completed` is the instant of the stop.
@@ -48,7 +57,7 @@ class MetricsShard {
  private:
   friend class LoadTestMetrics;
   struct State;
-  MetricsShard();
+  explicit MetricsShard(const MetricsOptions& options);
   std::unique_ptr<State> state_;
 };
 
@@ -69,7 +78,7 @@ struct LiveCounters {
 /// Thread safety: all functions may be called from any thread at any time.
 class LoadTestMetrics {
  public:
-  LoadTestMetrics();
+  explicit LoadTestMetrics(MetricsOptions options = {});
   ~LoadTestMetrics();
   LoadTestMetrics(const LoadTestMetrics&) = delete;
   LoadTestMetrics& operator=(const LoadTestMetrics&) = delete;
@@ -85,6 +94,7 @@ class LoadTestMetrics {
   LiveCounters Live() const;
 
  private:
+  const MetricsOptions options_;
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<MetricsShard>> shards_;
 };

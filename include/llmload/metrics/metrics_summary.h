@@ -11,6 +11,7 @@
 #include "llmload/core/clock.h"
 #include "llmload/core/error.h"
 #include "llmload/metrics/histogram.h"
+#include "llmload/metrics/time_series.h"
 
 namespace llmload {
 
@@ -50,14 +51,19 @@ struct ErrorCount {
   std::string first_message;  ///< of the first such error a worker saw; empty without one
 };
 
-/// What one provider did, from the attempt records of all requests.
+/// What one provider did in one region with one model, from the attempt records of all requests.
 struct ProviderUsage {
   std::string name;
-  std::uint64_t attempts = 0;   ///< calls that reached it
-  std::uint64_t successes = 0;  ///< attempts that succeeded
-  std::uint64_t failures = 0;   ///< attempts that failed
-  std::uint64_t rejected = 0;   ///< calls that its open circuit breaker refused: not attempts
-  std::uint64_t answered = 0;   ///< requests whose final answer is this provider's
+  std::string region;              ///< empty where it has none
+  std::string model;               ///< that was asked for
+  std::uint64_t attempts = 0;      ///< calls that reached it
+  std::uint64_t successes = 0;     ///< attempts that succeeded
+  std::uint64_t failures = 0;      ///< attempts that failed
+  std::uint64_t rejected = 0;      ///< calls that its open circuit breaker refused: not attempts
+  std::uint64_t answered = 0;      ///< requests whose final answer is this provider's
+  std::int64_t output_tokens = 0;  ///< of those answers
+  LatencySummary attempt_latency;  ///< finished - started, of `successes`
+  LatencySummary attempt_ttft;     ///< first token - start of the attempt, of streamed `answered`
 };
 
 /// Tokens of successful answers, as `Usage` defines them.
@@ -69,6 +75,22 @@ struct TokenTotals {
   std::int64_t partial_output = 0;  ///< token events of requests that failed after output began
   std::uint64_t counted_requests =
       0;  ///< answers without usage: their output was counted from events
+};
+
+/// What one request has to keep to in order to count as good. An empty bound asks for nothing. A
+/// time that the answer does not have, because it was not streamed, does not keep to its bound;
+/// `tpot` and `chunk_gap` of an answer with a single token or chunk do.
+struct LatencyObjectives {
+  std::optional<Duration> scheduled_latency;  ///< completed - scheduled
+  std::optional<Duration> service_latency;    ///< completed - dispatched
+  std::optional<Duration> ttft;               ///< time to first token
+  std::optional<Duration> ttfo;               ///< time to first output token
+  std::optional<Duration> tpot;               ///< time per output token
+  std::optional<Duration> chunk_gap;          ///< the longest of the request's
+
+  bool empty() const noexcept {
+    return !scheduled_latency && !service_latency && !ttft && !ttfo && !tpot && !chunk_gap;
+  }
 };
 
 struct MetricsSummary {
@@ -93,6 +115,10 @@ struct MetricsSummary {
   std::optional<double> output_tokens_per_second;
   /// succeeded / scheduled: dropped and unfinished requests are in the denominator.
   std::optional<double> success_rate;
+  // With `LatencyObjectives` only.
+  std::optional<std::uint64_t> good;         ///< successes that meet every objective
+  std::optional<double> goodput_per_second;  ///< good / (last completion - first dispatch)
+  std::optional<double> good_fraction;       ///< good / scheduled
 
   // Over successful requests.
   LatencySummary scheduled_latency;  ///< completed - scheduled
@@ -101,12 +127,18 @@ struct MetricsSummary {
   LatencySummary ttfo;               ///< first answer token - dispatched; streaming
   LatencySummary
       tpot;  ///< (last - first token) / (output tokens - 1); streaming, two tokens or more
+  /// (completed - dispatched) / output tokens, of answers that have any: its inverse is the
+  /// request's tokens/s.
+  LatencySummary time_per_token;
   FailureAdjusted scheduled_latency_adjusted;
   FailureAdjusted service_latency_adjusted;
 
   // Over all requests that were sent.
   LatencySummary failed_latency;  ///< completed - scheduled, of failed requests
   LatencySummary schedule_lag;    ///< dispatched - scheduled: the generator's own lateness
+  /// Times between successive token events of a stream, also of one that failed later. An event may
+  /// bundle several tokens; two events that were received together are 0 apart.
+  LatencySummary chunk_gap;
   LatencySummary
       failover_overhead;  ///< primary's attempt known to have failed -> fallback's attempt started
   /// Scheduled latency of requests that failed over and succeeded - the service time of the
@@ -118,8 +150,9 @@ struct MetricsSummary {
   std::optional<double> attempts_per_request;
 
   std::array<ErrorCount, kErrorKindCount> errors{};  ///< indexed by kind; most are zero
-  std::vector<ProviderUsage> providers;              ///< by name
+  std::vector<ProviderUsage> providers;              ///< by name, region and model
   TokenTotals tokens;
+  TimeSeries series;  ///< empty if none was asked for
 
   /// Requests whose end is known: succeeded + failed.
   std::uint64_t completed() const noexcept { return succeeded + failed; }

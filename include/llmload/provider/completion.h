@@ -90,6 +90,9 @@ class StreamObserver {
   virtual ~StreamObserver() = default;
   /// Called once per token event, before `Provider::Complete` returns. Must not block.
   virtual void OnToken(const TokenEvent& event) = 0;
+  /// False if only the instants in the events matter: then a simulation may hand events over late
+  /// and together, instead of waking up for each.
+  virtual bool NeedsEventsInTime() const { return true; }
 };
 
 }  // namespace llmload

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "llmload/core/clock.h"
@@ -65,6 +66,21 @@ struct ConnectionCounters {
   std::uint64_t dns_lookups = 0;      ///< names asked of the system's resolver
   std::uint64_t reuses = 0;           ///< requests sent on a pooled connection
   std::uint64_t stale = 0;            ///< pooled connections found closed, before or on use
+  // Sums.
+  Duration dns_time{};      ///< waited for names, by all who waited; looked-up ones cost nothing
+  Duration connect_time{};  ///< of the `connects`
+  Duration tls_time{};      ///< of the `tls_handshakes`
+
+  /// Empty without any.
+  std::optional<Duration> MeanDns() const noexcept { return Mean(dns_time, dns_lookups); }
+  std::optional<Duration> MeanConnect() const noexcept { return Mean(connect_time, connects); }
+  std::optional<Duration> MeanTls() const noexcept { return Mean(tls_time, tls_handshakes); }
+
+ private:
+  static std::optional<Duration> Mean(Duration sum, std::uint64_t count) noexcept {
+    if (count == 0) return std::nullopt;
+    return sum / static_cast<Duration::rep>(count);
+  }
 };
 
 /// A snapshot, thread-safe. Sums over all providers; take differences.

@@ -104,6 +104,7 @@ enum class LatencyKind : std::uint8_t {
   kTtft,       ///< time to first token
   kTtfo,       ///< time to first answer token
   kTpot,       ///< time per output token
+  kChunkGap,   ///< time between successive token events
   kFailoverOverhead,
   kFailoverAddedLatency,
 };
@@ -117,6 +118,10 @@ Metric SuccessRate();
 Metric Throughput();
 /// Successful requests per second.
 Metric SuccessThroughput();
+/// Requests per second that meet every one of `LoadOptions::objectives`.
+Metric Goodput();
+/// Their share of the requests attempted, in [0, 1].
+Metric GoodFraction();
 /// Requests whose end is known: succeeded + failed.
 Metric CompletedRequests();
 Metric SuccessfulRequests();

@@ -58,6 +58,9 @@ struct RunReport {
   Verdict verdict = Verdict::kInconclusive;  ///< set by `Judge`
 };
 
+/// "scheduled latency <= 5 s, time to first token <= 500 ms"; empty without any.
+std::string Describe(const LatencyObjectives& objectives);
+
 /// How unhealthy the generator may be before its measurement counts as INVALID.
 struct ValidityLimits {
   /// 99th percentile of dispatched - scheduled.

@@ -21,6 +21,8 @@ struct OpenLoopTestOptions {
   /// Where the prompts come from, if not from `request`. The source decides on model, size and
   /// streaming.
   std::shared_ptr<const PromptSource> prompts = nullptr;
+  /// What makes a request a good one, for the criteria `Goodput` and `GoodFraction`.
+  LatencyObjectives objectives = {};
   std::vector<Criterion> criteria;
 };
 

@@ -48,7 +48,10 @@ Error ServerError() {
 
 Attempt MakeAttempt(std::string provider, std::optional<ErrorKind> error, Duration started,
                     Duration finished) {
-  return {std::move(provider), error, kStart + started, kStart + finished, 0};
+  return {.provider = std::move(provider),
+          .error = error,
+          .started = kStart + started,
+          .finished = kStart + finished};
 }
 
 TEST(LoadTestMetrics, EmptyRunHasNoRatesAndHoldsTheIdentity) {
@@ -101,7 +104,7 @@ TEST(LoadTestMetrics, DroppedAndUnfinishedCountAgainstTheSuccessRate) {
   Succeed(shard, Instants(0s, 0s, 1s), Answer());
   Fail(shard, Instants(0s, 0s, 1s), ServerError());
   shard.Scheduled(2);
-  shard.Dropped();
+  shard.Dropped(kStart);
   shard.Dispatched(kStart, kStart);
   shard.Unfinished(Instants(0s, 0s, 9s));
   const MetricsSummary summary = metrics.Summarise();
@@ -286,7 +289,7 @@ TEST(LoadTestMetrics, LiveCountersShowWhatIsInFlight) {
   EXPECT_EQ(metrics.Live().p95, std::nullopt);
   Succeed(shard, Instants(0s, 0s, 2s), Answer());
   shard.Scheduled(3);
-  shard.Dropped();
+  shard.Dropped(kStart);
   shard.Dispatched(kStart, kStart);
   shard.Dispatched(kStart, kStart);
   const LiveCounters live = metrics.Live();

@@ -17,7 +17,8 @@ using namespace std::chrono_literals;
 const TimePoint kStart{1h};
 
 MetricsSummary SampleMetrics() {
-  LoadTestMetrics metrics;
+  LoadTestMetrics metrics(
+      {.objectives = {.scheduled_latency = 3s, .ttft = 500ms}, .series_start = kStart});
   MetricsShard& shard = metrics.AddShard();
   for (int i = 0; i < 1000; ++i) {
     const TimePoint scheduled = kStart + i * 60ms;
@@ -41,8 +42,28 @@ MetricsSummary SampleMetrics() {
     completion.timings.first_output_token = dispatched + service / 3;
     completion.timings.last_token = dispatched + service;
     if (completion.provider == "local") {
-      completion.attempts = {{"openai", ErrorKind::kOverloaded, dispatched, dispatched + 100ms, 0},
-                             {"local", std::nullopt, dispatched + 102ms, dispatched + service, 16}};
+      completion.attempts = {{.provider = "openai",
+                              .model = "gpt-4o",
+                              .error = ErrorKind::kOverloaded,
+                              .started = dispatched,
+                              .finished = dispatched + 100ms},
+                             {.provider = "local",
+                              .model = "llama",
+                              .started = dispatched + 102ms,
+                              .finished = dispatched + service,
+                              .output_tokens = 16}};
+    } else {
+      completion.attempts = {{.provider = "openai",
+                              .region = "eastus",
+                              .model = "gpt-4o",
+                              .started = dispatched,
+                              .finished = dispatched + service,
+                              .output_tokens = 16}};
+    }
+    for (int token = 0; token < 4; ++token) {
+      const Duration gap = service / 16;
+      shard.TokenEvent(dispatched + service / 4 + token * gap,
+                       token > 0 ? std::optional(gap) : std::nullopt);
     }
     shard.Succeeded(instants, completion);
   }
@@ -82,7 +103,10 @@ GeneratorHealth SampleHealth() {
                         .tls_resumptions = 18,
                         .dns_lookups = 1,
                         .reuses = 980,
-                        .stale = 2};
+                        .stale = 2,
+                        .dns_time = 3ms,
+                        .connect_time = 20 * 150us,
+                        .tls_time = 20 * 2'500us};
   return health;
 }
 

@@ -1,0 +1,104 @@
+// What a metrics shard holds: written by one thread, read by those that merge.
+#ifndef LLMLOAD_SRC_METRICS_METRICS_SHARD_STATE_H_
+#define LLMLOAD_SRC_METRICS_METRICS_SHARD_STATE_H_
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "llmload/metrics/histogram.h"
+#include "llmload/metrics/load_test_metrics.h"
+#include "src/metrics/series_recorder.h"
+
+namespace llmload {
+namespace metrics {
+
+inline constexpr std::size_t kProviderSlots = 64;
+inline constexpr Duration::rep kNever = std::numeric_limits<Duration::rep>::max();
+
+// Written by one thread, read by any. A reader that sees a count sees what was counted before it.
+template <class T>
+class SingleWriter {
+ public:
+  explicit SingleWriter(T value = T{}) noexcept : value_(value) {}
+  void Add(T amount) noexcept { Set(value_.load(std::memory_order_relaxed) + amount); }
+  void LowerTo(T value) noexcept { Set(std::min(value_.load(std::memory_order_relaxed), value)); }
+  void RaiseTo(T value) noexcept { Set(std::max(value_.load(std::memory_order_relaxed), value)); }
+  T Get() const noexcept { return value_.load(std::memory_order_acquire); }
+
+ private:
+  void Set(T value) noexcept { value_.store(value, std::memory_order_release); }
+
+  std::atomic<T> value_;
+};
+
+using Counter = SingleWriter<std::uint64_t>;
+using TokenCounter = SingleWriter<std::int64_t>;
+
+struct ProviderKey {
+  std::string_view name, region, model;
+  friend bool operator==(const ProviderKey&, const ProviderKey&) = default;
+};
+
+// One provider, region and model.
+struct ProviderSlot {
+  // Written before the slot is published, constant afterwards.
+  std::string name, region, model;
+  Counter attempts, successes, failures, rejected, answered;
+  TokenCounter output_tokens;
+  std::unique_ptr<Histogram> attempt_latency, attempt_ttft;
+
+  ProviderKey Key() const { return {name, region, model}; }
+};
+
+struct ErrorSlot {
+  Counter count;
+  std::atomic<bool> has_message{false};  // publishes the message
+  std::string message;
+};
+
+}  // namespace metrics
+
+struct alignas(64) MetricsShard::State {
+  explicit State(const MetricsOptions& run_options) : options(run_options) {
+    if (options.series_start) series.emplace(*options.series_start);
+  }
+
+  const MetricsOptions& options;
+  metrics::Counter scheduled, sent, succeeded, failed, dropped, unfinished, failed_over, attempts;
+  metrics::Counter good;
+  metrics::SingleWriter<Duration::rep> first_dispatch{metrics::kNever};
+  metrics::SingleWriter<Duration::rep> last_completion{std::numeric_limits<Duration::rep>::min()};
+
+  Histogram scheduled_latency, service_latency, ttft, ttfo, tpot, chunk_gap, time_per_token;
+  Histogram failed_latency, schedule_lag, failover_overhead, failover_added_latency;
+  std::optional<SeriesRecorder> series;
+
+  std::array<metrics::ErrorSlot, kErrorKindCount> errors;
+  std::array<metrics::ProviderSlot, metrics::kProviderSlots> providers;
+  std::atomic<std::size_t> provider_count{0};
+
+  metrics::TokenCounter input, cached_input, output, reasoning, partial_output;
+  metrics::Counter counted_requests;
+
+  metrics::ProviderSlot& Provider(metrics::ProviderKey key);
+  bool IsGood(const RequestInstants& instants, const Completion& completion) const;
+  void RecordAnswer(const Completion& completion);
+  void RecordAttempts(const std::vector<Attempt>& list, std::string_view provider,
+                      std::optional<ErrorKind> error);
+  void RecordFailover(const std::vector<Attempt>& list, const RequestInstants& instants,
+                      bool success);
+  void RecordTokenTimes(const RequestInstants& instants, const Completion& completion);
+};
+
+}  // namespace llmload
+
+#endif  // LLMLOAD_SRC_METRICS_METRICS_SHARD_STATE_H_

@@ -1,0 +1,235 @@
+// Goodput, chunk gaps, the per-second series and the dimensions of a run.
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+
+#include "llmload/metrics/load_test_metrics.h"
+
+namespace llmload {
+namespace {
+
+using namespace std::chrono_literals;
+
+const TimePoint kStart{1h};
+
+struct Shape {
+  Duration lag{};
+  Duration ttft = 100ms;
+  Duration ttfo = 200ms;
+  Duration service = 1s;
+  std::int64_t tokens = 9;
+  std::optional<Duration> longest_gap = 150ms;
+  bool streamed = true;
+};
+
+void Succeed(MetricsShard& shard, const Shape& shape = {}) {
+  const TimePoint dispatched = kStart + shape.lag;
+  RequestInstants instants{.scheduled = kStart,
+                           .dispatched = dispatched,
+                           .completed = dispatched + shape.service,
+                           .longest_chunk_gap = shape.longest_gap};
+  Completion completion;
+  completion.provider = "openai";
+  completion.usage.output = shape.tokens;
+  if (shape.streamed) {
+    completion.timings.first_token = dispatched + shape.ttft;
+    completion.timings.first_output_token = dispatched + shape.ttfo;
+    completion.timings.last_token = dispatched + shape.service;
+  }
+  shard.Scheduled();
+  shard.Dispatched(instants.scheduled, instants.dispatched);
+  shard.Succeeded(instants, completion);
+}
+
+std::uint64_t Good(const LatencyObjectives& objectives, const Shape& shape) {
+  LoadTestMetrics metrics({.objectives = objectives});
+  Succeed(metrics.AddShard(), shape);
+  return metrics.Summarise().good.value_or(99);
+}
+
+TEST(Goodput, IsNotMeasuredWithoutObjectives) {
+  LoadTestMetrics metrics;
+  Succeed(metrics.AddShard());
+  const MetricsSummary summary = metrics.Summarise();
+  EXPECT_FALSE(summary.good);
+  EXPECT_FALSE(summary.goodput_per_second);
+  EXPECT_FALSE(summary.good_fraction);
+}
+
+TEST(Goodput, EachObjectiveIsABoundThatMayJustBeMet) {
+  const Shape shape{.lag = 50ms};
+  const auto exact = [&](LatencyObjectives objectives) { EXPECT_EQ(Good(objectives, shape), 1u); };
+  const auto over = [&](LatencyObjectives objectives) { EXPECT_EQ(Good(objectives, shape), 0u); };
+  exact({.scheduled_latency = 1050ms});
+  over({.scheduled_latency = 1050ms - 1ns});
+  exact({.service_latency = 1s});
+  over({.service_latency = 1s - 1ns});
+  exact({.ttft = 100ms});
+  over({.ttft = 100ms - 1ns});
+  exact({.ttfo = 200ms});
+  over({.ttfo = 200ms - 1ns});
+  exact({.tpot = 112'500us});  // 900 ms / 8
+  over({.tpot = 112'500us - 1ns});
+  exact({.chunk_gap = 150ms});
+  over({.chunk_gap = 150ms - 1ns});
+}
+
+TEST(Goodput, OneMissedObjectiveIsEnough) {
+  EXPECT_EQ(Good({.scheduled_latency = 10s, .ttft = 1ms}, {}), 0u);
+  EXPECT_EQ(Good({.scheduled_latency = 10s, .ttft = 1s}, {}), 1u);
+}
+
+TEST(Goodput, AnAnswerThatWasNotStreamedMeetsNoStreamingObjective) {
+  const Shape unary{.longest_gap = std::nullopt, .streamed = false};
+  EXPECT_EQ(Good({.service_latency = 1s}, unary), 1u);
+  EXPECT_EQ(Good({.ttft = 1h}, unary), 0u);
+  EXPECT_EQ(Good({.ttfo = 1h}, unary), 0u);
+  EXPECT_EQ(Good({.tpot = 1h}, unary), 0u);
+  EXPECT_EQ(Good({.chunk_gap = 1h}, unary), 0u);
+}
+
+TEST(Goodput, ASingleTokenHasNothingToWaitForInBetween) {
+  const Shape single{.tokens = 1, .longest_gap = std::nullopt};
+  EXPECT_EQ(Good({.tpot = 1ns, .chunk_gap = 1ns}, single), 1u);
+}
+
+TEST(Goodput, FractionIsOverAllThatWasAttemptedAndRateOverTheRun) {
+  LoadTestMetrics metrics({.objectives = {.service_latency = 1s}});
+  MetricsShard& shard = metrics.AddShard();
+  Succeed(shard);
+  Succeed(shard, {.service = 2s});
+  shard.Scheduled(2);
+  shard.Dropped(kStart);
+  shard.Dispatched(kStart, kStart);
+  shard.Failed({.scheduled = kStart, .dispatched = kStart, .completed = kStart + 1s}, Error{});
+  const MetricsSummary summary = metrics.Summarise();
+  EXPECT_EQ(summary.good, 1u);
+  EXPECT_DOUBLE_EQ(summary.good_fraction.value(), 0.25);
+  EXPECT_DOUBLE_EQ(summary.goodput_per_second.value(), 0.5);
+}
+
+TEST(TokensPerSecond, OfARequestAreOutputTokensOverServiceTime) {
+  LoadTestMetrics metrics;
+  MetricsShard& shard = metrics.AddShard();
+  Succeed(shard, {.service = 2s, .tokens = 20});
+  Succeed(shard, {.service = 2s, .tokens = 0});  // says nothing
+  const MetricsSummary summary = metrics.Summarise();
+  EXPECT_EQ(summary.time_per_token.count, 1u);
+  EXPECT_EQ(summary.time_per_token.max, Duration(100ms));
+}
+
+TEST(ChunkGap, CountsGapsAndSeriesCountsEvents) {
+  LoadTestMetrics metrics({.series_start = kStart});
+  MetricsShard& shard = metrics.AddShard();
+  shard.TokenEvent(kStart, std::nullopt);
+  shard.TokenEvent(kStart + 400ms, 400ms);
+  shard.TokenEvent(kStart + 400ms, 0ms);
+  shard.TokenEvent(kStart + 1400ms, 1s);
+  const MetricsSummary summary = metrics.Summarise();
+  EXPECT_EQ(summary.chunk_gap.count, 3u);
+  EXPECT_EQ(summary.chunk_gap.min, Duration(0));
+  EXPECT_EQ(summary.chunk_gap.max, Duration(1s));
+  ASSERT_EQ(summary.series.points.size(), 2u);
+  EXPECT_EQ(summary.series.points[0].token_events, 3u);
+  EXPECT_EQ(summary.series.points[1].token_events, 1u);
+}
+
+TEST(Series, AddsUpToTheTotalsOfTheRun) {
+  LoadTestMetrics metrics({.series_start = kStart});
+  MetricsShard* const shards[] = {&metrics.AddShard(), &metrics.AddShard()};
+  for (int i = 0; i < 50; ++i) {
+    MetricsShard& shard = *shards[i % 2];
+    const TimePoint at = kStart + i * 100ms;
+    const RequestInstants instants{.scheduled = at, .dispatched = at, .completed = at + 700ms};
+    shard.Scheduled();
+    if (i % 10 == 3) {
+      shard.Dropped(at);
+      continue;
+    }
+    shard.Dispatched(at, at);
+    if (i % 10 == 4) {
+      shard.Failed(instants, Error{});
+    } else if (i % 10 == 5) {
+      shard.Unfinished(instants);
+    } else {
+      shard.Succeeded(instants, Completion{});
+    }
+  }
+  const MetricsSummary summary = metrics.Summarise();
+  SeriesPoint sum;
+  for (const SeriesPoint& point : summary.series.points) {
+    sum.scheduled += point.scheduled;
+    sum.sent += point.sent;
+    sum.succeeded += point.succeeded;
+    sum.failed += point.failed;
+    sum.dropped += point.dropped;
+  }
+  EXPECT_EQ(sum.scheduled, summary.scheduled);
+  EXPECT_EQ(sum.sent, summary.sent);
+  EXPECT_EQ(sum.succeeded, summary.succeeded);
+  EXPECT_EQ(sum.failed, summary.failed);
+  EXPECT_EQ(sum.dropped, summary.dropped);
+  EXPECT_EQ(summary.series.points.back().in_flight, 0u);
+  EXPECT_GT(summary.series.points.front().in_flight, 0u);
+}
+
+TEST(Dimensions, OneProviderInTwoRegionsWithTwoModelsIsFourRows) {
+  LoadTestMetrics metrics;
+  MetricsShard& shard = metrics.AddShard();
+  for (const std::string region : {"us-east-1", "eu-west-1"}) {
+    for (const std::string model : {"claude", "titan"}) {
+      const Duration service = region == "us-east-1" ? 1s : 2s;
+      Completion completion;
+      completion.provider = "bedrock";
+      completion.usage.output = 7;
+      completion.timings.first_token = kStart + 300ms;
+      completion.attempts = {{.provider = "bedrock",
+                              .region = region,
+                              .model = model,
+                              .started = kStart + 100ms,
+                              .finished = kStart + 100ms + service}};
+      shard.Scheduled();
+      shard.Dispatched(kStart, kStart);
+      shard.Succeeded(
+          {.scheduled = kStart, .dispatched = kStart, .completed = kStart + 100ms + service},
+          completion);
+    }
+  }
+  const MetricsSummary summary = metrics.Summarise();
+  ASSERT_EQ(summary.providers.size(), 4u);
+  const ProviderUsage& first = summary.providers[0];
+  EXPECT_EQ(first.name, "bedrock");
+  EXPECT_EQ(first.region, "eu-west-1");
+  EXPECT_EQ(first.model, "claude");
+  EXPECT_EQ(first.answered, 1u);
+  EXPECT_EQ(first.output_tokens, 7);
+  EXPECT_EQ(first.attempt_latency.max, Duration(2s));
+  EXPECT_EQ(first.attempt_ttft.max, Duration(200ms));
+  EXPECT_EQ(summary.providers[3].attempt_latency.max, Duration(1s));
+}
+
+TEST(Dimensions, BeyondTheBoundGoIntoOneRowAndNothingIsLost) {
+  LoadTestMetrics metrics;
+  MetricsShard& shard = metrics.AddShard();
+  constexpr int kModels = 200;
+  for (int i = 0; i < kModels; ++i) {
+    Completion completion;
+    completion.attempts = {{.provider = "p",
+                            .model = "m" + std::to_string(i),
+                            .started = kStart,
+                            .finished = kStart + 1s}};
+    shard.Scheduled();
+    shard.Dispatched(kStart, kStart);
+    shard.Succeeded({.scheduled = kStart, .dispatched = kStart, .completed = kStart + 1s},
+                    completion);
+  }
+  std::uint64_t answered = 0;
+  const MetricsSummary summary = metrics.Summarise();
+  for (const ProviderUsage& usage : summary.providers) answered += usage.answered;
+  EXPECT_EQ(answered, static_cast<std::uint64_t>(kModels));
+  EXPECT_LE(summary.providers.size(), 64u);
+}
+
+}  // namespace
+}  // namespace llmload
