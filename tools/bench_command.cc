@@ -1,7 +1,5 @@
 #include "tools/bench_command.h"
 
-#include <sys/types.h>
-
 #include <algorithm>
 #include <boost/program_options/errors.hpp>
 #include <chrono>
@@ -9,7 +7,6 @@
 #include <cstdio>
 #include <exception>
 #include <iostream>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -31,8 +28,9 @@
 namespace llmload::tools {
 namespace {
 
-// Requests that are made to find out the size of a run; the rest is taken to be like them.
-constexpr std::uint64_t kPlanSample = 100'000;
+// What is made to find out the size of a run; the rest is taken to be like it.
+constexpr std::uint64_t kPlanRequests = 100'000;
+constexpr double kPlanTokens = 4e6;
 
 void Say(const std::string& line) { std::cerr << "llmload bench: " << line << std::endl; }
 
@@ -53,11 +51,11 @@ std::optional<Duration> PlannedDuration(const LoadShape& shape) {
 std::string DescribePlan(const BenchOptions& options) {
   const auto requests = PlannedRequests(options.shape);
   if (!requests) return "as many requests as fit into the duration";
-  const std::uint64_t sample = std::min(*requests, kPlanSample);
   double input = 0;
   double output = 0;
-  for (std::uint64_t i = 0; i < sample; ++i) {
-    const CompletionRequest request = options.prompts->MakeRequest(i);
+  std::uint64_t sample = 0;
+  while (sample < std::min(*requests, kPlanRequests) && input < kPlanTokens) {
+    const CompletionRequest request = options.prompts->MakeRequest(sample++);
     for (const Message& message : request.messages) {
       input += static_cast<double>(EstimateTokens(message.content));
     }
@@ -131,13 +129,8 @@ class Bench {
   }
 
   RunReport Measure() {
-    std::optional<pid_t> server;
-    if (const auto pid = environment::Integer("LLMLOAD_LOCAL_PID", 1,
-                                              std::numeric_limits<std::int32_t>::max())) {
-      server = static_cast<pid_t>(*pid);
-    }
     ResourceMonitor resources;
-    for (auto& probe : ProbesFor(target_.url, server, "llmload")) {
+    for (auto& probe : ProbesFor(target_.url, options_.server_pid, "llmload")) {
       resources.AddProbe(std::move(probe));
     }
     LoadOptions load;

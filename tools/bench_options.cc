@@ -188,6 +188,10 @@ void ReadTarget(const Given& given, BenchOptions& options) {
       given.Has("model") ? given.Text("model") : ModelFromEnvironment(options.provider);
   if (options.provider == ProviderChoice::kAzure) options.target.deployment = options.request.model;
   options.spend = given.Has("spend");
+  if (const auto pid =
+          environment::Integer("LLMLOAD_LOCAL_PID", 1, std::numeric_limits<std::int32_t>::max())) {
+    options.server_pid = static_cast<pid_t>(*pid);
+  }
 }
 
 LoadShape ReadRate(const Given& given, std::uint64_t seed) {

@@ -2,6 +2,8 @@
 #ifndef LLMLOAD_TOOLS_BENCH_OPTIONS_H_
 #define LLMLOAD_TOOLS_BENCH_OPTIONS_H_
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -21,7 +23,8 @@ inline constexpr const char* kStandardOutput = "-";
 struct BenchOptions {
   ProviderChoice provider = ProviderChoice::kFake;
   TargetOverrides target;
-  bool spend = false;  ///< a service that may cost money is meant
+  bool spend = false;               ///< a service that may cost money is meant
+  std::optional<pid_t> server_pid;  ///< of the process that serves the target, where given
 
   LoadShape shape;
   unsigned workers = 0;  ///< 0: one per core
@@ -36,8 +39,8 @@ struct BenchOptions {
 };
 
 /// Parses what follows "bench" on the command line; what is not given there comes from the
-/// environment (`LLMLOAD_PROVIDER`, `LLMLOAD_MODEL`, `LLMLOAD_SEED`). Reads the files of traces and
-/// data sets. Nothing if help is asked for.
+/// environment (`LLMLOAD_PROVIDER`, `LLMLOAD_MODEL`, `LLMLOAD_SEED`, `LLMLOAD_LOCAL_PID`). Reads
+/// the files of traces and data sets. Nothing if help is asked for.
 ///
 /// Throws `ConfigurationError` or `boost::program_options::error` that names the option, its value
 /// and what is accepted.

@@ -26,8 +26,8 @@ using Arguments = std::vector<std::string>;
 class BenchOptionsTest : public ::testing::Test {
  protected:
   BenchOptionsTest() {
-    for (const char* name :
-         {"LLMLOAD_PROVIDER", "LLMLOAD_MODEL", "LLMLOAD_SEED", "AZURE_OPENAI_DEPLOYMENT"}) {
+    for (const char* name : {"LLMLOAD_PROVIDER", "LLMLOAD_MODEL", "LLMLOAD_SEED",
+                             "LLMLOAD_LOCAL_PID", "AZURE_OPENAI_DEPLOYMENT"}) {
       ::unsetenv(name);
     }
   }
@@ -129,6 +129,16 @@ TEST_F(BenchOptionsTest, ModelAndSeedComeFromOptionOrEnvironment) {
   EXPECT_EQ(With({"--model", "large", "--seed", "5"}).request.model, "large");
   EXPECT_EQ(With({"--model", "large", "--seed", "5"}).seed, 5u);
   EXPECT_EQ(With({"--provider", "azure", "--model", "mine"}).target.deployment, "mine");
+}
+
+TEST_F(BenchOptionsTest, ServerProcessComesFromTheEnvironment) {
+  EXPECT_EQ(With({}).server_pid, std::nullopt);
+  ::setenv("LLMLOAD_LOCAL_PID", "4711", 1);
+  EXPECT_EQ(With({}).server_pid, 4711);
+  ::setenv("LLMLOAD_LOCAL_PID", "me", 1);
+  const std::string message = MessageOf([] { With({}); });
+  ::unsetenv("LLMLOAD_LOCAL_PID");
+  EXPECT_THAT(message, HasSubstr("LLMLOAD_LOCAL_PID: got \"me\""));
 }
 
 TEST_F(BenchOptionsTest, PromptsComeFromOneOfFourSources) {
