@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <boost/program_options.hpp>
-#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <ctime>
@@ -15,6 +14,7 @@
 #include "llmload/core/environment.h"
 #include "llmload/mocks/fake_llm_server.h"
 #include "llmload/mocks/fault_spec.h"
+#include "tools/option_values.h"
 
 namespace llmload::tools {
 namespace {
@@ -23,27 +23,12 @@ namespace po = boost::program_options;
 using mocks::FakeLlmServer;
 using mocks::FakeLlmServerOptions;
 
-// Options are taken as text and parsed here: the library's own messages name neither what is
-// accepted nor, for some types, that a value was cut short ("99999" as a 16-bit port).
 struct Texts {
   std::string address, port, threads, seed, ttft_ms, ttft_sigma, gap_ms, gap_sigma, tokens;
   std::string ca_file, api_key_env, max_seconds, max_concurrent, requests_per_minute;
   std::string context_length, idle_timeout, aws_credential_env, clock_offset;
   std::vector<std::string> faults, models, aws_regions;
 };
-
-template <class Number>
-Number ParseNumber(const char* name, const std::string& text, Number min, Number max,
-                   const std::string& accepted) {
-  Number value{};
-  const char* const end = text.data() + text.size();
-  const auto [stop, failure] = std::from_chars(text.data(), end, value);
-  // Written so that a NaN is refused.
-  if (failure != std::errc() || stop != end || !(value >= min && value <= max)) {
-    throw ConfigurationError::Invalid(name, text, accepted);
-  }
-  return value;
-}
 
 Duration ParseMilliseconds(const char* name, const std::string& text) {
   const double value = ParseNumber<double>(name, text, 0, 3'600'000, "milliseconds, 0 to 3600000");

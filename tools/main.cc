@@ -7,17 +7,17 @@
 #include <vector>
 
 #include "llmload/core/environment.h"
+#include "tools/bench_command.h"
+#include "tools/exit_status.h"
 #include "tools/fake_server_command.h"
 
 namespace {
-
-constexpr int kExitFailure = 1;
-constexpr int kExitUsage = 2;
 
 constexpr std::string_view kUsage =
     "Usage: llmload COMMAND [OPTION]...\n"
     "\n"
     "Commands\n"
+    "  bench         put a load on an LLM service, measure it and judge it\n"
     "  fake-server   run a fake LLM service (OpenAI protocol, HTTPS, scripted faults)\n"
     "  version       print the version\n"
     "  help          print this text; `llmload COMMAND --help` prints the options of a command\n";
@@ -26,6 +26,7 @@ int Run(const std::vector<std::string>& arguments) {
   const std::string command = arguments.empty() ? "" : arguments.front();
   const std::vector<std::string> rest(arguments.begin() + (arguments.empty() ? 0 : 1),
                                       arguments.end());
+  if (command == "bench") return llmload::tools::RunBench(rest);
   if (command == "fake-server") return llmload::tools::RunFakeServer(rest);
   if (command == "version" || command == "--version") {
     std::cout << "llmload " LLMLOAD_VERSION "\n";
@@ -36,7 +37,7 @@ int Run(const std::vector<std::string>& arguments) {
     return 0;
   }
   throw llmload::ConfigurationError::Invalid("command", command,
-                                             "one of: fake-server, version, help");
+                                             "one of: bench, fake-server, version, help");
 }
 
 }  // namespace
@@ -47,10 +48,10 @@ int main(int argc, char** argv) {
   } catch (const llmload::ConfigurationError& error) {
     std::cerr << "llmload: " << error.what() << '\n';
   } catch (const boost::program_options::error& error) {
-    std::cerr << "llmload: " << error.what() << " (llmload help, llmload fake-server --help)\n";
+    std::cerr << "llmload: " << error.what() << " (llmload help, llmload COMMAND --help)\n";
   } catch (const std::exception& error) {
     std::cerr << "llmload: " << error.what() << '\n';
-    return kExitFailure;
+    return llmload::tools::kExitFail;
   }
-  return kExitUsage;
+  return llmload::tools::kExitUsage;
 }

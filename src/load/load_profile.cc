@@ -174,9 +174,13 @@ std::string DescribePhase(const LoadPhase& phase) {
 }
 
 std::string DescribeClosed(const ClosedLoop& load) {
-  std::string text = "closed loop, " + std::to_string(load.concurrency) + " callers, " +
-                     std::to_string(load.requests) + " requests";
-  if (load.duration) text += " or " + Seconds(*load.duration);
+  std::string text = "closed loop, " + std::to_string(load.concurrency) + " callers";
+  if (load.requests != ClosedLoop::kUnlimited) {
+    text += ", " + std::to_string(load.requests) + " requests";
+    if (load.duration) text += " or " + Seconds(*load.duration);
+  } else if (load.duration) {
+    text += " for " + Seconds(*load.duration);
+  }
   if (load.think_time > Duration::zero()) {
     text += ", think time " + Seconds(load.think_time) +
             (load.think_pattern == ArrivalPattern::kPoisson ? " (exponential)" : "");
@@ -247,6 +251,9 @@ void Validate(const ClosedLoop& load) {
     Reject("ClosedLoop::concurrency", std::to_string(load.concurrency), "1 to 100000");
   }
   if (load.requests == 0) Reject("ClosedLoop::requests", "0", "a number above 0");
+  if (load.requests == ClosedLoop::kUnlimited && !load.duration) {
+    Reject("ClosedLoop::requests", "kUnlimited", "a number, where there is no duration");
+  }
   if (load.duration) CheckPositiveTime("ClosedLoop::duration", *load.duration);
   CheckTime("ClosedLoop::think_time", load.think_time);
   CheckTime("ClosedLoop::ramp_up", load.ramp_up);

@@ -13,6 +13,7 @@
 #include "llmload/provider/bedrock_provider.h"
 #include "llmload/provider/ollama_provider.h"
 #include "llmload/provider/openai_provider.h"
+#include "src/net/url.h"
 
 namespace llmload {
 namespace {
@@ -38,8 +39,10 @@ constexpr std::array<ChoiceName, 7> kChoices = {{
 
 // What all providers over HTTPS take from the environment.
 template <class Options>
-void ReadHttp(const std::string& base_url, Options& options) {
-  if (const auto path = Text("LLMLOAD_CA_FILE")) {
+void ReadHttp(const std::string& base_url, const TargetOverrides& overrides, Options& options) {
+  if (!overrides.ca_file.empty()) {
+    options.ca_file = overrides.ca_file;
+  } else if (const auto path = Text("LLMLOAD_CA_FILE")) {
     std::error_code error;
     if (!std::filesystem::is_regular_file(*path, error)) {
       throw ConfigurationError::Invalid("LLMLOAD_CA_FILE", *path,
@@ -51,17 +54,24 @@ void ReadHttp(const std::string& base_url, Options& options) {
 }
 
 // Makes the provider; an error of its options names the variables they may have come from.
+// `url_variables` do not count where the caller gave the URL.
 template <class MadeProvider, class Options>
 std::shared_ptr<Provider> Make(const std::string& base_url, Options options, const Clock& clock,
+                               const TargetOverrides& overrides,
+                               std::initializer_list<const char*> url_variables,
                                std::initializer_list<const char*> variables) {
   try {
-    ReadHttp(base_url, options);
+    ReadHttp(base_url, overrides, options);
     return std::make_shared<MadeProvider>(std::move(options), clock);
   } catch (const ConfigurationError& error) {
     std::string from;
-    for (const char* variable : variables) {
-      if (Text(variable)) from += (from.empty() ? "" : ", ") + std::string(variable);
-    }
+    const auto name_set_ones = [&from](std::initializer_list<const char*> names) {
+      for (const char* variable : names) {
+        if (Text(variable)) from += (from.empty() ? "" : ", ") + std::string(variable);
+      }
+    };
+    if (overrides.url.empty()) name_set_ones(url_variables);
+    name_set_ones(variables);
     if (from.empty()) throw;
     throw ConfigurationError(std::string(error.what()) + " (from " + from + ")");
   }
@@ -73,6 +83,12 @@ Target Unavailable(std::string why) {
   return target;
 }
 
+// What the caller gave, or else the variable.
+std::optional<std::string> UrlFrom(const TargetOverrides& overrides, const char* variable) {
+  if (!overrides.url.empty()) return overrides.url;
+  return Text(variable);
+}
+
 OpenAiOptions::MaxTokensField MaxTokensField() {
   using Field = OpenAiOptions::MaxTokensField;
   const auto field =
@@ -80,30 +96,30 @@ OpenAiOptions::MaxTokensField MaxTokensField() {
   return field == "max_completion_tokens" ? Field::kMaxCompletionTokens : Field::kMaxTokens;
 }
 
-Target OpenAi(const Clock& clock) {
+Target OpenAi(const Clock& clock, const TargetOverrides& overrides) {
   auto key = SecretText("OPENAI_API_KEY");
-  if (!key) {
+  if (!key && overrides.url.empty()) {
     return Unavailable(
         "no key for LLMLOAD_PROVIDER=openai: set OPENAI_API_KEY (and OPENAI_BASE_URL for anything "
         "but OpenAI itself)");
   }
   OpenAiOptions options;
-  options.api_key = std::move(*key);
-  if (auto url = Text("OPENAI_BASE_URL")) options.base_url = std::move(*url);
+  if (key) options.api_key = std::move(*key);
+  if (auto url = UrlFrom(overrides, "OPENAI_BASE_URL")) options.base_url = std::move(*url);
   options.organization = Text("OPENAI_ORG_ID").value_or("");
   options.project = Text("OPENAI_PROJECT_ID").value_or("");
   options.max_tokens_field = MaxTokensField();
   Target target;
   target.url = options.base_url;
   target.credential_help = "check OPENAI_API_KEY, and that it belongs to OPENAI_BASE_URL";
-  target.provider = Make<OpenAiProvider>(target.url, std::move(options), clock,
-                                         {"OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID",
-                                          "OPENAI_PROJECT_ID", "LLMLOAD_CA_FILE", "HTTPS_PROXY"});
+  target.provider = Make<OpenAiProvider>(
+      target.url, std::move(options), clock, overrides, {"OPENAI_BASE_URL"},
+      {"OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "LLMLOAD_CA_FILE", "HTTPS_PROXY"});
   return target;
 }
 
-Target Local(const Clock& clock) {
-  auto url = Text("LLMLOAD_LOCAL_URL");
+Target Local(const Clock& clock, const TargetOverrides& overrides) {
+  auto url = UrlFrom(overrides, "LLMLOAD_LOCAL_URL");
   if (!url) {
     return Unavailable(
         "no server for LLMLOAD_PROVIDER=local: set LLMLOAD_LOCAL_URL, as in "
@@ -117,15 +133,16 @@ Target Local(const Clock& clock) {
   target.url = options.base_url;
   target.credential_help = "check LLMLOAD_LOCAL_API_KEY";
   target.provider =
-      Make<OpenAiProvider>(target.url, std::move(options), clock,
-                           {"LLMLOAD_LOCAL_URL", "LLMLOAD_LOCAL_API_KEY", "LLMLOAD_CA_FILE"});
+      Make<OpenAiProvider>(target.url, std::move(options), clock, overrides, {"LLMLOAD_LOCAL_URL"},
+                           {"LLMLOAD_LOCAL_API_KEY", "LLMLOAD_CA_FILE"});
   return target;
 }
 
-Target Azure(const Clock& clock) {
+Target Azure(const Clock& clock, const TargetOverrides& overrides) {
   AzureOpenAiOptions options;
-  auto endpoint = Text("AZURE_OPENAI_ENDPOINT");
+  auto endpoint = UrlFrom(overrides, "AZURE_OPENAI_ENDPOINT");
   auto deployment = Text("AZURE_OPENAI_DEPLOYMENT");
+  if (!overrides.deployment.empty()) deployment = overrides.deployment;
   auto key = SecretText("AZURE_OPENAI_API_KEY");
   auto token = SecretText("AZURE_OPENAI_AD_TOKEN");
   std::string missing;
@@ -153,36 +170,35 @@ Target Azure(const Clock& clock) {
       "check AZURE_OPENAI_API_KEY or AZURE_OPENAI_AD_TOKEN, and that it belongs to the resource of "
       "AZURE_OPENAI_ENDPOINT";
   target.provider = Make<AzureOpenAiProvider>(
-      target.url, std::move(options), clock,
-      {"AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_API_KEY",
-       "AZURE_OPENAI_AD_TOKEN", "OPENAI_API_VERSION", "LLMLOAD_CA_FILE", "HTTPS_PROXY"});
+      target.url, std::move(options), clock, overrides, {"AZURE_OPENAI_ENDPOINT"},
+      {"AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_AD_TOKEN",
+       "OPENAI_API_VERSION", "LLMLOAD_CA_FILE", "HTTPS_PROXY"});
   return target;
 }
 
-Target Anthropic(const Clock& clock) {
+Target Anthropic(const Clock& clock, const TargetOverrides& overrides) {
   AnthropicOptions options;
   auto key = SecretText("ANTHROPIC_API_KEY");
   auto token = SecretText("ANTHROPIC_AUTH_TOKEN");
-  if (!key && !token) {
+  if (!key && !token && overrides.url.empty()) {
     return Unavailable(
         "no key for LLMLOAD_PROVIDER=anthropic: set ANTHROPIC_API_KEY (or ANTHROPIC_AUTH_TOKEN for "
         "a bearer token)");
   }
   if (key) {
     options.api_key = std::move(*key);
-  } else {
+  } else if (token) {
     options.api_key = std::move(*token);
     options.auth = AnthropicOptions::Auth::kBearer;
   }
-  if (auto url = Text("ANTHROPIC_BASE_URL")) options.base_url = std::move(*url);
+  if (auto url = UrlFrom(overrides, "ANTHROPIC_BASE_URL")) options.base_url = std::move(*url);
   Target target;
   target.url = options.base_url;
   target.credential_help =
       "check ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN, and that it belongs to ANTHROPIC_BASE_URL";
-  target.provider =
-      Make<AnthropicProvider>(target.url, std::move(options), clock,
-                              {"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL",
-                               "LLMLOAD_CA_FILE", "HTTPS_PROXY"});
+  target.provider = Make<AnthropicProvider>(
+      target.url, std::move(options), clock, overrides, {"ANTHROPIC_BASE_URL"},
+      {"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "LLMLOAD_CA_FILE", "HTTPS_PROXY"});
   return target;
 }
 
@@ -196,20 +212,20 @@ std::string OllamaUrl(std::string host) {
   return "http://" + host + (has_port ? "" : ":11434");
 }
 
-Target Ollama(const Clock& clock) {
+Target Ollama(const Clock& clock, const TargetOverrides& overrides) {
   OllamaOptions options;
-  if (auto host = Text("OLLAMA_HOST")) options.base_url = OllamaUrl(std::move(*host));
+  if (auto host = UrlFrom(overrides, "OLLAMA_HOST")) options.base_url = OllamaUrl(std::move(*host));
   if (auto key = SecretText("OLLAMA_API_KEY")) options.api_key = std::move(*key);
   Target target;
   target.url = options.base_url;
   target.credential_help = "check OLLAMA_API_KEY";
   target.provider =
-      Make<OllamaProvider>(target.url, std::move(options), clock,
-                           {"OLLAMA_HOST", "OLLAMA_API_KEY", "LLMLOAD_CA_FILE", "HTTPS_PROXY"});
+      Make<OllamaProvider>(target.url, std::move(options), clock, overrides, {"OLLAMA_HOST"},
+                           {"OLLAMA_API_KEY", "LLMLOAD_CA_FILE", "HTTPS_PROXY"});
   return target;
 }
 
-Target Bedrock(const Clock& clock) {
+Target Bedrock(const Clock& clock, const TargetOverrides& overrides) {
   BedrockOptions options;
   const auto region = AwsRegionFromEnvironment();
   if (!region) {
@@ -218,7 +234,7 @@ Target Bedrock(const Clock& clock) {
         "the AWS configuration file");
   }
   options.region = *region;
-  if (auto url = Text("AWS_ENDPOINT_URL_BEDROCK_RUNTIME")) {
+  if (auto url = UrlFrom(overrides, "AWS_ENDPOINT_URL_BEDROCK_RUNTIME")) {
     options.endpoint = std::move(*url);
   } else if (auto any_service = Text("AWS_ENDPOINT_URL")) {
     options.endpoint = std::move(*any_service);
@@ -246,10 +262,11 @@ Target Bedrock(const Clock& clock) {
   }
   const std::string endpoint = BedrockEndpoint(options);
   target.url = endpoint;
-  target.provider = Make<BedrockProvider>(
-      target.url, std::move(options), clock,
-      {"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL",
-       "AWS_BEARER_TOKEN_BEDROCK", "LLMLOAD_CA_FILE", "HTTPS_PROXY"});
+  target.provider =
+      Make<BedrockProvider>(target.url, std::move(options), clock, overrides,
+                            {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL"},
+                            {"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_BEARER_TOKEN_BEDROCK",
+                             "LLMLOAD_CA_FILE", "HTTPS_PROXY"});
   return target;
 }
 
@@ -262,13 +279,26 @@ std::string_view ToString(ProviderChoice choice) noexcept {
   return "unknown";
 }
 
+std::optional<ProviderChoice> ProviderOfName(std::string_view name) noexcept {
+  for (const ChoiceName& entry : kChoices) {
+    if (entry.name == name) return entry.choice;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint16_t> LoopbackPort(const std::string& url) {
+  try {
+    const net::Url parsed = net::ParseBaseUrl("url", url);
+    if (parsed.IsLoopback()) return parsed.port;
+  } catch (const ConfigurationError&) {
+  }
+  return std::nullopt;
+}
+
 ProviderChoice ProviderFromEnvironment() {
   const auto name = environment::OneOf(
       "LLMLOAD_PROVIDER", {"fake", "openai", "azure", "bedrock", "anthropic", "ollama", "local"});
-  for (const ChoiceName& entry : kChoices) {
-    if (name == entry.name) return entry.choice;
-  }
-  return ProviderChoice::kFake;
+  return name ? ProviderOfName(*name).value_or(ProviderChoice::kFake) : ProviderChoice::kFake;
 }
 
 std::string ModelFromEnvironment(ProviderChoice choice) {
@@ -280,22 +310,23 @@ std::string ModelFromEnvironment(ProviderChoice choice) {
   return "";
 }
 
-Target TargetFromEnvironment(ProviderChoice choice, const Clock& clock) {
+Target TargetFromEnvironment(ProviderChoice choice, const Clock& clock,
+                             const TargetOverrides& overrides) {
   switch (choice) {
     case ProviderChoice::kFake:
       break;
     case ProviderChoice::kOpenAi:
-      return OpenAi(clock);
+      return OpenAi(clock, overrides);
     case ProviderChoice::kAzure:
-      return Azure(clock);
+      return Azure(clock, overrides);
     case ProviderChoice::kBedrock:
-      return Bedrock(clock);
+      return Bedrock(clock, overrides);
     case ProviderChoice::kAnthropic:
-      return Anthropic(clock);
+      return Anthropic(clock, overrides);
     case ProviderChoice::kOllama:
-      return Ollama(clock);
+      return Ollama(clock, overrides);
     case ProviderChoice::kLocal:
-      return Local(clock);
+      return Local(clock, overrides);
   }
   return Unavailable(
       "LLMLOAD_PROVIDER=fake, but this test embeds no fake LLM server: set LLMLOAD_PROVIDER to "

@@ -348,6 +348,17 @@ WriteOutcome WriteJsonFile(const RunReport& report, const std::filesystem::path&
           "cannot create report directory " + directory.string() + ": " + error.message();
       return outcome;
     }
+  } catch (const std::exception& thrown) {
+    outcome.error = "cannot write report " + outcome.path.string() + ": " + thrown.what();
+    return outcome;
+  }
+  return WriteJsonTo(report, outcome.path);
+}
+
+WriteOutcome WriteJsonTo(const RunReport& report, const std::filesystem::path& file) {
+  WriteOutcome outcome;
+  try {
+    outcome.path = file;
     WriteFile(ToJson(report), outcome);
   } catch (const std::exception& thrown) {
     outcome.error = "cannot write report " + outcome.path.string() + ": " + thrown.what();

@@ -1,61 +1,22 @@
 #include "llmload/testing/load_test.h"
 
-#include <unistd.h>
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <cstdio>
-#include <exception>
+#include <optional>
 #include <utility>
 
 #include "llmload/core/environment.h"
-#include "llmload/metrics/local_process.h"
-#include "llmload/provider/aws_credentials.h"
+#include "llmload/load/target_probes.h"
+#include "llmload/provider/target_check.h"
+#include "llmload/report/load_report.h"
 #include "llmload/report/progress.h"
 #include "llmload/testing/deliver.h"
-#include "src/net/url.h"
 
 namespace llmload {
 
-namespace asio = boost::asio;
-
 namespace {
-
-constexpr Duration kCheckTimeout = std::chrono::seconds(30);
 
 // An interruption is meant for the whole program, not for the test that happened to run.
 bool g_interrupted = false;
-
-// The port of a URL that points at this machine. A target need not be a URL: a simulation has none.
-std::optional<std::uint16_t> LoopbackPort(const std::string& target) {
-  try {
-    const net::Url url = net::ParseBaseUrl("target", target);
-    if (url.IsLoopback()) return url.port;
-  } catch (const ConfigurationError&) {
-  }
-  return std::nullopt;
-}
-
-// The whole run would fail like this: say so at once.
-bool IsHopeless(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::kTlsFailure:
-    case ErrorKind::kCredential:
-    case ErrorKind::kQuotaExhausted:
-    case ErrorKind::kModelUnavailable:
-    case ErrorKind::kInvalidRequest:
-    case ErrorKind::kContextLength:
-    case ErrorKind::kUnexpectedRedirect:
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool IsDown(ErrorKind kind) {
-  return kind == ErrorKind::kDnsFailure || kind == ErrorKind::kConnectFailure ||
-         kind == ErrorKind::kConnectTimeout;
-}
 
 }  // namespace
 
@@ -89,47 +50,15 @@ Target LoadTest::EmbeddedTarget() {
 }
 
 void LoadTest::CheckTarget() {
-  CompletionRequest request = MakeRequests({})(0);
-  request.deadline = TestClock().Now() + kCheckTimeout;
-  asio::io_context context(1);
-  std::optional<Result<Completion>> outcome;
-  std::exception_ptr failure;
-  asio::co_spawn(context, target_.provider->Complete(request, nullptr),
-                 [&](std::exception_ptr thrown, std::optional<Result<Completion>> result) {
-                   failure = thrown;
-                   outcome = std::move(result);
-                 });
-  TestClock().Run(context);
-  if (failure) std::rethrow_exception(failure);
-  if (!outcome || outcome->has_value()) return;
-  const Error error = outcome->error();
-  // A credential that was not even found is like a key that is not set.
-  const bool no_credential =
-      error.kind == ErrorKind::kCredential && error.provider_code == kNoAwsCredentials;
-  if (IsDown(error.kind) || no_credential) {
-    GTEST_SKIP() << "target unavailable: " << target_.url << ": " << Describe(error);
-  }
-  if (IsHopeless(error.kind)) {
-    const bool refused = error.kind == ErrorKind::kCredential;
-    FAIL() << "the first request to " << target_.url
-           << " failed, and so would all others: " << Describe(error)
-           << (refused && !target_.credential_help.empty() ? "\n" + target_.credential_help : "");
-  }
+  const TargetCheck check = llmload::CheckTarget(target_, MakeRequests({})(0), TestClock());
+  if (check.state == TargetState::kUnavailable) GTEST_SKIP() << check.message;
+  if (check.state == TargetState::kHopeless) FAIL() << check.message;
 }
 
 std::vector<std::unique_ptr<ResourceProbe>> LoadTest::MakeProbes() {
-  std::vector<std::unique_ptr<ResourceProbe>> probes;
-  probes.push_back(ProcProbe::Self());
   std::optional<pid_t> server;
-  if (environment_.local_pid) {
-    server = static_cast<pid_t>(*environment_.local_pid);
-  } else if (const auto port = LoopbackPort(target_.url)) {
-    server = FindListeningProcess(*port);
-  }
-  if (server && *server != ::getpid()) {
-    probes.push_back(std::make_unique<ProcProbe>("local server", *server));
-  }
-  return probes;
+  if (environment_.local_pid) server = static_cast<pid_t>(*environment_.local_pid);
+  return ProbesFor(target_.url, server);
 }
 
 RequestFactory LoadTest::MakeRequests(const RequestOptions& options) const {
@@ -162,34 +91,13 @@ LoadResult LoadTest::RunLoad(LoadOptions load, std::optional<Duration> planned,
 }
 
 RunReport LoadTest::MakeReport(const LoadResult& result, const ResourceMonitor* resources) const {
-  RunReport report;
-  report.test_name = NameOfCurrentTest();
-  report.started_at = started_at_;
-  report.duration = result.duration;
-  const ProviderIdentity& identity = target_.provider->Identity();
-  report.configuration = {
-      {"provider", identity.name},
-      {"model", environment_.model},
-      {"target", target_.url},
-      {"seed", std::to_string(environment_.seed)},
-      {"workers", std::to_string(result.workers)},
-      {"planned requests", std::to_string(result.planned)},
-  };
-  if (!identity.credential.empty()) {
-    report.configuration.emplace_back("credential", identity.credential);
-  }
-  if (result.unmeasured.scheduled > 0) {
-    report.configuration.emplace_back("warm-up and cool-down requests",
-                                      std::to_string(result.unmeasured.scheduled));
-  }
-  report.metrics = result.metrics;
-  report.health = result.health;
-  if (resources != nullptr) report.resources = resources->Summarise();
-  report.interrupted = result.interrupted;
-  if (!result.drained) {
-    report.invalid_reasons.push_back("a provider call did not end even when it was cancelled");
-  }
-  return report;
+  return MakeLoadReport({.name = NameOfCurrentTest(),
+                         .started_at = started_at_,
+                         .provider = target_.provider->Identity(),
+                         .model = environment_.model,
+                         .target = target_.url,
+                         .seed = environment_.seed},
+                        result, resources);
 }
 
 void LoadTest::Conclude(RunReport report, const std::vector<Criterion>& criteria,

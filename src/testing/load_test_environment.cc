@@ -6,20 +6,6 @@
 
 namespace llmload {
 
-namespace {
-
-constexpr const char* kGate = "SKIP_LOAD_TESTS";
-
-}  // namespace
-
-bool LoadTestsEnabled() {
-  const auto skip = environment::Text(kGate);
-  if (!skip || *skip == "1") return false;
-  if (*skip == "0") return true;
-  throw ConfigurationError::Invalid(kGate, *skip,
-                                    "0 (run the load tests), 1 or nothing (leave them out)");
-}
-
 LoadTestEnvironment LoadTestEnvironment::Read() {
   LoadTestEnvironment read;
   read.provider = ProviderFromEnvironment();

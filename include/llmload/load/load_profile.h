@@ -119,8 +119,12 @@ struct OpenLoop {
 /// and it has thought about it. For memory and capacity tests; its latencies do not tell what users
 /// at a given rate would see.
 struct ClosedLoop {
+  /// As `requests`: as many as the duration allows.
+  static constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
+
   std::size_t concurrency = 1;  ///< 1 to 100000
-  std::uint64_t requests = 1;   ///< in total, those that are not measured included
+  /// In total, those that are not measured included; `kUnlimited` only with a duration.
+  std::uint64_t requests = 1;
   /// No request begins later than this after the start, whatever `requests` says; empty: no such
   /// end.
   std::optional<Duration> duration = std::nullopt;

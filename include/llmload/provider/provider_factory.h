@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,9 @@ enum class ProviderChoice : std::uint8_t {
 /// As `LLMLOAD_PROVIDER` names it ("bedrock").
 std::string_view ToString(ProviderChoice choice) noexcept;
 
+/// The choice of that name; nothing for an unknown one.
+std::optional<ProviderChoice> ProviderOfName(std::string_view name) noexcept;
+
 /// `LLMLOAD_PROVIDER`; `kFake` if it is not set. Throws `ConfigurationError` for an unknown name.
 ProviderChoice ProviderFromEnvironment();
 
@@ -41,6 +45,20 @@ struct Target {
   std::string credential_help;         ///< what to check if the service refuses the credential
 };
 
+/// The port of a URL that points at this machine; nothing for any other, and for what is no URL: a
+/// simulation has none.
+std::optional<std::uint16_t> LoopbackPort(const std::string& url);
+
+/// What a caller knows better than the environment. Empty: as the environment says.
+struct TargetOverrides {
+  /// Base URL, in place of the provider's own variable. Then a provider whose key is not set sends
+  /// none instead of being unavailable: its server may want none. (Not Azure OpenAI's, which has no
+  /// such server, nor Bedrock's, which signs.)
+  std::string url;
+  std::string deployment;  ///< Azure OpenAI: in place of `AZURE_OPENAI_DEPLOYMENT`
+  std::string ca_file;     ///< in place of `LLMLOAD_CA_FILE`
+};
+
 /// The provider `choice` as the environment describes it; docs/providers.md lists the variables.
 /// Without what it cannot do without (a key, a URL, a region) it is unavailable; AWS credentials
 /// are looked for at the first call. The embedded fake server belongs to whoever embeds it, so that
@@ -49,7 +67,8 @@ struct Target {
 /// Throws `ConfigurationError`, naming the variables, for a value that cannot be used. Opens no
 /// connection.
 /// @param clock  must outlive the provider
-Target TargetFromEnvironment(ProviderChoice choice, const Clock& clock);
+Target TargetFromEnvironment(ProviderChoice choice, const Clock& clock,
+                             const TargetOverrides& overrides = {});
 
 }  // namespace llmload
 

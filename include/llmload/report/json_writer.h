@@ -31,6 +31,9 @@ std::string JsonFileName(const RunReport& report);
 /// no temporary file behind.
 WriteOutcome WriteJsonFile(const RunReport& report, const std::filesystem::path& directory);
 
+/// The same to the file `file` itself, whose directory must exist.
+WriteOutcome WriteJsonTo(const RunReport& report, const std::filesystem::path& file);
+
 }  // namespace llmload
 
 #endif  // LLMLOAD_REPORT_JSON_WRITER_H_

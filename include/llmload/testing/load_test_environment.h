@@ -6,13 +6,10 @@
 #include <optional>
 #include <string>
 
+#include "llmload/core/load_gate.h"
 #include "llmload/provider/provider_factory.h"
 
 namespace llmload {
-
-/// True if load tests are switched on: `SKIP_LOAD_TESTS=0`. Unset, empty and 1 mean off: real calls
-/// cost money. Throws `ConfigurationError` for anything else.
-bool LoadTestsEnabled();
 
 /// The `LLMLOAD_*` variables of the tests themselves; those of the providers are read by
 /// `TargetFromEnvironment`.

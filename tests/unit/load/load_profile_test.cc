@@ -81,6 +81,7 @@ TEST(LoadProfile, WhatMakesNoSenseIsRejectedByField) {
       {"at most 1e10 arrivals", ErrorOf(24h, ConstantRate{1e6})},
       {"ClosedLoop::concurrency", ErrorOf(ClosedLoop{.concurrency = 0})},
       {"ClosedLoop::requests", ErrorOf(ClosedLoop{.requests = 0})},
+      {"ClosedLoop::requests", ErrorOf(ClosedLoop{.requests = ClosedLoop::kUnlimited})},
       {"ClosedLoop::duration", ErrorOf(ClosedLoop{.duration = 0s})},
       {"ClosedLoop::think_time", ErrorOf(ClosedLoop{.think_time = -1s})},
       {"ClosedLoop::ramp_up", ErrorOf(ClosedLoop{.ramp_up = -1s})},
@@ -94,6 +95,9 @@ TEST(LoadProfile, WhatMakesNoSenseIsRejectedByField) {
 TEST(LoadProfile, IsDescribedInOneLine) {
   EXPECT_EQ(Describe(OpenLoop{.rate_per_second = 1000.0 / 60, .duration = 60s}),
             "open loop, 16.67 requests/s for 60 s, constant arrivals");
+  EXPECT_EQ(
+      Describe(ClosedLoop{.concurrency = 5, .requests = ClosedLoop::kUnlimited, .duration = 30s}),
+      "closed loop, 5 callers for 30 s");
   EXPECT_EQ(Describe(ClosedLoop{.concurrency = 5, .requests = 10, .think_time = 2s}),
             "closed loop, 5 callers, 10 requests, think time 2 s");
   LoadProfile profile;

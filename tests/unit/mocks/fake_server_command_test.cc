@@ -1,12 +1,9 @@
 // `llmload fake-server` as a process.
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -15,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/tool_command.h"
 #include "tests/unit/mocks/raw_client.h"
 
 namespace llmload::mocks {
@@ -24,65 +22,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-// The command as a child, its two outputs on one pipe.
-class Command {
- public:
-  explicit Command(std::vector<std::string> arguments) {
-    std::array<int, 2> pipe_ends{};
-    if (pipe(pipe_ends.data()) != 0) return;
-    arguments.insert(arguments.begin(), LLMLOAD_TOOL);
-    std::vector<char*> argv;
-    for (std::string& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    pid_ = fork();
-    if (pid_ == 0) {
-      dup2(pipe_ends[1], STDOUT_FILENO);
-      dup2(pipe_ends[1], STDERR_FILENO);
-      close(pipe_ends[0]);
-      close(pipe_ends[1]);
-      execv(argv[0], argv.data());
-      _exit(127);
-    }
-    close(pipe_ends[1]);
-    output_ = fdopen(pipe_ends[0], "r");
-  }
-  ~Command() {
-    if (running_) {
-      Signal(SIGKILL);
-      Wait();
-    }
-    fclose(output_);
-  }
-  Command(const Command&) = delete;
-  Command& operator=(const Command&) = delete;
-
-  std::string Line() {
-    std::string line;
-    for (int c = fgetc(output_); c != EOF && c != '\n'; c = fgetc(output_)) {
-      line.push_back(static_cast<char>(c));
-    }
-    return line;
-  }
-  std::string Rest() {
-    std::string text;
-    for (int c = fgetc(output_); c != EOF; c = fgetc(output_)) text.push_back(static_cast<char>(c));
-    return text;
-  }
-  void Signal(int signal) const { kill(pid_, signal); }
-  // The exit status; -1 if it died of a signal.
-  int Wait() {
-    int status = 0;
-    waitpid(pid_, &status, 0);
-    running_ = false;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  }
-  pid_t pid() const noexcept { return pid_; }
-
- private:
-  pid_t pid_ = -1;
-  bool running_ = true;
-  FILE* output_ = nullptr;
-};
+using Command = test_support::ToolCommand;
 
 std::uint16_t PortOf(const std::string& ready_line) {
   return static_cast<std::uint16_t>(
@@ -157,8 +97,8 @@ TEST(FakeServerCommand, RefusesBadOptionsWithStatus2) {
     std::vector<std::string> said;
   };
   const std::vector<Case> cases = {
-      {{}, {"command", "fake-server, version, help"}},
-      {{"fake-sever"}, {"\"fake-sever\"", "fake-server, version, help"}},
+      {{}, {"command", "bench, fake-server, version, help"}},
+      {{"fake-sever"}, {"\"fake-sever\"", "bench, fake-server, version, help"}},
       {{"fake-server", "--port", "99999"}, {"--port", "\"99999\"", "0 to 65535"}},
       {{"fake-server", "--port", "-1"}, {"--port", "\"-1\"", "0 to 65535"}},
       {{"fake-server", "--tokens", "9-3"}, {"--tokens", "\"9-3\"", "MIN at most MAX"}},

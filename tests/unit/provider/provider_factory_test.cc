@@ -162,6 +162,44 @@ TEST_F(ProviderFactory, UsualVariablesConfigureEachProvider) {
   EXPECT_EQ(Make(ProviderChoice::kBedrock).url, "https://127.0.0.1:2");
 }
 
+TEST_F(ProviderFactory, CallersUrlAndAuthorityOverrideTheEnvironment) {
+  const TargetOverrides overrides{.url = "http://127.0.0.1:3/v1"};
+  const auto url = [&](ProviderChoice choice) {
+    return TargetFromEnvironment(choice, SystemClock::Instance(), overrides).url;
+  };
+  Set("OPENAI_BASE_URL", "https://127.0.0.1:1/v1");
+  Set("LLMLOAD_LOCAL_URL", "https://127.0.0.1:1/v1");
+  Set("OLLAMA_HOST", "127.0.0.1:1");
+  Set("AWS_REGION", "eu-central-1");
+  Set("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "https://127.0.0.1:1");
+  for (const ProviderChoice choice :
+       {ProviderChoice::kOpenAi, ProviderChoice::kAnthropic, ProviderChoice::kLocal,
+        ProviderChoice::kOllama, ProviderChoice::kBedrock}) {
+    EXPECT_EQ(url(choice), overrides.url) << ToString(choice);
+  }
+  Set("AZURE_OPENAI_API_KEY", "key");
+  const Target azure = TargetFromEnvironment(ProviderChoice::kAzure, SystemClock::Instance(),
+                                             {.url = "https://127.0.0.1:3", .deployment = "mine"});
+  EXPECT_NE(azure.provider, nullptr) << azure.unavailable;
+
+  Set("LLMLOAD_CA_FILE", "/no/such/file.pem");
+  const std::string message = MessageOf([] {
+    TargetFromEnvironment(ProviderChoice::kOpenAi, SystemClock::Instance(),
+                          {.url = "https://127.0.0.1:3/v1", .ca_file = "/no/such/ca"});
+  });
+  EXPECT_THAT(message, HasSubstr("/no/such/ca"));
+  EXPECT_THAT(message, Not(HasSubstr("OPENAI_BASE_URL"))) << "the URL is the caller's";
+}
+
+TEST(LoopbackPort, IsThatOfAUrlOfThisMachineOnly) {
+  EXPECT_EQ(LoopbackPort("http://127.0.0.1:8080/v1"), 8080);
+  EXPECT_EQ(LoopbackPort("https://localhost"), 443);
+  EXPECT_EQ(LoopbackPort("https://[::1]:9"), 9);
+  EXPECT_EQ(LoopbackPort("https://10.0.0.1:8080"), std::nullopt);
+  EXPECT_EQ(LoopbackPort("https://127.0.0.1.example.com"), std::nullopt);
+  EXPECT_EQ(LoopbackPort("simulated"), std::nullopt);
+}
+
 TEST_F(ProviderFactory, OllamaHostMayLeaveOutSchemeAndPort) {
   const auto url = [this](const char* host) {
     Set("OLLAMA_HOST", host);

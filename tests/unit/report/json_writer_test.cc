@@ -103,6 +103,14 @@ TEST_F(JsonFile, ReplacesTheFileOfAnEarlierRunAndLeavesNothingElse) {
   EXPECT_EQ(FileCount(), 1u);
 }
 
+TEST_F(JsonFile, MayHaveAnyNameButNeedsItsDirectory) {
+  const WriteOutcome outcome = WriteJsonTo(SampleReport(), directory_ / "mine.txt");
+  ASSERT_TRUE(outcome.ok()) << outcome.error;
+  EXPECT_EQ(Read(directory_ / "mine.txt"), ToJson(SampleReport()));
+  EXPECT_THAT(WriteJsonTo(SampleReport(), directory_ / "none" / "r.json").error,
+              HasSubstr("No such file or directory"));
+}
+
 TEST_F(JsonFile, SaysWhyItsDirectoryCannotBeMade) {
   std::ofstream(directory_ / "file") << "in the way";
   const WriteOutcome outcome = WriteJsonFile(SampleReport(), directory_ / "file" / "reports");

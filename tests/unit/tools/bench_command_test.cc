@@ -1,0 +1,424 @@
+// `llmload bench` as a process, against a fake LLM server on the loopback interface.
+#include "tools/bench_command.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "llmload/mocks/fake_llm_server.h"
+#include "tests/support/tool_command.h"
+#include "tools/exit_status.h"
+
+namespace llmload::tools {
+namespace {
+
+using mocks::FakeLlmServer;
+using mocks::FakeLlmServerOptions;
+using test_support::ToolCommand;
+using ::testing::AllOf;
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using Json = nlohmann::json;
+using namespace std::chrono_literals;
+
+using Arguments = std::vector<std::string>;
+
+struct Outcome {
+  int status = -1;
+  std::string output;
+  std::string errors;
+};
+
+class BenchCommand : public ::testing::Test {
+ protected:
+  BenchCommand()
+      : directory_(std::filesystem::path(::testing::TempDir()) /
+                   ("llmload_bench_" + std::to_string(getpid()))) {
+    for (const char* name :
+         {"SKIP_LOAD_TESTS", "LLMLOAD_PROVIDER", "LLMLOAD_MODEL", "LLMLOAD_SEED", "LLMLOAD_CA_FILE",
+          "LLMLOAD_LOCAL_PID", "OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY",
+          "ANTHROPIC_AUTH_TOKEN", "OLLAMA_API_KEY", "HTTPS_PROXY", "https_proxy"}) {
+      ::unsetenv(name);
+    }
+    std::filesystem::create_directories(directory_);
+  }
+  ~BenchCommand() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(directory_, ignored);
+  }
+
+  // Answers after 2 ms, so that 160 requests take no time to speak of.
+  static FakeLlmServerOptions Quick() {
+    FakeLlmServerOptions options;
+    options.latency = {.ttft_median = 2ms,
+                       .ttft_sigma = 0,
+                       .gap_median = Duration::zero(),
+                       .gap_sigma = 0,
+                       .tokens_min = 2,
+                       .tokens_max = 2};
+    return options;
+  }
+
+  FakeLlmServer& Start(FakeLlmServerOptions options = Quick()) {
+    server_ = std::make_unique<FakeLlmServer>(std::move(options));
+    std::ofstream(CaFile()) << server_->ca_pem();
+    return *server_;
+  }
+  std::string CaFile() const { return directory_ / "ca.pem"; }
+  std::string JsonFile() const { return directory_ / "report.json"; }
+
+  // `bench` of the server with a closed loop that leaves the CPU idle for most of the time.
+  Arguments Closed(const std::string& requests, Arguments more = {}) const {
+    Arguments arguments = {"bench",
+                           "--url",
+                           server_->base_url(),
+                           "--ca-file",
+                           CaFile(),
+                           "--requests",
+                           requests,
+                           "--concurrency",
+                           "4",
+                           "--workers",
+                           "1",
+                           "--think-time",
+                           "2ms"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+
+  static Outcome Run(Arguments arguments) {
+    ToolCommand command(std::move(arguments), ToolCommand::Errors::kApart);
+    Outcome outcome;
+    outcome.output = command.Rest();
+    outcome.status = command.Wait();
+    outcome.errors = command.ErrorOutput();
+    return outcome;
+  }
+  Json ReadReport() const {
+    std::ifstream file(JsonFile());
+    return Json::parse(file, nullptr, /*allow_exceptions=*/false);
+  }
+
+  // The one question before the load is the first.
+  bool WaitForArrivals(std::uint64_t count) const {
+    const auto end = std::chrono::steady_clock::now() + 30s;
+    while (server_->counters().arrivals < count) {
+      if (std::chrono::steady_clock::now() > end) return false;
+      std::this_thread::sleep_for(5ms);
+    }
+    return true;
+  }
+
+  std::filesystem::path directory_;
+  std::unique_ptr<FakeLlmServer> server_;
+};
+
+TEST_F(BenchCommand, PassesWhenEveryObjectiveHoldsAndTellsTheSameInTableAndJson) {
+  Start();
+  const Outcome outcome =
+      Run(Closed("160", {"--slo", "success>=0.95", "--slo", "ttft:p95<60s", "--slo",
+                         "latency:p95<60s", "--json", JsonFile(), "--seed", "7"}));
+  EXPECT_EQ(outcome.status, 0) << outcome.output << outcome.errors;
+  EXPECT_EQ(server_->counters().arrivals, 161u);
+  const Json report = ReadReport();
+  EXPECT_EQ(report["verdict"], "PASS");
+  EXPECT_EQ(report["requests"]["scheduled"], 160);
+  EXPECT_EQ(report["requests"]["succeeded"], 160);
+  EXPECT_EQ(report["latency"]["time_to_first_token"]["count"], 160);
+  EXPECT_EQ(report["tokens"]["output"], 320);
+  EXPECT_EQ(report["criteria"].size(), 3u);
+  EXPECT_EQ(report["configuration"]["seed"], "7");
+  EXPECT_EQ(report["configuration"]["target"], server_->base_url());
+  EXPECT_THAT(report["configuration"]["schedule"].get<std::string>(),
+              HasSubstr("closed loop, 4 callers, 160 requests"));
+  EXPECT_THAT(outcome.output,
+              AllOf(HasSubstr("PASS  llmload bench\n  All 3 criteria hold."),
+                    ContainsRegex("\n  scheduled +160 "), ContainsRegex("\n  succeeded +160\n"),
+                    HasSubstr("Process: llmload"), HasSubstr("Process: local server")));
+  EXPECT_THAT(outcome.errors,
+              AllOf(HasSubstr("160 requests, about 1120 input tokens and at most 2560 output"),
+                    HasSubstr("report: ")));
+}
+
+TEST_F(BenchCommand, ViolatedObjectiveFailsWithItsFigures) {
+  Start();
+  const Outcome outcome = Run(Closed("160", {"--slo", "latency:p95<1us", "--slo", "success>=95%"}));
+  EXPECT_EQ(outcome.status, 1) << outcome.output << outcome.errors;
+  EXPECT_THAT(outcome.output, AllOf(HasSubstr("FAIL  llmload bench"),
+                                    HasSubstr("1 of 2 criteria is violated: p95")));
+}
+
+TEST_F(BenchCommand, TooFewSamplesAreInconclusive) {
+  Start();
+  const Outcome outcome = Run(Closed("10", {"--slo", "latency:p95<60s", "--quiet"}));
+  EXPECT_EQ(outcome.status, 3);
+  EXPECT_THAT(outcome.output, HasSubstr("at least 130 are needed"));
+}
+
+TEST_F(BenchCommand, WithoutObjectivesAValidMeasurementIsEnough) {
+  Start();
+  const Outcome outcome = Run(Closed("10", {"--no-stream", "--json", JsonFile()}));
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_THAT(outcome.errors, HasSubstr("no objectives given (--slo): the measurement is valid"));
+  const Json report = ReadReport();
+  EXPECT_EQ(report["verdict"], "INCONCLUSIVE");
+  EXPECT_EQ(report["latency"]["service"]["count"], 10);
+  EXPECT_EQ(report["latency"]["time_to_first_token"]["count"], 0);
+}
+
+TEST_F(BenchCommand, WithoutASuccessNothingWasMeasured) {
+  FakeLlmServerOptions options = Quick();
+  options.faults = {{.kind = mocks::FaultKind::kHttpError, .status = 503}};
+  Start(options);
+  const Outcome outcome = Run(Closed("10"));
+  EXPECT_EQ(outcome.status, 3);
+  EXPECT_THAT(outcome.errors, HasSubstr("the measurement says nothing"));
+}
+
+TEST_F(BenchCommand, JsonOnStandardOutputIsAloneThere) {
+  Start();
+  const Outcome outcome = Run(Closed("10", {"--json", "-"}));
+  EXPECT_EQ(outcome.status, 0);
+  const Json report = Json::parse(outcome.output, nullptr, /*allow_exceptions=*/false);
+  EXPECT_EQ(report["schema"], "llmload.report/1");
+  EXPECT_EQ(report["requests"]["scheduled"], 10);
+  EXPECT_THAT(outcome.errors, ContainsRegex("\n  scheduled +10 "));
+}
+
+TEST_F(BenchCommand, QuietSaysTheVerdictOnly) {
+  Start();
+  const Outcome outcome = Run(Closed("10", {"--quiet", "--slo", "completed>=10"}));
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_EQ(outcome.output, "PASS: The criterion holds.\n");
+  EXPECT_EQ(outcome.errors, "");
+}
+
+TEST_F(BenchCommand, UnreachableTargetIsUnavailable) {
+  Start().Suspend();
+  const Outcome outcome = Run(Closed("10"));
+  EXPECT_EQ(outcome.status, 5);
+  EXPECT_EQ(outcome.output, "");
+  EXPECT_THAT(outcome.errors, HasSubstr("target unavailable: " + server_->base_url()));
+}
+
+TEST_F(BenchCommand, MissingKeyIsUnavailable) {
+  const Outcome outcome = Run({"bench", "--provider", "openai", "--rate", "1"});
+  EXPECT_EQ(outcome.status, 5);
+  EXPECT_THAT(outcome.errors, HasSubstr("set OPENAI_API_KEY"));
+}
+
+TEST_F(BenchCommand, UsesTheKeyOfTheEnvironmentAndNeverShowsIt) {
+  const std::string key = "sk-bench-0123456789abcdefghij";
+  FakeLlmServerOptions options = Quick();
+  options.api_keys.push_back(Secret(key));
+  Start(options);
+  ::setenv("OPENAI_API_KEY", key.c_str(), 1);
+  const Outcome good = Run(Closed("10", {"--json", "-"}));
+  EXPECT_EQ(good.status, 0) << good.errors;
+  EXPECT_THAT(good.output + good.errors, Not(HasSubstr(key)));
+  const std::string wrong = "sk-wrong-0123456789abcdefghij";
+  ::setenv("OPENAI_API_KEY", wrong.c_str(), 1);
+  const std::uint64_t before = server_->counters().chat_requests;
+  const Outcome bad = Run(Closed("10"));
+  ::unsetenv("OPENAI_API_KEY");
+  EXPECT_EQ(bad.status, 5);
+  EXPECT_EQ(server_->counters().chat_requests - before, 1u);
+  EXPECT_THAT(bad.errors, AllOf(HasSubstr("and so would all others"), HasSubstr("OPENAI_API_KEY"),
+                                Not(HasSubstr(wrong))));
+}
+
+TEST_F(BenchCommand, ProfileSendsTheArrivalsOfItsPhases) {
+  Start();
+  const Outcome outcome = Run(
+      {"bench", "--url", server_->base_url(), "--ca-file", CaFile(), "--json", JsonFile(),
+       "--profile", "constant:50/s,100ms,unmeasured,name=warm-up;steps:100/s:100ms,50/s:200ms"});
+  const Json report = ReadReport();
+  EXPECT_EQ(report["requests"]["scheduled"], 20) << outcome.errors;
+  EXPECT_EQ(report["configuration"]["planned requests"], "25");
+  EXPECT_EQ(report["configuration"]["warm-up and cool-down requests"], "5");
+  EXPECT_EQ(server_->counters().arrivals, 26u);
+  EXPECT_THAT(
+      report["configuration"]["schedule"].get<std::string>(),
+      HasSubstr("warm-up: 50 requests/s for 0.1 s, constant arrivals (not measured); steps"));
+}
+
+TEST_F(BenchCommand, DurationEndsAClosedLoop) {
+  Start();
+  const Outcome outcome =
+      Run({"bench", "--url", server_->base_url(), "--ca-file", CaFile(), "--concurrency", "2",
+           "--think-time", "5ms", "--duration", "300ms", "--json", JsonFile(), "--quiet"});
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  const Json report = ReadReport();
+  EXPECT_GT(report["requests"]["succeeded"], 0);
+  EXPECT_FALSE(report["configuration"].contains("planned requests"));
+  EXPECT_EQ(report["configuration"]["schedule"],
+            "closed loop, 2 callers for 0.3 s, think time 0.005 s");
+}
+
+TEST_F(BenchCommand, OtherProvidersTakeTheirUrlFromTheCommandLineToo) {
+  Start();
+  for (const char* provider : {"anthropic", "ollama"}) {
+    ::setenv("ANTHROPIC_API_KEY", "sk-ant-0123456789", 1);
+    const Outcome outcome =
+        Run({"bench", "--provider", provider, "--url", server_->origin(), "--ca-file", CaFile(),
+             "--concurrency", "2", "--requests", "4", "--slo", "succeeded==4", "--quiet"});
+    EXPECT_EQ(outcome.status, 0) << provider << outcome.output << outcome.errors;
+  }
+  EXPECT_EQ(server_->counters().anthropic_requests, 5u);
+  EXPECT_EQ(server_->counters().ollama_requests, 5u);
+}
+
+TEST_F(BenchCommand, WithoutATargetTheEmbeddedServerAnswers) {
+  const Outcome outcome =
+      Run({"bench", "--concurrency", "4", "--requests", "4", "--slo", "failed==0"});
+  EXPECT_EQ(outcome.status, 0) << outcome.errors;
+  EXPECT_THAT(outcome.output, HasSubstr("(embedded fake LLM server)"));
+}
+
+TEST_F(BenchCommand, WatchesTheProcessThatServesALoopbackTarget) {
+  ToolCommand server({"fake-server", "--clear-text", "--ttft-ms", "2", "--gap-ms", "0", "--tokens",
+                      "2", "--max-seconds", "60"});
+  const std::string ready = server.Line();
+  const std::size_t begin = ready.find("http://");
+  const std::string url = ready.substr(begin, ready.find(" pid=") - begin);
+  const Outcome outcome = Run({"bench", "--url", url, "--concurrency", "2", "--requests", "20",
+                               "--json", "-", "--slo", "rss-peak<100"});
+  EXPECT_EQ(outcome.status, 0) << outcome.errors;
+  const Json report = Json::parse(outcome.output, nullptr, /*allow_exceptions=*/false);
+  ASSERT_EQ(report["resources"].size(), 2u);
+  EXPECT_EQ(report["resources"][1]["label"], "local server");
+  EXPECT_EQ(report["resources"][1]["pid"], server.pid());
+  EXPECT_GT(report["resources"][1]["rss_bytes"]["peak"], 0);
+}
+
+TEST_F(BenchCommand, InterruptionDrainsReportsAndIsInvalid) {
+  Start();
+  ToolCommand command(
+      {"bench", "--url", server_->base_url(), "--ca-file", CaFile(), "--concurrency", "2",
+       "--think-time", "5ms", "--duration", "10m", "--json", JsonFile(), "--slo", "success>=0.5"},
+      ToolCommand::Errors::kApart);
+  EXPECT_TRUE(WaitForArrivals(10));
+  command.Signal(SIGINT);
+  const std::string output = command.Rest();
+  EXPECT_EQ(command.Wait(), 4);
+  EXPECT_THAT(output, AllOf(HasSubstr("INVALID  llmload bench"), HasSubstr("interrupted")));
+  const Json report = ReadReport();
+  EXPECT_EQ(report["interrupted"], true);
+  const Json& requests = report["requests"];
+  EXPECT_GE(requests["scheduled"], 8);
+  EXPECT_EQ(requests["scheduled"].get<int>(),
+            requests["succeeded"].get<int>() + requests["failed"].get<int>() +
+                requests["dropped"].get<int>() + requests["unfinished"].get<int>());
+}
+
+TEST_F(BenchCommand, AReportThatCannotBeWrittenIsAnErrorOfItsOwn) {
+  Start();
+  const auto vanishing = directory_ / "vanishing";
+  std::filesystem::create_directory(vanishing);
+  ToolCommand command(
+      {"bench", "--url", server_->base_url(), "--ca-file", CaFile(), "--concurrency", "2",
+       "--think-time", "5ms", "--duration", "10m", "--json", vanishing / "report.json"},
+      ToolCommand::Errors::kApart);
+  EXPECT_TRUE(WaitForArrivals(10));
+  std::filesystem::remove_all(vanishing);
+  command.Signal(SIGINT);
+  EXPECT_THAT(command.Rest(), HasSubstr("INVALID"));
+  EXPECT_EQ(command.Wait(), 6);
+  EXPECT_THAT(command.ErrorOutput(), HasSubstr("report.json"));
+}
+
+TEST_F(BenchCommand, RefusesToSpendMoneyUnasked) {
+  const Arguments target = {"bench", "--url", "https://llm.invalid/v1"};
+  const auto with = [&](Arguments more) {
+    more.insert(more.begin(), target.begin(), target.end());
+    return Run(more);
+  };
+  const Outcome unasked = with({"--rate", "10", "--duration", "30s"});
+  EXPECT_EQ(unasked.status, 2);
+  EXPECT_THAT(
+      unasked.errors,
+      AllOf(HasSubstr("300 requests, about 2100 input tokens and at most 4800 output"),
+            HasSubstr("--spend or SKIP_LOAD_TESTS=0"), HasSubstr("https://llm.invalid/v1")));
+  const Outcome endless = with({"--concurrency", "2", "--duration", "30s", "--spend"});
+  EXPECT_EQ(endless.status, 2);
+  EXPECT_THAT(endless.errors, HasSubstr("--requests: needed"));
+  ::setenv("SKIP_LOAD_TESTS", "perhaps", 1);
+  const Outcome malformed = with({"--rate", "10"});
+  ::unsetenv("SKIP_LOAD_TESTS");
+  EXPECT_EQ(malformed.status, 2);
+  EXPECT_THAT(malformed.errors, HasSubstr("SKIP_LOAD_TESTS: got \"perhaps\""));
+}
+
+// The proxy is on this machine and refuses, so that nothing leaves it.
+TEST_F(BenchCommand, SpendsMoneyWhenTold) {
+  Start().Suspend();
+  ::setenv("HTTPS_PROXY", ("http://127.0.0.1:" + std::to_string(server_->port())).c_str(), 1);
+  const Arguments target = {
+      "bench", "--url", "https://llm.invalid/v1", "--rate", "10", "--duration", "30s", "--quiet"};
+  Arguments told = target;
+  told.emplace_back("--spend");
+  const Outcome by_option = Run(told);
+  EXPECT_EQ(by_option.status, 5);
+  EXPECT_THAT(by_option.errors, AllOf(HasSubstr("300 requests, about 2100 input tokens"),
+                                      HasSubstr("target unavailable")));
+  ::setenv("SKIP_LOAD_TESTS", "0", 1);
+  const Outcome by_variable = Run(target);
+  ::unsetenv("SKIP_LOAD_TESTS");
+  ::unsetenv("HTTPS_PROXY");
+  EXPECT_EQ(by_variable.status, 5) << by_variable.errors;
+}
+
+TEST_F(BenchCommand, BadUsageIs2AndSaysWhatIsAccepted) {
+  struct Case {
+    Arguments arguments;
+    std::string said;
+  };
+  const std::vector<Case> cases = {
+      {{"bench"}, "--rate"},
+      {{"bench", "--rate", "fast"}, "--rate: got \"fast\""},
+      {{"bench", "--rate", "1", "--slo", "ttft"}, "--slo \"ttft\""},
+      {{"bench", "--rate", "1", "--colour"}, "llmload COMMAND --help"},
+      {{"bench", "--rate", "1", "--url", "127.0.0.1:80"}, "\"127.0.0.1:80\""},
+      {{"bench", "--rate", "1", "--url", "http://10.0.0.1/v1"}, "http"},
+  };
+  for (const Case& c : cases) {
+    const Outcome outcome = Run(c.arguments);
+    EXPECT_EQ(outcome.status, 2) << c.said;
+    EXPECT_EQ(outcome.output, "");
+    EXPECT_THAT(outcome.errors, HasSubstr(c.said));
+  }
+}
+
+TEST(BenchExitStatus, FollowsTheVerdict) {
+  RunReport report;
+  report.metrics.succeeded = 1;
+  const auto status = [&](Verdict verdict) {
+    report.verdict = verdict;
+    return ExitStatusOf(report);
+  };
+  EXPECT_EQ(status(Verdict::kInconclusive), kExitPass) << "nothing was asked";
+  report.metrics.succeeded = 0;
+  EXPECT_EQ(status(Verdict::kInconclusive), kExitInconclusive);
+  report.metrics.succeeded = 1;
+  report.criteria.emplace_back();
+  EXPECT_EQ(status(Verdict::kPass), kExitPass);
+  EXPECT_EQ(status(Verdict::kFail), kExitFail);
+  EXPECT_EQ(status(Verdict::kInconclusive), kExitInconclusive);
+  EXPECT_EQ(status(Verdict::kInvalid), kExitInvalid);
+}
+
+}  // namespace
+}  // namespace llmload::tools

@@ -1,0 +1,276 @@
+#include "tools/bench_options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "llmload/load/arrival_schedule.h"
+#include "tests/unit/tools/message_of.h"
+
+namespace llmload::tools {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+using namespace std::chrono_literals;
+
+using Arguments = std::vector<std::string>;
+
+class BenchOptionsTest : public ::testing::Test {
+ protected:
+  BenchOptionsTest() {
+    for (const char* name : {"LLMLOAD_PROVIDER", "LLMLOAD_MODEL", "LLMLOAD_SEED",
+                             "LLMLOAD_LOCAL_PID", "AZURE_OPENAI_DEPLOYMENT"}) {
+      ::unsetenv(name);
+    }
+  }
+  ~BenchOptionsTest() override {
+    for (const std::string& file : files_) std::remove(file.c_str());
+  }
+
+  static BenchOptions Parse(Arguments arguments) { return *ParseBenchOptions(arguments); }
+  // A load added where the test is about something else.
+  static BenchOptions With(Arguments arguments) {
+    arguments.insert(arguments.end(), {"--rate", "1"});
+    return Parse(std::move(arguments));
+  }
+  std::string File(const std::string& text) {
+    files_.push_back(::testing::TempDir() + "llmload_bench_" + std::to_string(getpid()) + "_" +
+                     std::to_string(files_.size()));
+    std::ofstream(files_.back()) << text;
+    return files_.back();
+  }
+
+ private:
+  std::vector<std::string> files_;
+};
+
+TEST_F(BenchOptionsTest, RateIsAnOpenLoopOfOneMeasuredMinute) {
+  const BenchOptions options = Parse({"--rate", "600/min"});
+  const auto& profile = std::get<LoadProfile>(options.shape);
+  ASSERT_EQ(profile.phases.size(), 1u);
+  EXPECT_TRUE(profile.phases[0].measured);
+  EXPECT_EQ(CountArrivals(profile), 600u);
+  EXPECT_EQ(profile.max_in_flight, 10'000u);
+  EXPECT_EQ(options.provider, ProviderChoice::kFake);
+  EXPECT_EQ(options.workers, 0u);
+  EXPECT_EQ(options.seed, 1u);
+  EXPECT_TRUE(options.request.stream);
+  EXPECT_EQ(options.request.max_tokens, 16);
+  EXPECT_TRUE(options.objectives.empty());
+}
+
+TEST_F(BenchOptionsTest, WarmUpAndCoolDownComeOnTopOfTheMeasuredTime) {
+  const BenchOptions open =
+      Parse({"--rate", "10", "--duration", "30s", "--warm-up", "5s", "--cool-down", "2s",
+             "--arrivals", "poisson", "--seed", "7", "--max-in-flight", "50", "--workers", "3"});
+  const auto& profile = std::get<LoadProfile>(open.shape);
+  ASSERT_EQ(profile.phases.size(), 3u);
+  EXPECT_FALSE(profile.phases[0].measured);
+  EXPECT_EQ(profile.phases[1].duration, 30s);
+  EXPECT_FALSE(profile.phases[2].measured);
+  EXPECT_EQ(profile.phases[1].pattern, ArrivalPattern::kPoisson);
+  EXPECT_EQ(profile.seed, 7u);
+  EXPECT_EQ(profile.max_in_flight, 50u);
+  EXPECT_EQ(open.workers, 3u);
+
+  const BenchOptions closed =
+      Parse({"--concurrency", "8", "--duration", "30s", "--warm-up", "5s", "--cool-down", "2s",
+             "--think-time", "100ms", "--ramp-up", "1s"});
+  const auto& loop = std::get<ClosedLoop>(closed.shape);
+  EXPECT_EQ(loop.concurrency, 8u);
+  EXPECT_EQ(loop.requests, ClosedLoop::kUnlimited);
+  EXPECT_EQ(loop.duration, Duration(37s));
+  EXPECT_EQ(loop.think_time, 100ms);
+  EXPECT_EQ(loop.ramp_up, 1s);
+  EXPECT_EQ(Describe(closed.shape), "closed loop, 8 callers for 37 s, think time 0.1 s");
+}
+
+TEST_F(BenchOptionsTest, RequestsEndAClosedLoopWithoutADuration) {
+  const auto loop = std::get<ClosedLoop>(Parse({"--concurrency", "8", "--requests", "100"}).shape);
+  EXPECT_EQ(loop.requests, 100u);
+  EXPECT_FALSE(loop.duration);
+  EXPECT_EQ(std::get<ClosedLoop>(Parse({"--concurrency", "8"}).shape).duration, Duration(60s));
+}
+
+TEST_F(BenchOptionsTest, ProfileTakesSeedAndPatternFromTheOtherOptions) {
+  const BenchOptions options = Parse({"--profile", "constant:5/s,2s,unmeasured;ramp:5..15/s,4s",
+                                      "--seed", "9", "--arrivals", "poisson"});
+  const auto& profile = std::get<LoadProfile>(options.shape);
+  EXPECT_EQ(profile.seed, 9u);
+  EXPECT_EQ(profile.phases.at(1).pattern, ArrivalPattern::kPoisson);
+}
+
+TEST_F(BenchOptionsTest, ProviderComesFromOptionThenEnvironmentThenUrl) {
+  const std::string url = "http://127.0.0.1:1/v1";
+  EXPECT_EQ(With({}).provider, ProviderChoice::kFake);
+  EXPECT_EQ(With({"--url", url}).provider, ProviderChoice::kOpenAi);
+  EXPECT_EQ(With({"--url", url}).target.url, url);
+  EXPECT_EQ(With({"--url", url, "--provider", "ollama"}).provider, ProviderChoice::kOllama);
+  ::setenv("LLMLOAD_PROVIDER", "anthropic", 1);
+  EXPECT_EQ(With({"--url", url}).provider, ProviderChoice::kAnthropic);
+  EXPECT_EQ(With({}).provider, ProviderChoice::kAnthropic);
+  EXPECT_EQ(With({"--provider", "local"}).provider, ProviderChoice::kLocal);
+}
+
+TEST_F(BenchOptionsTest, ModelAndSeedComeFromOptionOrEnvironment) {
+  EXPECT_EQ(With({"--provider", "ollama"}).request.model, "llama3.2");
+  ::setenv("LLMLOAD_MODEL", "small", 1);
+  ::setenv("LLMLOAD_SEED", "42", 1);
+  EXPECT_EQ(With({}).request.model, "small");
+  EXPECT_EQ(With({}).seed, 42u);
+  EXPECT_EQ(With({"--model", "large", "--seed", "5"}).request.model, "large");
+  EXPECT_EQ(With({"--model", "large", "--seed", "5"}).seed, 5u);
+  EXPECT_EQ(With({"--provider", "azure", "--model", "mine"}).target.deployment, "mine");
+}
+
+TEST_F(BenchOptionsTest, ServerProcessComesFromTheEnvironment) {
+  EXPECT_EQ(With({}).server_pid, std::nullopt);
+  ::setenv("LLMLOAD_LOCAL_PID", "4711", 1);
+  EXPECT_EQ(With({}).server_pid, 4711);
+  ::setenv("LLMLOAD_LOCAL_PID", "me", 1);
+  const std::string message = MessageOf([] { With({}); });
+  ::unsetenv("LLMLOAD_LOCAL_PID");
+  EXPECT_THAT(message, HasSubstr("LLMLOAD_LOCAL_PID: got \"me\""));
+}
+
+TEST_F(BenchOptionsTest, PromptsComeFromOneOfFourSources) {
+  const auto said = [](const BenchOptions& options) {
+    return options.prompts->MakeRequest(0).messages.at(0).content;
+  };
+  const auto described = [](const BenchOptions& options) { return options.prompts->Describe(); };
+  EXPECT_EQ(said(With({"--prompt", "Hello?"})), "Hello?");
+  EXPECT_THAT(described(With({"--prompt-tokens", "20..40"})), HasSubstr("20 to 40 tokens"));
+  EXPECT_EQ(EstimateTokens(said(With({"--prompt-tokens", "30"}))), 30u);
+  EXPECT_THAT(described(With({"--shared-prefix", "fraction=0.25,prefix=100,suffix=10,prefixes=2"})),
+              StartsWith("25 % of prompts share 2 prefix(es) of 100 tokens, each with 10"));
+  const std::string file = File("{\"prompt\": \"First\"}\n{\"prompt\": \"Second\"}\n");
+  const BenchOptions dataset = With({"--dataset", file, "--max-tokens", "5", "--no-stream"});
+  EXPECT_EQ(said(dataset), "First");
+  const CompletionRequest second = dataset.prompts->MakeRequest(1);
+  EXPECT_EQ(second.messages.at(0).content, "Second");
+  EXPECT_EQ(second.max_tokens, 5);
+  EXPECT_FALSE(second.stream);
+}
+
+TEST_F(BenchOptionsTest, ATraceDecidesOnTheSizesUnlessAPromptIsGiven) {
+  const std::string file =
+      File("{\"at_seconds\": 0, \"input_tokens\": 50, \"output_tokens\": 3}\n");
+  const std::string profile = "constant:2/s,1s,unmeasured;trace:" + file;
+  const CompletionRequest traced = Parse({"--profile", profile}).prompts->MakeRequest(2);
+  EXPECT_EQ(EstimateTokens(traced.messages.at(0).content), 50u);
+  EXPECT_EQ(traced.max_tokens, 3);
+  EXPECT_EQ(Parse({"--profile", profile, "--prompt", "Hi"})
+                .prompts->MakeRequest(2)
+                .messages.at(0)
+                .content,
+            "Hi");
+}
+
+TEST_F(BenchOptionsTest, ObjectivesAndOutputs) {
+  const std::string json = File("");
+  const BenchOptions options =
+      With({"--slo", "ttft:p95<500ms", "--slo", "success>=0.95", "--json", json, "--quiet"});
+  ASSERT_EQ(options.objectives.size(), 2u);
+  EXPECT_EQ(options.objectives[1].name(), "success rate");
+  EXPECT_THAT(options.json_file, StartsWith("/"));
+  EXPECT_TRUE(options.quiet);
+  EXPECT_EQ(With({"--json", "-"}).json_file, kStandardOutput);
+}
+
+TEST_F(BenchOptionsTest, ALinkIsWrittenThroughAndADeviceRefused) {
+  const std::string file = File("");
+  const std::string link = file + ".link";
+  ASSERT_EQ(symlink(file.c_str(), link.c_str()), 0);
+  const std::string resolved = With({"--json", link}).json_file;
+  std::remove(link.c_str());
+  EXPECT_EQ(resolved, With({"--json", file}).json_file);
+  EXPECT_THAT(MessageOf([] { With({"--json", "/dev/null"}); }), HasSubstr("--json"));
+}
+
+TEST_F(BenchOptionsTest, HelpIsAskedForAndComplete) {
+  EXPECT_FALSE(ParseBenchOptions({"--help"}));
+  const std::string help = BenchHelp();
+  for (const char* part :
+       {"--url", "--provider", "--rate", "--concurrency", "--profile", "--dataset", "--slo",
+        "--json", "spike:BASE..PEAK", "ttft:STATISTIC", "Exit status", "5  the target"}) {
+    EXPECT_THAT(help, HasSubstr(part));
+  }
+}
+
+TEST_F(BenchOptionsTest, ErrorsNameOptionValueAndWhatIsAccepted) {
+  struct Case {
+    Arguments arguments;
+    std::vector<std::string> said;
+  };
+  const std::vector<Case> cases = {
+      {{}, {"no load", "--rate", "--concurrency", "--profile"}},
+      {{"--rate", "x"}, {"--rate: got \"x\"", "requests per second"}},
+      {{"--rate", "0"}, {"--rate: got \"0\"", "above 0"}},
+      {{"--rate", "1", "--rate", "2"}, {"--rate"}},
+      {{"--rate", "1", "--concurrency", "2"}, {"--concurrency: not together with --rate"}},
+      {{"--rate", "1", "--profile", "constant:1,1s"}, {"--profile: not together with --rate"}},
+      {{"--rate", "1", "--arrivals", "even"}, {"--arrivals: got \"even\"", "constant, poisson"}},
+      {{"--rate", "1", "--requests", "5"}, {"--requests", "without --concurrency"}},
+      {{"--rate", "1", "--think-time", "5s"}, {"--think-time", "without --concurrency"}},
+      {{"--rate", "1", "--duration", "5"}, {"--duration: got \"5\"", "with its unit"}},
+      {{"--rate", "1", "--duration", "0s"}, {"--duration: got \"0s\"", "above 0"}},
+      {{"--rate", "1", "--warm-up", "x"}, {"--warm-up: got \"x\""}},
+      {{"--rate", "1", "--duration", "720h", "--warm-up", "1h"}, {"--rate and --duration", "days"}},
+      {{"--rate", "1", "--max-in-flight", "0"}, {"--max-in-flight: got \"0\"", "from 1 to"}},
+      {{"--rate", "1", "--workers", "0"}, {"--workers: got \"0\"", "from 1 to 256"}},
+      {{"--rate", "1", "--seed", "-1"}, {"--seed"}},
+      {{"--rate", "1", "--seed", "many"}, {"--seed: got \"many\""}},
+      {{"--concurrency", "0"}, {"--concurrency: got \"0\"", "from 1 to 100000"}},
+      {{"--concurrency", "1", "--requests", "0"}, {"--requests: got \"0\""}},
+      {{"--concurrency", "1", "--arrivals", "poisson"}, {"--arrivals", "with --concurrency"}},
+      {{"--concurrency", "1", "--max-in-flight", "9"}, {"--max-in-flight", "closed loop"}},
+      {{"--concurrency", "1", "--requests", "5", "--cool-down", "1s"},
+       {"--cool-down: needs --duration"}},
+      {{"--concurrency", "1", "--duration", "720h", "--warm-up", "1h"}, {"--duration", "720h"}},
+      {{"--profile", "nothing"}, {"--profile phase 1", "shape"}},
+      {{"--profile", "constant:1,1s", "--duration", "5s"}, {"--duration", "phases have theirs"}},
+      {{"--profile", "constant:1,1s", "--warm-up", "5s"}, {"--warm-up", ",unmeasured"}},
+      {{"--rate", "1", "--provider", "gpt"}, {"--provider: got \"gpt\"", "fake, openai, azure"}},
+      {{"--rate", "1", "--provider", "fake", "--url", "http://x"}, {"--url", "embedded"}},
+      {{"--rate", "1", "--url", ""}, {"--url"}},
+      {{"--rate", "1", "--url", "http://x", "--ca-file", "/no/such"},
+       {"--ca-file: got \"/no/such"}},
+      {{"--rate", "1", "--prompt", "a", "--prompt-tokens", "5"},
+       {"--prompt-tokens: not together with --prompt"}},
+      {{"--rate", "1", "--prompt", ""}, {"--prompt"}},
+      {{"--rate", "1", "--prompt-tokens", "0"}, {"--prompt-tokens: got \"0\"", "1 to 1000000"}},
+      {{"--rate", "1", "--prompt-tokens", "9..3"}, {"--prompt-tokens: got \"9..3\"", "at most M"}},
+      {{"--rate", "1", "--shared-prefix", "half"}, {"--shared-prefix: got \"half\"", "fraction"}},
+      {{"--rate", "1", "--shared-prefix", "fraction=2"}, {"--shared-prefix fraction: got \"2\""}},
+      {{"--rate", "1", "--shared-prefix", "prefix=1000000,prefixes=1000"}, {"--shared-prefix"}},
+      {{"--rate", "1", "--dataset", "/no/such"}, {"--dataset", "/no/such"}},
+      {{"--rate", "1", "--dataset-order", "random"}, {"--dataset-order", "without --dataset"}},
+      {{"--rate", "1", "--dataset", "/dev/null", "--dataset-order", "up"},
+       {"--dataset-order: got \"up\"", "sequential, random"}},
+      {{"--rate", "1", "--max-tokens", "0"}, {"--max-tokens: got \"0\"", "from 1 to 1000000"}},
+      {{"--rate", "1", "--stream", "--no-stream"}, {"--no-stream: not together with --stream"}},
+      {{"--rate", "1", "--slo", "ttft<1s"}, {"--slo \"ttft<1s\"", "statistic"}},
+      {{"--rate", "1", "--json", "/no/such/dir/r.json"}, {"--json: got \"/no/such/dir/r.json\""}},
+      {{"--rate", "1", "--json", ""}, {"--json"}},
+      {{"--rate", "1", "--api-key", "sk-1"}, {"--api-key"}},
+      {{"--rate", "1", "stray"}, {"positional"}},
+  };
+  for (const Case& c : cases) {
+    const std::string message = MessageOf([&] { Parse(c.arguments); });
+    std::string line;
+    for (const std::string& argument : c.arguments) line += argument + " ";
+    EXPECT_NE(message, "") << line;
+    for (const std::string& part : c.said) EXPECT_THAT(message, HasSubstr(part)) << line;
+  }
+}
+
+}  // namespace
+}  // namespace llmload::tools

@@ -1,0 +1,110 @@
+#include "tools/objective_spec.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "llmload/report/run_report.h"
+#include "tests/unit/tools/message_of.h"
+
+namespace llmload::tools {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+TEST(ObjectiveSpec, NamesMetricBoundAndUnit) {
+  struct Case {
+    const char* spec;
+    std::string name;
+    double bound;
+    std::string unit;
+  };
+  const std::vector<Case> cases = {
+      {"ttft:p95<500ms", P95(LatencyKind::kTtft).name(), 0.5, "s"},
+      {"latency:p99 < 10s", P99().name(), 10, "s"},
+      {"service:p50<=1s", P50(LatencyKind::kService).name(), 1, "s"},
+      {"ttfo:p90<2s", P90(LatencyKind::kTtfo).name(), 2, "s"},
+      {"tpot:mean<50ms", MeanLatency(LatencyKind::kTpot).name(), 0.05, "s"},
+      {"latency:p99.9<1m", P999().name(), 60, "s"},
+      {" latency : max < 1h ", MaxLatency().name(), 3600, "s"},
+      {"success>=0.95", SuccessRate().name(), 0.95, ""},
+      {"success>95%", SuccessRate().name(), 0.95, ""},
+      {"throughput>=90/s", Throughput().name(), 90, "requests/s"},
+      {"success-throughput>5400/min", SuccessThroughput().name(), 90, "requests/s"},
+      {"completed>=900", CompletedRequests().name(), 900, ""},
+      {"succeeded>=900", SuccessfulRequests().name(), 900, ""},
+      {"failed==0", FailedRequests().name(), 0, ""},
+      {"attempts<1.1", AttemptsPerRequest().name(), 1.1, ""},
+      {"rss-increase<1", MemoryIncrease().name(), 1, ""},
+      {"rss-peak<2", PeakMemoryRatio().name(), 2, ""},
+      {"rss-growth<0.5", MemoryGrowth().name(), 0.5, ""},
+  };
+  for (const Case& c : cases) {
+    const Criterion criterion = ParseObjective(c.spec);
+    EXPECT_EQ(criterion.name(), c.name) << c.spec;
+    EXPECT_NEAR(criterion.bound(), c.bound, 1e-12) << c.spec;
+    EXPECT_EQ(criterion.unit(), c.unit) << c.spec;
+  }
+}
+
+TEST(ObjectiveSpec, ComparesAsItsOperatorSays) {
+  RunReport report;
+  report.metrics.scheduled = 1000;
+  report.metrics.sent = 1000;
+  report.metrics.succeeded = 950;
+  report.metrics.failed = 50;
+  const auto verdict = [&](const char* spec) {
+    return ParseObjective(spec).Evaluate(report).verdict;
+  };
+  EXPECT_EQ(verdict("failed<50"), Verdict::kFail);
+  EXPECT_EQ(verdict("failed<=50"), Verdict::kPass);
+  EXPECT_EQ(verdict("failed>50"), Verdict::kFail);
+  EXPECT_EQ(verdict("failed>=50"), Verdict::kPass);
+  EXPECT_EQ(verdict("failed==50"), Verdict::kPass);
+  EXPECT_EQ(verdict("failed==49"), Verdict::kFail);
+}
+
+TEST(ObjectiveSpec, ErrorsNameObjectivePartValueAndWhatIsAccepted) {
+  struct Case {
+    const char* spec;
+    std::vector<std::string> said;
+  };
+  const std::vector<Case> cases = {
+      {"", {"objective: got \"\"", "as in ttft:p95<500ms"}},
+      {"ttft", {"objective: got \"ttft\"", "<, <=, >, >=, =="}},
+      {"speed<5s", {"metric: got \"speed\"", "latency, service, ttft", "success, throughput"}},
+      {"<5s", {"metric: got \"\""}},
+      {"ttft<5s",
+       {"statistic: got \"\"", "ttft:STATISTIC", "p50, p90, p95, p99, p99.9, mean, max"}},
+      {"ttft:p80<5s", {"statistic: got \"p80\"", "p50, p90"}},
+      {"success:p95>0.9", {"statistic: got \"p95\"", "success is one figure"}},
+      {"ttft:p95<5", {"value: got \"5\"", "with its unit"}},
+      {"ttft:p95<", {"value: got \"\""}},
+      {"ttft:p95<<5s", {"value: got \"<5s\""}},
+      {"ttft:p95=5s", {"operator: got \"=\"", "<, <=, >, >=, =="}},
+      {"ttft:p95==5s", {"operator: got \"==\"", "for counts"}},
+      {"success==1", {"operator: got \"==\"", "for counts"}},
+      {"success>=95", {"value: got \"95\"", "0 to 1, or from 0% to 100%"}},
+      {"success>=101%", {"value: got \"101%\""}},
+      {"success>=nan", {"value: got \"nan\""}},
+      {"throughput>=fast", {"value: got \"fast\"", "requests per second"}},
+      {"completed>=1.5", {"value: got \"1.5\"", "whole number"}},
+      {"rss-peak<2x", {"value: got \"2x\"", "a number"}},
+  };
+  for (const Case& c : cases) {
+    const std::string message = MessageOf([&] { ParseObjective(c.spec); });
+    EXPECT_THAT(message, HasSubstr("--slo \"" + std::string(c.spec) + "\": "));
+    for (const std::string& part : c.said) EXPECT_THAT(message, HasSubstr(part)) << c.spec;
+  }
+}
+
+TEST(ObjectiveSpec, HelpListsEveryMetricAndStatistic) {
+  EXPECT_THAT(ObjectiveSpecHelp(), AllOf(HasSubstr("p99.9, mean, max"), HasSubstr("ttft:STATISTIC"),
+                                         HasSubstr("success-throughput"), HasSubstr("rss-growth")));
+}
+
+}  // namespace
+}  // namespace llmload::tools

@@ -1,0 +1,369 @@
+#include "tools/bench_options.h"
+
+#include <unistd.h>
+
+#include <boost/program_options.hpp>
+#include <filesystem>
+#include <initializer_list>
+#include <limits>
+#include <sstream>
+#include <utility>
+
+#include "llmload/core/environment.h"
+#include "llmload/load/arrival_schedule.h"
+#include "tools/bench_prompts.h"
+#include "tools/objective_spec.h"
+#include "tools/option_values.h"
+#include "tools/profile_spec.h"
+
+namespace llmload::tools {
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr Duration kUsualDuration = std::chrono::seconds(60);
+constexpr Duration kMaxDuration = std::chrono::hours(720);
+constexpr std::uint64_t kMaxSeed = std::numeric_limits<std::uint64_t>::max();
+
+po::options_description Describe() {
+  constexpr unsigned kWidth = 100;
+  constexpr unsigned kTextWidth = 62;
+  const auto text = [](const char* name) { return po::value<std::string>()->value_name(name); };
+  po::options_description target("Target", kWidth, kTextWidth);
+  target.add_options()("help", "this text")(
+      "provider", text("NAME"),
+      "fake (embedded, costs nothing), openai, azure, anthropic, bedrock, ollama or local; "
+      "default: "
+      "LLMLOAD_PROVIDER, or else openai with --url, fake without")(
+      "url", text("URL"),
+      "base URL, in place of the provider's own variable. Keys come from the environment only "
+      "(OPENAI_API_KEY, ...); with --url, openai, anthropic and local go without where it is not "
+      "set")("model", text("NAME"),
+             "default: LLMLOAD_MODEL, or a small one of the provider's; Azure: the deployment")(
+      "ca-file", text("FILE"), "PEM certificates to trust beside the system's")(
+      "spend",
+      "allow a target that is not on this machine, and may cost money (or SKIP_LOAD_TESTS=0)");
+  po::options_description load("Load: one of --rate, --concurrency and --profile", kWidth,
+                               kTextWidth);
+  load.add_options()(
+      "rate", text("RATE"),
+      "open loop: requests per second (10, 2.5/s, 1000/min), due at instants that do "
+      "not wait for answers")(
+      "arrivals", text("PATTERN"),
+      "constant (evenly spaced; the default) or poisson (independent), of --rate and --profile")(
+      "concurrency", text("N"),
+      "closed loop: N callers, each sending its next request when the last one is answered; 1 to "
+      "100000")("requests", text("N"), "closed loop: end after N requests, warm-up included")(
+      "think-time", text("TIME"), "closed loop: between an answer and the caller's next request")(
+      "ramp-up", text("TIME"), "closed loop: callers begin spread over this time, not all at once")(
+      "profile", text("SPEC"), "open loop of several phases, see below")(
+      "duration", text("TIME"),
+      "measured time (250ms, 30s, 5m, 1h); default: 60s, or with --requests as long as they take")(
+      "warm-up", text("TIME"), "before it: the same load, kept out of the metrics")(
+      "cool-down", text("TIME"), "after it, likewise")(
+      "max-in-flight", text("N"),
+      "open loop: an arrival beyond it is dropped, which makes the run INVALID; default: 10000")(
+      "workers", text("N"), "threads that send, 1 to 256; default: one per core")(
+      "seed", text("N"),
+      "of arrivals, prompts and the embedded server; default: LLMLOAD_SEED or 1");
+  po::options_description request("Request: at most one of the four sources of prompts", kWidth,
+                                  kTextWidth);
+  request.add_options()("prompt", text("TEXT"),
+                        "the same for all; default: one that asks for a short greeting")(
+      "prompt-tokens", text("N[..M]"),
+      "made-up words, other ones for each request; tokens estimated as bytes / 4, 1 to 1000000")(
+      "shared-prefix", text("SPEC"),
+      "prompts that begin alike: fraction=F,prefix=N,suffix=N,prefixes=N, each optional; default "
+      "fraction=0.5,prefix=1024,suffix=64,prefixes=1 (sizes in tokens)")(
+      "dataset", text("FILE"), "JSONL: {\"prompt\": ...} or {\"messages\": [...]}, and max_tokens")(
+      "dataset-order", text("ORDER"), "sequential (the default) or random, from the seed")(
+      "max-tokens", text("N"), "upper bound of output tokens per answer; default: 16")(
+      "stream", "stream the answers, which gives times to first token (the default)")(
+      "no-stream", "whole answers");
+  po::options_description judgement("Judgement and output", kWidth, kTextWidth);
+  judgement.add_options()(
+      "slo", po::value<std::vector<std::string>>()->value_name("OBJECTIVE"),
+      "something to meet, as in 'ttft:p95<500ms' or 'success>=0.95', see below; "
+      "repeatable")("json", text("FILE"),
+                    "write the report as JSON; -: to standard output, the table then to "
+                    "standard error")("quiet", "the verdict only: no progress, no table");
+  po::options_description all("Options of llmload bench", kWidth, kTextWidth);
+  all.add(target).add(load).add(request).add(judgement);
+  return all;
+}
+
+// What was given on the command line.
+class Given {
+ public:
+  explicit Given(const std::vector<std::string>& arguments) {
+    const po::options_description description = Describe();
+    // No guessing: an abbreviated option that works today could mean another one tomorrow.
+    const int style =
+        po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
+    po::store(po::command_line_parser(arguments)
+                  .options(description)
+                  .positional(po::positional_options_description())
+                  .style(style)
+                  .run(),
+              values_);
+    po::notify(values_);
+  }
+
+  bool Has(const char* name) const { return values_.count(name) > 0; }
+  const std::string& Text(const char* name) const { return values_[name].as<std::string>(); }
+  std::vector<std::string> Texts(const char* name) const {
+    return Has(name) ? values_[name].as<std::vector<std::string>>() : std::vector<std::string>();
+  }
+
+  Duration Time(const char* name, Duration otherwise) const {
+    return Has(name) ? ParseTime(Option(name), Text(name)) : otherwise;
+  }
+  template <class Number>
+  Number Whole(const char* name, Number min, Number max, Number otherwise) const {
+    if (!Has(name)) return otherwise;
+    return ParseNumber<Number>(
+        Option(name), Text(name), min, max,
+        "a whole number from " + std::to_string(min) + " to " + std::to_string(max));
+  }
+
+  // Refuses two of `names` together; which one is given, or null.
+  const char* OneOf(std::initializer_list<const char*> names) const {
+    const char* found = nullptr;
+    for (const char* name : names) {
+      if (!Has(name)) continue;
+      if (found != nullptr) {
+        throw ConfigurationError(Option(name) + ": not together with " + Option(found));
+      }
+      found = name;
+    }
+    return found;
+  }
+  // Refuses each of `names`, which mean nothing `where`.
+  void Refuse(std::initializer_list<const char*> names, const std::string& where) const {
+    for (const char* name : names) {
+      if (Has(name)) throw ConfigurationError(Option(name) + ": has no meaning " + where);
+    }
+  }
+
+  static std::string Option(const char* name) { return std::string("--") + name; }
+
+ private:
+  po::variables_map values_;
+};
+
+void ReadTarget(const Given& given, BenchOptions& options) {
+  if (given.Has("provider")) {
+    const std::string& name = given.Text("provider");
+    const auto choice = ProviderOfName(name);
+    if (!choice) {
+      throw ConfigurationError::Invalid(
+          "--provider", name, "one of: fake, openai, azure, anthropic, bedrock, ollama, local");
+    }
+    options.provider = *choice;
+  } else {
+    options.provider = ProviderFromEnvironment();
+    // The embedded server is what one gets who names none.
+    if (given.Has("url") && options.provider == ProviderChoice::kFake) {
+      options.provider = ProviderChoice::kOpenAi;
+    }
+  }
+  if (options.provider == ProviderChoice::kFake) {
+    given.Refuse({"url", "ca-file"}, "with --provider fake, the embedded server");
+  }
+  if (given.Has("url")) {
+    options.target.url = given.Text("url");
+    if (options.target.url.empty()) {
+      throw ConfigurationError::Invalid("--url", "", "a base URL, as in http://127.0.0.1:8080/v1");
+    }
+  }
+  if (given.Has("ca-file")) {
+    options.target.ca_file = given.Text("ca-file");
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(options.target.ca_file, error)) {
+      throw ConfigurationError::Invalid("--ca-file", options.target.ca_file,
+                                        "the path of an existing file (PEM certificates)");
+    }
+  }
+  options.request.model =
+      given.Has("model") ? given.Text("model") : ModelFromEnvironment(options.provider);
+  if (options.provider == ProviderChoice::kAzure) options.target.deployment = options.request.model;
+  options.spend = given.Has("spend");
+  if (const auto pid =
+          environment::Integer("LLMLOAD_LOCAL_PID", 1, std::numeric_limits<std::int32_t>::max())) {
+    options.server_pid = static_cast<pid_t>(*pid);
+  }
+}
+
+LoadShape ReadRate(const Given& given, std::uint64_t seed) {
+  const double rate = ParseRate("--rate", given.Text("rate"));
+  if (rate <= 0) throw ConfigurationError::Invalid("--rate", given.Text("rate"), "a rate above 0");
+  const ArrivalPattern pattern = given.Has("arrivals")
+                                     ? ParsePattern("--arrivals", given.Text("arrivals"))
+                                     : ArrivalPattern::kConstant;
+  LoadProfile profile{.seed = seed};
+  profile.max_in_flight =
+      given.Whole<std::size_t>("max-in-flight", 1, 10'000'000, profile.max_in_flight);
+  const auto add = [&](const char* name, Duration duration, bool measured) {
+    if (duration == Duration::zero()) return;
+    profile.phases.push_back({.name = name,
+                              .duration = duration,
+                              .shape = ConstantRate{.per_second = rate},
+                              .pattern = pattern,
+                              .measured = measured});
+  };
+  const Duration duration = given.Has("duration")
+                                ? ParsePositiveTime("--duration", given.Text("duration"))
+                                : kUsualDuration;
+  add("warm-up", given.Time("warm-up", {}), false);
+  add("", duration, true);
+  add("cool-down", given.Time("cool-down", {}), false);
+  try {
+    static_cast<void>(ScheduleDuration(profile));
+  } catch (const ConfigurationError& error) {
+    throw ConfigurationError(std::string("--rate and --duration: ") + error.what());
+  }
+  return profile;
+}
+
+LoadShape ReadConcurrency(const Given& given, std::uint64_t seed) {
+  ClosedLoop load{.seed = seed};
+  load.concurrency = given.Whole<std::size_t>("concurrency", 1, 100'000, 1);
+  load.requests = given.Whole<std::uint64_t>("requests", 1, 10'000'000'000, ClosedLoop::kUnlimited);
+  load.think_time = given.Time("think-time", {});
+  load.ramp_up = given.Time("ramp-up", {});
+  load.warm_up = given.Time("warm-up", {});
+  load.cool_down = given.Time("cool-down", {});
+  std::optional<Duration> measured;
+  if (given.Has("duration")) {
+    measured = ParsePositiveTime("--duration", given.Text("duration"));
+  } else if (!given.Has("requests")) {
+    measured = kUsualDuration;
+  }
+  if (measured) {
+    load.duration = load.warm_up + *measured + load.cool_down;
+    if (*load.duration > kMaxDuration) {
+      throw ConfigurationError("--duration, --warm-up and --cool-down: together over 720h");
+    }
+  } else if (load.cool_down > Duration::zero()) {
+    throw ConfigurationError(
+        "--cool-down: needs --duration, for --requests alone have no end that "
+        "is known in advance");
+  }
+  return load;
+}
+
+LoadShape ReadProfile(const Given& given, std::uint64_t seed) {
+  LoadProfile profile =
+      ParseProfile(given.Text("profile"), given.Has("arrivals")
+                                              ? ParsePattern("--arrivals", given.Text("arrivals"))
+                                              : ArrivalPattern::kConstant);
+  profile.seed = seed;
+  profile.max_in_flight =
+      given.Whole<std::size_t>("max-in-flight", 1, 10'000'000, profile.max_in_flight);
+  return profile;
+}
+
+LoadShape ReadLoad(const Given& given, std::uint64_t seed) {
+  const char* const kind = given.OneOf({"rate", "concurrency", "profile"});
+  if (kind == nullptr) {
+    throw ConfigurationError(
+        "no load: give --rate (as in 10/s), --concurrency (as in 8) or --profile");
+  }
+  const std::string_view name(kind);
+  if (name == "concurrency") {
+    given.Refuse({"arrivals", "max-in-flight"}, "with --concurrency, a closed loop");
+    return ReadConcurrency(given, seed);
+  }
+  given.Refuse({"requests", "think-time", "ramp-up"}, "without --concurrency");
+  if (name == "rate") return ReadRate(given, seed);
+  given.Refuse({"duration"}, "with --profile, whose phases have theirs");
+  given.Refuse({"warm-up", "cool-down"}, "with --profile: add a phase with \",unmeasured\"");
+  return ReadProfile(given, seed);
+}
+
+void ReadPrompts(const Given& given, BenchOptions& options) {
+  const char* const source = given.OneOf({"prompt", "prompt-tokens", "shared-prefix", "dataset"});
+  options.request.max_tokens = given.Whole<int>("max-tokens", 1, 1'000'000, 16);
+  given.OneOf({"stream", "no-stream"});
+  options.request.stream = !given.Has("no-stream");
+  if (!given.Has("dataset")) given.Refuse({"dataset-order"}, "without --dataset");
+  const std::string_view name(source == nullptr ? "" : source);
+  const std::string& text = source == nullptr ? std::string() : given.Text(source);
+  if (name == "prompt-tokens") {
+    options.prompts = PromptsOfTokens(text, options.request, options.seed);
+  } else if (name == "shared-prefix") {
+    options.prompts = PromptsWithSharedPrefix(text, options.request, options.seed);
+  } else if (name == "dataset") {
+    const std::string order =
+        given.Has("dataset-order") ? given.Text("dataset-order") : "sequential";
+    options.prompts = PromptsOfDataset(text, order, options.request, options.seed);
+  } else if (name == "prompt") {
+    if (text.empty()) throw ConfigurationError::Invalid("--prompt", "", "a text that is not empty");
+    options.prompts =
+        MakePromptSource(FixedPromptOptions{.request = options.request, .prompt = text});
+  } else {
+    options.prompts = UsualPrompts(options.shape, options.request, options.seed);
+  }
+}
+
+// Found out before the run, which may have cost money.
+std::string ReadJsonFile(const std::string& text) {
+  constexpr const char* kAccepted =
+      "a file in an existing directory that can be written, or - for standard output";
+  if (text == kStandardOutput) return text;
+  namespace fs = std::filesystem;
+  std::error_code error;
+  // Through links: to put a file in place of /dev/stdout would be a surprise.
+  const fs::path path = fs::weakly_canonical(fs::absolute(text, error), error);
+  const bool writable = !error && !text.empty() && path.has_filename() &&
+                        access(path.parent_path().c_str(), W_OK | X_OK) == 0 &&
+                        (!fs::exists(path, error) || fs::is_regular_file(path, error));
+  if (!writable) throw ConfigurationError::Invalid("--json", text, kAccepted);
+  return path.string();
+}
+
+}  // namespace
+
+std::optional<BenchOptions> ParseBenchOptions(const std::vector<std::string>& arguments) {
+  const Given given(arguments);
+  if (given.Has("help")) return std::nullopt;
+  BenchOptions options;
+  ReadTarget(given, options);
+  options.seed = given.Whole<std::uint64_t>(
+      "seed", 0, kMaxSeed,
+      environment::Integer("LLMLOAD_SEED", 0, kMaxSeed).value_or(options.seed));
+  options.shape = ReadLoad(given, options.seed);
+  options.workers = given.Whole<unsigned>("workers", 1, 256, 0);
+  ReadPrompts(given, options);
+  for (const std::string& objective : given.Texts("slo")) {
+    options.objectives.push_back(ParseObjective(objective));
+  }
+  if (given.Has("json")) options.json_file = ReadJsonFile(given.Text("json"));
+  options.quiet = given.Has("quiet");
+  return options;
+}
+
+std::string BenchHelp() {
+  std::ostringstream help;
+  help << "Usage: llmload bench [OPTION]...\n\n"
+          "Puts a load on an LLM service and measures it: every latency from the instant a request "
+          "was due,\nevery request accounted for, and a verdict on the objectives.\n\n"
+       << Describe() << "\nPhases (--profile \"PHASE;PHASE...\")\n"
+       << ProfileSpecHelp() << "\nObjectives (--slo 'OBJECTIVE')\n"
+       << ObjectiveSpecHelp()
+       << "\nExit status\n"
+          "  0  PASS: every objective holds; or none was given and the measurement is valid\n"
+          "  1  FAIL: an objective is violated\n"
+          "  2  bad usage; or a target that may cost money without --spend. Nothing was sent\n"
+          "  3  INCONCLUSIVE: too few samples to say, or no request succeeded\n"
+          "  4  INVALID: the measurement cannot be trusted (generator too slow, interrupted by "
+          "Ctrl-C "
+          "...)\n"
+          "  5  the target is unavailable, or refuses all requests (key, model, certificate)\n"
+          "  6  llmload failed: the report could not be written, or a defect\n"
+          "Ctrl-C ends the run early and reports what was measured; a second one does not wait for "
+          "answers.\n";
+  return help.str();
+}
+
+}  // namespace llmload::tools

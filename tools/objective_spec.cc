@@ -1,0 +1,223 @@
+#include "tools/objective_spec.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <optional>
+
+#include "llmload/core/environment.h"
+#include "tools/option_values.h"
+
+namespace llmload::tools {
+namespace {
+
+// Metrics that have a distribution. A new one is a new line.
+struct DistributionName {
+  std::string_view name;
+  LatencyKind kind;
+  std::string_view help;
+};
+
+constexpr std::array<DistributionName, 5> kDistributions = {{
+    {"latency", LatencyKind::kScheduled, "scheduled instant to answer: what a user waits"},
+    {"service", LatencyKind::kService, "request sent to answer"},
+    {"ttft", LatencyKind::kTtft, "time to first token (streaming)"},
+    {"ttfo", LatencyKind::kTtfo, "time to first token of the answer proper (streaming)"},
+    {"tpot", LatencyKind::kTpot, "time per output token after the first (streaming)"},
+}};
+
+struct StatisticName {
+  std::string_view name;
+  Metric (*make)(LatencyKind kind);
+};
+
+constexpr std::array<StatisticName, 7> kStatistics = {{{"p50", P50},
+                                                       {"p90", P90},
+                                                       {"p95", P95},
+                                                       {"p99", P99},
+                                                       {"p99.9", P999},
+                                                       {"mean", MeanLatency},
+                                                       {"max", MaxLatency}}};
+
+enum class ValueKind { kShare, kRate, kCount, kRatio };
+
+// Metrics that are one figure. A new one is a new line.
+struct FigureName {
+  std::string_view name;
+  Metric (*make)();
+  ValueKind value;
+  std::string_view help;
+};
+
+Metric WorstIncrease() { return MemoryIncrease(); }
+Metric WorstPeak() { return PeakMemoryRatio(); }
+Metric WorstGrowth() { return MemoryGrowth(); }
+
+constexpr std::array<FigureName, 10> kFigures = {{
+    {"success", SuccessRate, ValueKind::kShare, "succeeded / attempted; 0.95 or 95%"},
+    {"throughput", Throughput, ValueKind::kRate, "completed requests per time; 90/s or 5400/min"},
+    {"success-throughput", SuccessThroughput, ValueKind::kRate, "successful requests per time"},
+    {"completed", CompletedRequests, ValueKind::kCount, "succeeded + failed"},
+    {"succeeded", SuccessfulRequests, ValueKind::kCount, "successful requests"},
+    {"failed", FailedRequests, ValueKind::kCount, "failed requests"},
+    {"attempts", AttemptsPerRequest, ValueKind::kRatio, "provider calls per request"},
+    {"rss-increase", WorstIncrease, ValueKind::kRatio, "memory: (final - initial) / initial"},
+    {"rss-peak", WorstPeak, ValueKind::kRatio, "memory: peak / initial"},
+    {"rss-growth", WorstGrowth, ValueKind::kRatio, "memory: last third over first third - 1"},
+}};
+
+template <class Table>
+std::string Names(const Table& table) {
+  std::string names;
+  for (const auto& entry : table) names.append(names.empty() ? "" : ", ").append(entry.name);
+  return names;
+}
+
+template <class Table>
+const typename Table::value_type* Find(const Table& table, std::string_view name) {
+  const auto found = std::find_if(table.begin(), table.end(),
+                                  [&](const auto& entry) { return entry.name == name; });
+  return found == table.end() ? nullptr : &*found;
+}
+
+struct Spec {
+  std::string_view metric;
+  std::optional<std::string_view> statistic;
+  Comparison comparison = Comparison::kLess;
+  std::string_view value;
+};
+
+Spec TakeApart(std::string_view text) {
+  constexpr std::string_view kAccepted =
+      "METRIC[:STATISTIC], one of <, <=, >, >=, ==, and a value, as in ttft:p95<500ms";
+  const std::size_t begin = text.find_first_of("<>=");
+  if (begin == std::string_view::npos) {
+    throw ConfigurationError::Invalid("objective", text, kAccepted);
+  }
+  Spec spec;
+  std::size_t length = 2;
+  const std::string_view two = text.substr(begin, 2);
+  if (two == "<=") {
+    spec.comparison = Comparison::kLessOrEqual;
+  } else if (two == ">=") {
+    spec.comparison = Comparison::kGreaterOrEqual;
+  } else if (two == "==") {
+    spec.comparison = Comparison::kEqual;
+  } else {
+    length = 1;
+    if (two[0] == '=')
+      throw ConfigurationError::Invalid("operator", "=", "one of: <, <=, >, >=, ==");
+    spec.comparison = two[0] == '<' ? Comparison::kLess : Comparison::kGreater;
+  }
+  spec.value = Trim(text.substr(begin + length));
+  const std::string_view what = text.substr(0, begin);
+  const std::size_t colon = what.find(':');
+  spec.metric = Trim(what.substr(0, colon));
+  if (colon != std::string_view::npos) spec.statistic = Trim(what.substr(colon + 1));
+  return spec;
+}
+
+template <class Bound>
+Criterion Compare(const Metric& metric, Comparison comparison, Bound bound) {
+  switch (comparison) {
+    case Comparison::kLess:
+      return metric < bound;
+    case Comparison::kLessOrEqual:
+      return metric <= bound;
+    case Comparison::kGreater:
+      return metric > bound;
+    case Comparison::kGreaterOrEqual:
+      return metric >= bound;
+    case Comparison::kEqual:
+      break;
+  }
+  throw ConfigurationError::Invalid("operator", "==", "one of: <, <=, >, >= (== is for counts)");
+}
+
+double ParseShare(std::string_view text) {
+  constexpr std::string_view kAccepted = "a share from 0 to 1, or from 0% to 100%";
+  if (text.ends_with('%')) {
+    const std::string_view number = text.substr(0, text.size() - 1);
+    try {
+      return ParseNumber<double>("value", Trim(number), 0, 100, kAccepted) / 100;
+    } catch (const ConfigurationError&) {
+      throw ConfigurationError::Invalid("value", text, kAccepted);
+    }
+  }
+  return ParseNumber<double>("value", text, 0, 1, kAccepted);
+}
+
+Criterion CompareFigure(const FigureName& figure, const Spec& spec) {
+  const Metric metric = figure.make();
+  switch (figure.value) {
+    case ValueKind::kShare:
+      return Compare(metric, spec.comparison, ParseShare(spec.value));
+    case ValueKind::kRate:
+      return Compare(metric, spec.comparison, ParseRate("value", spec.value));
+    case ValueKind::kCount: {
+      // Whole numbers that a double holds exactly.
+      const auto count = static_cast<double>(ParseNumber<std::uint64_t>(
+          "value", spec.value, 0, std::uint64_t{1} << 53, "a whole number"));
+      if (spec.comparison == Comparison::kEqual) return metric == count;
+      return Compare(metric, spec.comparison, count);
+    }
+    case ValueKind::kRatio:
+      break;
+  }
+  return Compare(metric, spec.comparison,
+                 ParseNumber<double>("value", spec.value, -1e9, 1e9, "a number"));
+}
+
+Criterion Parse(const Spec& spec) {
+  if (const FigureName* figure = Find(kFigures, spec.metric)) {
+    if (spec.statistic) {
+      throw ConfigurationError::Invalid("statistic", *spec.statistic,
+                                        "none: " + std::string(spec.metric) + " is one figure");
+    }
+    return CompareFigure(*figure, spec);
+  }
+  const DistributionName* distribution = Find(kDistributions, spec.metric);
+  if (distribution == nullptr) {
+    throw ConfigurationError::Invalid("metric", spec.metric,
+                                      "one of: " + Names(kDistributions) + ", " + Names(kFigures));
+  }
+  const std::string_view name = spec.statistic.value_or("");
+  const StatisticName* statistic = Find(kStatistics, name);
+  if (statistic == nullptr) {
+    throw ConfigurationError::Invalid(
+        "statistic", name,
+        std::string(spec.metric) + ":STATISTIC with one of: " + Names(kStatistics));
+  }
+  return Compare(statistic->make(distribution->kind), spec.comparison,
+                 ParseTime("value", spec.value));
+}
+
+void AddLine(std::string& help, std::string_view name, std::string_view text) {
+  std::string line = "  " + std::string(name);
+  line.append(line.size() < 22 ? 22 - line.size() : 1, ' ').append(text);
+  help += line + "\n";
+}
+
+}  // namespace
+
+Criterion ParseObjective(std::string_view spec) {
+  try {
+    return Parse(TakeApart(Trim(spec)));
+  } catch (const ConfigurationError& error) {
+    throw ConfigurationError("--slo \"" + std::string(spec) + "\": " + error.what());
+  }
+}
+
+std::string ObjectiveSpecHelp() {
+  std::string help = "METRIC:STATISTIC OPERATOR TIME, with STATISTIC one of " + Names(kStatistics) +
+                     ",\nor METRIC OPERATOR VALUE. OPERATOR is <, <=, > or >=; for counts also ==. "
+                     "Quote it: < is the "
+                     "shell's.\n";
+  for (const DistributionName& entry : kDistributions) {
+    AddLine(help, std::string(entry.name) + ":STATISTIC", entry.help);
+  }
+  for (const FigureName& entry : kFigures) AddLine(help, entry.name, entry.help);
+  return help;
+}
+
+}  // namespace llmload::tools

@@ -1,0 +1,94 @@
+#include "tools/option_values.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <optional>
+
+namespace llmload::tools {
+namespace {
+
+constexpr std::string_view kTimeAccepted =
+    "a time with its unit (us, ms, s, m, h), as in 250ms or 1.5s, up to 720h";
+constexpr std::string_view kPositiveTimeAccepted =
+    "a time above 0 with its unit (us, ms, s, m, h), as in 250ms or 1.5s, up to 720h";
+constexpr std::string_view kRateAccepted =
+    "requests per second, as in 10, 2.5/s or 1000/min, up to 1e7/s";
+constexpr double kMaxNanoseconds = 720.0 * 3600 * 1e9;
+constexpr double kMaxRate = 1e7;
+
+struct Unit {
+  std::string_view name;
+  double factor;
+};
+
+constexpr std::array<Unit, 7> kTimeUnits = {
+    {{"us", 1e3}, {"µs", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"min", 60e9}, {"h", 3600e9}}};
+constexpr std::array<Unit, 5> kRateUnits = {
+    {{"", 1}, {"/s", 1}, {"/m", 60}, {"/min", 60}, {"/h", 3600}}};
+
+// The number at the front of `text`, and in `rest` what follows it.
+std::optional<double> LeadingNumber(std::string_view text, std::string_view& rest) {
+  double value = 0;
+  const auto [stop, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failure != std::errc() || !std::isfinite(value) || std::signbit(value)) return std::nullopt;
+  rest = text.substr(static_cast<std::size_t>(stop - text.data()));
+  return value;
+}
+
+Duration ParseTime(std::string_view name, std::string_view text, double min,
+                   std::string_view accepted) {
+  std::string_view rest;
+  if (const auto value = LeadingNumber(text, rest)) {
+    if (rest.empty() && *value == 0 && min == 0) return Duration::zero();
+    for (const Unit& unit : kTimeUnits) {
+      if (unit.name != rest) continue;
+      const double nanoseconds = std::round(*value * unit.factor);
+      if (nanoseconds < min || nanoseconds > kMaxNanoseconds) break;
+      return Duration(static_cast<Duration::rep>(nanoseconds));
+    }
+  }
+  throw ConfigurationError::Invalid(name, text, accepted);
+}
+
+}  // namespace
+
+Duration ParseTime(std::string_view name, std::string_view text) {
+  return ParseTime(name, text, 0, kTimeAccepted);
+}
+
+Duration ParsePositiveTime(std::string_view name, std::string_view text) {
+  return ParseTime(name, text, 1, kPositiveTimeAccepted);
+}
+
+double ParseRate(std::string_view name, std::string_view text) {
+  std::string_view rest;
+  if (const auto value = LeadingNumber(text, rest)) {
+    for (const Unit& unit : kRateUnits) {
+      if (unit.name != rest) continue;
+      const double per_second = *value / unit.factor;
+      if (per_second > kMaxRate) break;
+      return per_second;
+    }
+  }
+  throw ConfigurationError::Invalid(name, text, kRateAccepted);
+}
+
+std::vector<std::string_view> SplitAt(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(separator, begin), text.size());
+    parts.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
+std::string_view Trim(std::string_view text) noexcept {
+  constexpr std::string_view kBlanks = " \t";
+  const std::size_t begin = text.find_first_not_of(kBlanks);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
+}
+
+}  // namespace llmload::tools
