@@ -137,6 +137,7 @@ class Bench {
     load.shape = options_.shape;
     load.make_request = RequestsFrom(options_.prompts);
     load.workers = options_.workers;
+    load.objectives = options_.good_request;
     load.resources = &resources;
     ProgressPrinter progress(stderr);
     const auto planned = PlannedDuration(options_.shape);
@@ -165,6 +166,10 @@ class Bench {
     report.configuration.emplace_back("streaming", options_.request.stream ? "yes" : "no");
     report.configuration.emplace_back("max_tokens",
                                       std::to_string(options_.request.max_tokens.value_or(0)));
+    if (!options_.good_request.empty()) {
+      report.configuration.emplace_back("a good request has",
+                                        llmload::Describe(options_.good_request));
+    }
     return report;
   }
 

@@ -84,9 +84,13 @@ po::options_description Describe() {
   judgement.add_options()(
       "slo", po::value<std::vector<std::string>>()->value_name("OBJECTIVE"),
       "something to meet, as in 'ttft:p95<500ms' or 'success>=0.95', see below; "
-      "repeatable")("json", text("FILE"),
-                    "write the report as JSON; -: to standard output, the table then to "
-                    "standard error")("quiet", "the verdict only: no progress, no table");
+      "repeatable")(
+      "good", text("BOUNDS"),
+      "what makes a request a good one, as in 'ttft<=500ms,tpot<=50ms' (latency, service, ttft, "
+      "ttfo, tpot, gap): measures goodput")(
+      "json", text("FILE"),
+      "write the report as JSON; -: to standard output, the table then to "
+      "standard error")("quiet", "the verdict only: no progress, no table");
   po::options_description all("Options of llmload bench", kWidth, kTextWidth);
   all.add(target).add(load).add(request).add(judgement);
   return all;
@@ -338,6 +342,7 @@ std::optional<BenchOptions> ParseBenchOptions(const std::vector<std::string>& ar
   for (const std::string& objective : given.Texts("slo")) {
     options.objectives.push_back(ParseObjective(objective));
   }
+  if (given.Has("good")) options.good_request = ParseGoodRequest(given.Text("good"));
   if (given.Has("json")) options.json_file = ReadJsonFile(given.Text("json"));
   options.quiet = given.Has("quiet");
   return options;

@@ -12,6 +12,7 @@
 
 #include "llmload/load/load_profile.h"
 #include "llmload/load/prompt_source.h"
+#include "llmload/metrics/metrics_summary.h"
 #include "llmload/provider/provider_factory.h"
 #include "llmload/report/criterion.h"
 
@@ -34,7 +35,8 @@ struct BenchOptions {
   std::shared_ptr<const PromptSource> prompts;  ///< never null
 
   std::vector<Criterion> objectives;
-  std::string json_file;  ///< empty: none; or `kStandardOutput`
+  LatencyObjectives good_request;  ///< for goodput
+  std::string json_file;           ///< empty: none; or `kStandardOutput`
   bool quiet = false;
 };
 

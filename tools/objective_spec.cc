@@ -18,12 +18,13 @@ struct DistributionName {
   std::string_view help;
 };
 
-constexpr std::array<DistributionName, 5> kDistributions = {{
+constexpr std::array<DistributionName, 6> kDistributions = {{
     {"latency", LatencyKind::kScheduled, "scheduled instant to answer: what a user waits"},
     {"service", LatencyKind::kService, "request sent to answer"},
     {"ttft", LatencyKind::kTtft, "time to first token (streaming)"},
     {"ttfo", LatencyKind::kTtfo, "time to first token of the answer proper (streaming)"},
     {"tpot", LatencyKind::kTpot, "time per output token after the first (streaming)"},
+    {"gap", LatencyKind::kChunkGap, "time between two events with tokens (streaming)"},
 }};
 
 struct StatisticName {
@@ -53,10 +54,12 @@ Metric WorstIncrease() { return MemoryIncrease(); }
 Metric WorstPeak() { return PeakMemoryRatio(); }
 Metric WorstGrowth() { return MemoryGrowth(); }
 
-constexpr std::array<FigureName, 10> kFigures = {{
+constexpr std::array<FigureName, 12> kFigures = {{
     {"success", SuccessRate, ValueKind::kShare, "succeeded / attempted; 0.95 or 95%"},
     {"throughput", Throughput, ValueKind::kRate, "completed requests per time; 90/s or 5400/min"},
     {"success-throughput", SuccessThroughput, ValueKind::kRate, "successful requests per time"},
+    {"goodput", Goodput, ValueKind::kRate, "requests per time that meet all of --good"},
+    {"good", GoodFraction, ValueKind::kShare, "requests that meet all of --good / attempted"},
     {"completed", CompletedRequests, ValueKind::kCount, "succeeded + failed"},
     {"succeeded", SuccessfulRequests, ValueKind::kCount, "successful requests"},
     {"failed", FailedRequests, ValueKind::kCount, "failed requests"},
@@ -206,6 +209,43 @@ Criterion ParseObjective(std::string_view spec) {
   } catch (const ConfigurationError& error) {
     throw ConfigurationError("--slo \"" + std::string(spec) + "\": " + error.what());
   }
+}
+
+LatencyObjectives ParseGoodRequest(std::string_view spec) {
+  struct Bound {
+    std::string_view name;
+    std::optional<Duration> LatencyObjectives::*bound;
+  };
+  constexpr std::array<Bound, 6> kBounds = {{{"latency", &LatencyObjectives::scheduled_latency},
+                                             {"service", &LatencyObjectives::service_latency},
+                                             {"ttft", &LatencyObjectives::ttft},
+                                             {"ttfo", &LatencyObjectives::ttfo},
+                                             {"tpot", &LatencyObjectives::tpot},
+                                             {"gap", &LatencyObjectives::chunk_gap}}};
+  LatencyObjectives objectives;
+  try {
+    for (std::string_view left = spec; !left.empty();) {
+      const std::size_t comma = std::min(left.find(','), left.size());
+      const std::string_view part = Trim(left.substr(0, comma));
+      left.remove_prefix(std::min(comma + 1, left.size()));
+      const std::size_t at = part.find("<=");
+      const Bound* const bound = Find(kBounds, Trim(part.substr(0, at)));
+      if (at == std::string_view::npos || bound == nullptr) {
+        throw ConfigurationError::Invalid(
+            "bound", part, "METRIC<=TIME, as in ttft<=500ms, with one of: " + Names(kBounds));
+      }
+      if (objectives.*bound->bound) {
+        throw ConfigurationError::Invalid("bound", part, "each metric once");
+      }
+      objectives.*bound->bound = ParseTime("value", Trim(part.substr(at + 2)));
+    }
+    if (objectives.empty()) {
+      throw ConfigurationError::Invalid("bound", "", "METRIC<=TIME, as in ttft<=500ms");
+    }
+  } catch (const ConfigurationError& error) {
+    throw ConfigurationError("--good \"" + std::string(spec) + "\": " + error.what());
+  }
+  return objectives;
 }
 
 std::string ObjectiveSpecHelp() {

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "llmload/metrics/metrics_summary.h"
 #include "llmload/report/criterion.h"
 
 namespace llmload::tools {
@@ -12,6 +13,11 @@ namespace llmload::tools {
 /// Parses `METRIC[:STATISTIC]OPERATOR VALUE`; `ObjectiveSpecHelp` lists the metrics. Throws
 /// `ConfigurationError` that names the objective, the part, its value and what is accepted.
 Criterion ParseObjective(std::string_view spec);
+
+/// Parses what makes a single request good: `METRIC<=TIME{,METRIC<=TIME}` ("ttft<=500ms,gap<=1s"),
+/// with `latency`, `service`, `ttft`, `ttfo`, `tpot` and `gap` (the longest of a request). Throws
+/// likewise.
+LatencyObjectives ParseGoodRequest(std::string_view spec);
 
 /// The metrics with their units, for `--help`.
 std::string ObjectiveSpecHelp();

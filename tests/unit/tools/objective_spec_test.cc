@@ -15,6 +15,30 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
+TEST(GoodRequest, IsBoundsOfSingleFigures) {
+  using namespace std::chrono_literals;
+  const LatencyObjectives good = ParseGoodRequest("ttft<=500ms, tpot <= 50ms,gap<=1s");
+  EXPECT_EQ(good.ttft, Duration(500ms));
+  EXPECT_EQ(good.tpot, Duration(50ms));
+  EXPECT_EQ(good.chunk_gap, Duration(1s));
+  EXPECT_FALSE(good.scheduled_latency || good.service_latency || good.ttfo);
+  const LatencyObjectives others = ParseGoodRequest("latency<=3s,service<=2s,ttfo<=1s");
+  EXPECT_EQ(others.scheduled_latency, Duration(3s));
+  EXPECT_EQ(others.service_latency, Duration(2s));
+  EXPECT_EQ(others.ttfo, Duration(1s));
+}
+
+TEST(GoodRequest, ErrorsNameTheBoundAndWhatIsAccepted) {
+  for (const char* bad : {"", "ttft", "ttft<500ms", "itl<=1s", "ttft<=500", "ttft<=1s,ttft<=2s",
+                          "ttft<=1s,,gap<=1s", "ttft:p95<=1s"}) {
+    const std::string message = MessageOf([&] { ParseGoodRequest(bad); });
+    EXPECT_THAT(message, HasSubstr(std::string("--good \"") + bad + "\"")) << bad;
+  }
+  EXPECT_THAT(MessageOf([] { ParseGoodRequest("itl<=1s"); }),
+              HasSubstr("latency, service, ttft, ttfo, tpot, gap"));
+  EXPECT_THAT(MessageOf([] { ParseGoodRequest("ttft<=1s,ttft<=2s"); }), HasSubstr("once"));
+}
+
 TEST(ObjectiveSpec, NamesMetricBoundAndUnit) {
   struct Case {
     const char* spec;
@@ -30,6 +54,9 @@ TEST(ObjectiveSpec, NamesMetricBoundAndUnit) {
       {"tpot:mean<50ms", MeanLatency(LatencyKind::kTpot).name(), 0.05, "s"},
       {"latency:p99.9<1m", P999().name(), 60, "s"},
       {" latency : max < 1h ", MaxLatency().name(), 3600, "s"},
+      {"gap:p99<1s", P99(LatencyKind::kChunkGap).name(), 1, "s"},
+      {"goodput>=9/s", Goodput().name(), 9, "requests/s"},
+      {"good>=95%", GoodFraction().name(), 0.95, ""},
       {"success>=0.95", SuccessRate().name(), 0.95, ""},
       {"success>95%", SuccessRate().name(), 0.95, ""},
       {"throughput>=90/s", Throughput().name(), 90, "requests/s"},
