@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "src/metrics/median.h"
+
 namespace llmload {
 namespace {
 
@@ -31,13 +33,6 @@ class Extremes {
   std::uint64_t count_ = 0;
 };
 
-double Median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  if (values.size() % 2 == 1) return *middle;
-  return (*std::max_element(values.begin(), middle) + *middle) / 2;
-}
-
 std::optional<double> Growth(const std::vector<ResourceSample>& series) {
   const std::size_t third = series.size() / 3;
   if (third == 0) return std::nullopt;
@@ -52,14 +47,18 @@ std::optional<double> Growth(const std::vector<ResourceSample>& series) {
   return (Median(std::move(last)) - before) / before;
 }
 
-std::optional<SlopeEstimate> RssSlope(const std::vector<ResourceSample>& series) {
+void SetSlopes(ResourceSummary& summary) {
   std::vector<double> seconds;
+  std::vector<double> requests;
   std::vector<double> bytes;
-  for (const ResourceSample& sample : series) {
-    seconds.push_back(Seconds(sample.at - series.front().at));
+  for (const ResourceSample& sample : summary.series) {
+    seconds.push_back(Seconds(sample.at - summary.series.front().at));
     bytes.push_back(static_cast<double>(sample.rss_bytes));
+    if (sample.requests) requests.push_back(static_cast<double>(*sample.requests));
   }
-  return TheilSen(seconds, bytes);
+  summary.slope_bytes_per_second = BlockSlope(seconds, bytes);
+  if (requests.size() != bytes.size()) return;
+  summary.slope_bytes_per_request = EstimateSustainedSlope(requests, bytes);
 }
 
 }  // namespace
@@ -82,12 +81,13 @@ struct ResourceMonitor::Track {
     Extremes<std::uint32_t> descriptors;
   } record;
 
-  void Sample(TimePoint now, std::size_t capacity);
+  void Sample(TimePoint now, std::optional<std::uint64_t> requests, std::size_t capacity);
   void Keep(const ResourceSample& sample, std::size_t capacity);
   ResourceSummary Summarise() const;
 };
 
-void ResourceMonitor::Track::Sample(TimePoint now, std::size_t capacity) {
+void ResourceMonitor::Track::Sample(TimePoint now, std::optional<std::uint64_t> requests,
+                                    std::size_t capacity) {
   if (!lost_reason.empty()) return;
   const std::optional<RawUsage> usage = probe->Read();
   if (!usage) {
@@ -97,6 +97,7 @@ void ResourceMonitor::Track::Sample(TimePoint now, std::size_t capacity) {
   }
   ResourceSample sample;
   sample.at = now;
+  sample.requests = requests;
   sample.rss_bytes = usage->rss_bytes;
   sample.threads = usage->threads;
   sample.descriptors = usage->descriptors;
@@ -167,7 +168,7 @@ ResourceSummary ResourceMonitor::Track::Summarise() const {
   // The thinned series may lack the latest sample; the trend should not.
   if (summary.series.back().at != record.last->at) summary.series.push_back(*record.last);
   summary.growth = Growth(summary.series);
-  summary.slope_bytes_per_second = RssSlope(summary.series);
+  SetSlopes(summary);
   return summary;
 }
 
@@ -184,9 +185,16 @@ void ResourceMonitor::AddProbe(std::unique_ptr<ResourceProbe> probe) {
   tracks_.push_back(std::move(track));
 }
 
+void ResourceMonitor::CountRequests(std::function<std::uint64_t()> requests) {
+  const std::lock_guard lock(mutex_);
+  requests_ = std::move(requests);
+}
+
 void ResourceMonitor::SampleNow(TimePoint now) {
   const std::lock_guard lock(mutex_);
-  for (auto& track : tracks_) track->Sample(now, series_capacity_);
+  std::optional<std::uint64_t> requests;
+  if (requests_) requests = requests_();
+  for (auto& track : tracks_) track->Sample(now, requests, series_capacity_);
 }
 
 boost::asio::awaitable<void> ResourceMonitor::Run(Clock& clock, Duration interval) {

@@ -1,7 +1,7 @@
 #include "llmload/report/criterion.h"
 
+#include <algorithm>
 #include <cmath>
-#include <exception>
 #include <utility>
 
 #include "llmload/core/environment.h"
@@ -11,24 +11,6 @@
 
 namespace llmload {
 namespace {
-
-using report::FormatQuantity;
-
-bool Holds(double observed, Comparison comparison, double bound) {
-  switch (comparison) {
-    case Comparison::kLess:
-      return observed < bound;
-    case Comparison::kLessOrEqual:
-      return observed <= bound;
-    case Comparison::kGreater:
-      return observed > bound;
-    case Comparison::kGreaterOrEqual:
-      return observed >= bound;
-    case Comparison::kEqual:
-      return observed == bound;
-  }
-  return false;
-}
 
 double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
@@ -57,6 +39,21 @@ Metric Rate(std::string name, std::optional<double> MetricsSummary::*rate) {
     }
     return observation;
   });
+}
+
+Observation ObserveProportion(std::uint64_t part, std::uint64_t whole) {
+  Observation observation;
+  observation.is_proportion = true;
+  observation.samples = whole;
+  if (whole == 0) {
+    observation.remark = "no request was attempted";
+    return observation;
+  }
+  part = std::min(part, whole);
+  const ProportionBounds bounds = ExactProportionBounds(part, whole);
+  observation.value = static_cast<double>(part) / static_cast<double>(whole);
+  observation.interval = {.lower = bounds.lower, .upper = bounds.upper};
+  return observation;
 }
 
 const LatencySummary& Select(const MetricsSummary& metrics, LatencyKind kind) {
@@ -95,6 +92,16 @@ void ExplainAbsence(const MetricsSummary& metrics, LatencyKind kind, Observation
   }
 }
 
+void SetValue(Observation& observation, Duration value) { observation.value = Seconds(value); }
+
+void SetValue(Observation& observation, const QuantileBounds& bounds) {
+  observation.value = Seconds(bounds.value);
+  observation.interval.emplace();
+  if (bounds.lower) observation.interval->lower = Seconds(*bounds.lower);
+  if (bounds.upper) observation.interval->upper = Seconds(*bounds.upper);
+}
+
+// `read` gives a duration that is judged as it is, or a percentile with its bounds.
 template <class Read>
 Metric LatencyMetric(std::string_view figure, LatencyKind kind, std::uint64_t minimum_samples,
                      Read read) {
@@ -104,44 +111,13 @@ Metric LatencyMetric(std::string_view figure, LatencyKind kind, std::uint64_t mi
     observation.samples = latency.count;
     observation.minimum_samples = minimum_samples;
     if (latency.count > 0) {
-      observation.value = Seconds(read(latency));
+      SetValue(observation, read(latency));
     } else {
       ExplainAbsence(report.metrics, kind, observation);
     }
     return observation;
   };
   return Metric(std::string(figure).append(" ").append(ToString(kind)), "s", observe);
-}
-
-Metric MemoryMetric(std::string name, std::string process,
-                    std::optional<double> ResourceSummary::*figure) {
-  if (!process.empty()) name += " of " + process;
-  const auto observe = [process = std::move(process), figure](const RunReport& report) {
-    Observation observation;
-    observation.remark = process.empty() ? "no process was sampled" : "the process was not sampled";
-    std::string worst;
-    for (const ResourceSummary& resource : report.resources) {
-      if (!process.empty() && resource.label != process) continue;
-      const std::optional<double>& value = resource.*figure;
-      if (value && (!observation.value || *value > *observation.value)) {
-        observation.value = value;
-        observation.samples = resource.samples;
-        worst = resource.label;
-      } else if (!value && !observation.value) {
-        observation.samples = resource.samples;
-        observation.remark = "too few samples of " + resource.label;
-      }
-      if (!resource.lost_reason.empty()) {
-        observation.partial = true;
-        observation.remark = resource.label + ": " + resource.lost_reason;
-      }
-    }
-    if (observation.value && !observation.partial) {
-      observation.remark = process.empty() && report.resources.size() > 1 ? "the " + worst : "";
-    }
-    return observation;
-  };
-  return Metric(std::move(name), "", observe);
 }
 
 }  // namespace
@@ -197,53 +173,6 @@ Criterion::Criterion(std::string name, std::string unit, Comparison comparison, 
   }
 }
 
-CriterionResult Criterion::Evaluate(const RunReport& report) const {
-  CriterionResult result;
-  result.name = name_;
-  result.unit = unit_;
-  result.comparison = comparison_;
-  result.bound = bound_;
-  const std::string required =
-      std::string(ToString(comparison_)) + " " + FormatQuantity(bound_, unit_);
-
-  Observation observation;
-  try {
-    observation = observe_(report);
-  } catch (const std::exception& thrown) {
-    result.verdict = Verdict::kInvalid;
-    result.message = name_ + " could not be read: " + thrown.what();
-    return result;
-  }
-  if (observation.value && std::isnan(*observation.value)) {
-    observation.value.reset();
-    observation.remark = "not a number";
-  }
-  result.observed = observation.value;
-  result.samples = observation.samples;
-  if (!observation.value) {
-    // Absence may violate a criterion or leave it open; it can never confirm one.
-    result.verdict = Combine(observation.without_value, Verdict::kInconclusive);
-    result.message = name_ + " was not observed, required " + required;
-    if (!observation.remark.empty()) result.message += ": " + observation.remark;
-    return result;
-  }
-
-  result.message = name_ + " is " + FormatQuantity(*observation.value, unit_) + ", required " +
-                   required + " (" + std::to_string(observation.samples) +
-                   (observation.samples == 1 ? " sample" : " samples");
-  if (observation.samples < observation.minimum_samples) {
-    result.verdict = Verdict::kInconclusive;
-    result.message += ", at least " + std::to_string(observation.minimum_samples) + " are needed";
-  } else if (!Holds(*observation.value, comparison_, bound_)) {
-    result.verdict = Verdict::kFail;
-  } else {
-    result.verdict = observation.partial ? Verdict::kInconclusive : Verdict::kPass;
-  }
-  if (!observation.remark.empty()) result.message += "; " + observation.remark;
-  result.message += ")";
-  return result;
-}
-
 Metric::Metric(std::string name, std::string unit,
                std::function<Observation(const RunReport&)> observe)
     : name_(std::move(name)), unit_(std::move(unit)), observe_(std::move(observe)) {}
@@ -283,13 +212,17 @@ Criterion Metric::operator>=(Duration bound) const {
 }
 
 Metric SuccessRate() {
-  return Metric("success rate", "", [](const RunReport& report) {
-    Observation observation;
-    observation.value = report.metrics.success_rate;
-    observation.samples = report.metrics.scheduled;
-    if (!observation.value) observation.remark = "no request was attempted";
-    return observation;
-  });
+  return Proportion(
+      "success rate", [](const RunReport& report) { return report.metrics.succeeded; },
+      [](const RunReport& report) { return report.metrics.scheduled; });
+}
+
+Metric Proportion(std::string name, std::function<std::uint64_t(const RunReport&)> part,
+                  std::function<std::uint64_t(const RunReport&)> whole) {
+  const auto observe = [part = std::move(part), whole = std::move(whole)](const RunReport& report) {
+    return ObserveProportion(part(report), whole(report));
+  };
+  return Metric(std::move(name), "", observe);
 }
 
 Metric Throughput() { return Rate("throughput", &MetricsSummary::throughput_per_second); }
@@ -311,14 +244,10 @@ Metric Goodput() {
 
 Metric GoodFraction() {
   return Metric("good fraction", "", [](const RunReport& report) {
+    const MetricsSummary& metrics = report.metrics;
+    if (metrics.good) return ObserveProportion(*metrics.good, metrics.scheduled);
     Observation observation;
-    observation.value = report.metrics.good_fraction;
-    observation.samples = report.metrics.scheduled;
-    if (!report.metrics.good) {
-      observation.remark = "the run had no latency objectives";
-    } else if (!observation.value) {
-      observation.remark = "no request was attempted";
-    }
+    observation.remark = "the run had no latency objectives";
     return observation;
   });
 }
@@ -350,27 +279,27 @@ Metric AttemptsPerRequest() {
 }
 
 Metric P50(LatencyKind kind) {
-  return LatencyMetric("p50", kind, 1, [](const LatencySummary& l) { return l.p50.value; });
+  return LatencyMetric("p50", kind, 1, [](const LatencySummary& l) { return l.p50; });
 }
 
 Metric P90(LatencyKind kind) {
   return LatencyMetric("p90", kind, MinimumSamples(0.90),
-                       [](const LatencySummary& l) { return l.p90.value; });
+                       [](const LatencySummary& l) { return l.p90; });
 }
 
 Metric P95(LatencyKind kind) {
   return LatencyMetric("p95", kind, MinimumSamples(0.95),
-                       [](const LatencySummary& l) { return l.p95.value; });
+                       [](const LatencySummary& l) { return l.p95; });
 }
 
 Metric P99(LatencyKind kind) {
   return LatencyMetric("p99", kind, MinimumSamples(0.99),
-                       [](const LatencySummary& l) { return l.p99.value; });
+                       [](const LatencySummary& l) { return l.p99; });
 }
 
 Metric P999(LatencyKind kind) {
   return LatencyMetric("p99.9", kind, MinimumSamples(0.999),
-                       [](const LatencySummary& l) { return l.p999.value; });
+                       [](const LatencySummary& l) { return l.p999; });
 }
 
 Metric MeanLatency(LatencyKind kind) {
@@ -379,18 +308,6 @@ Metric MeanLatency(LatencyKind kind) {
 
 Metric MaxLatency(LatencyKind kind) {
   return LatencyMetric("maximum", kind, 1, [](const LatencySummary& l) { return l.max; });
-}
-
-Metric MemoryIncrease(std::string process) {
-  return MemoryMetric("memory increase", std::move(process), &ResourceSummary::increase);
-}
-
-Metric PeakMemoryRatio(std::string process) {
-  return MemoryMetric("peak / initial memory", std::move(process), &ResourceSummary::peak_ratio);
-}
-
-Metric MemoryGrowth(std::string process) {
-  return MemoryMetric("memory growth", std::move(process), &ResourceSummary::growth);
 }
 
 Metric Measurement(std::string name, std::string unit) {

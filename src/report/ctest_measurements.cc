@@ -90,6 +90,9 @@ std::vector<std::pair<std::string, double>> CTestMeasurements(const RunReport& r
     all.Add(prefix + "_rss_peak_bytes", resource.rss_peak_bytes);
     all.Add(prefix + "_rss_final_bytes", resource.rss_final_bytes);
     all.Add(prefix + "_rss_growth", resource.growth);
+    if (const auto& leak = resource.slope_bytes_per_request) {
+      all.Add(prefix + "_rss_slope_bytes_per_request", leak->slope);
+    }
     all.Add(prefix + "_cpu_mean_percent", resource.cpu_mean_percent);
   }
   for (const NamedDistribution& distribution : report.distributions) {

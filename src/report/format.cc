@@ -84,6 +84,13 @@ std::string FormatQuantity(double value, std::string_view unit) {
   return text;
 }
 
+std::string FormatInterval(const std::optional<double>& lower, const std::optional<double>& upper,
+                           std::string_view unit) {
+  if (lower && upper) return FormatQuantity(*lower, unit) + " to " + FormatQuantity(*upper, unit);
+  if (lower) return FormatQuantity(*lower, unit) + " or more";
+  return upper ? FormatQuantity(*upper, unit) + " or less" : "-";
+}
+
 std::string CleanLine(std::string_view text) {
   std::string clean;
   for (const char c : text) {

@@ -3,6 +3,7 @@
 #define LLMLOAD_SRC_REPORT_FORMAT_H_
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,11 @@ std::string FormatBytes(double bytes);
 
 /// A value in its unit: seconds as a duration, bytes as bytes, all else as a number and the unit.
 std::string FormatQuantity(double value, std::string_view unit);
+
+/// "4.71 s to 5.2 s", "4.71 s or more", "5.2 s or less", "-": an interval of which a side may be
+/// unknown.
+std::string FormatInterval(const std::optional<double>& lower, const std::optional<double>& upper,
+                           std::string_view unit);
 
 /// Text from outside as one harmless line: control characters and runs of white space become one
 /// space, and what CTest or its SKIP pattern would take for a command is broken up.

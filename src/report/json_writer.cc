@@ -81,6 +81,8 @@ Json Criteria(const std::vector<CriterionResult>& criteria) {
                     {"comparison", ToString(result.comparison)},
                     {"bound", Number(result.bound)},
                     {"observed", Number(result.observed)},
+                    {"observed_lower", Number(result.observed_lower)},
+                    {"observed_upper", Number(result.observed_upper)},
                     {"samples", result.samples},
                     {"verdict", ToString(result.verdict)},
                     {"message", result.message}});
@@ -210,6 +212,12 @@ Json Resource(const ResourceSummary& r) {
                                                     {"lower", Number(slope->lower)},
                                                     {"upper", Number(slope->upper)}}
                                              : Json(nullptr);
+  const auto& leak = r.slope_bytes_per_request;
+  json["rss_slope_bytes_per_request"] = leak ? Json{{"value", Number(leak->slope)},
+                                                    {"lower", Number(leak->lower)},
+                                                    {"upper", Number(leak->upper)},
+                                                    {"settling", leak->settling}}
+                                             : Json(nullptr);
   json["cpu_percent"] = {{"min", Number(r.cpu_min_percent)},
                          {"mean", Number(r.cpu_mean_percent)},
                          {"max", Number(r.cpu_max_percent)}};
@@ -222,7 +230,8 @@ Json Resource(const ResourceSummary& r) {
                               {"rss_bytes", sample.rss_bytes},
                               {"cpu_percent", Number(sample.cpu_percent)},
                               {"threads", sample.threads},
-                              {"descriptors", Optional(sample.descriptors)}});
+                              {"descriptors", Optional(sample.descriptors)},
+                              {"requests", Optional(sample.requests)}});
   }
   return json;
 }

@@ -16,6 +16,7 @@ namespace {
 using report::CleanLine;
 using report::FormatBytes;
 using report::FormatDuration;
+using report::FormatInterval;
 using report::FormatNumber;
 using report::FormatQuantity;
 using report::Table;
@@ -91,12 +92,13 @@ void PrintHeader(std::string& out, const RunReport& report, bool colour) {
 void PrintCriteria(std::string& out, const RunReport& report, bool colour) {
   if (report.criteria.empty()) return;
   Heading(out, "Criteria");
-  Table table(4);
-  table.Add({"metric", "observed", "bound", "samples", "verdict"});
+  Table table(5);
+  table.Add({"metric", "observed", "99 % confidence", "bound", "samples", "verdict"});
   for (const CriterionResult& result : report.criteria) {
     // Colours only in the last column: they have no width.
     table.Add(
         {CleanLine(result.name), Optional(result.observed, result.unit),
+         FormatInterval(result.observed_lower, result.observed_upper, result.unit),
          std::string(ToString(result.comparison)) + " " + FormatQuantity(result.bound, result.unit),
          Count(result.samples), Coloured(result.verdict, colour)});
   }
@@ -325,8 +327,13 @@ void PrintProcess(std::string& out, const ResourceSummary& r) {
     table.Add({"peak / initial memory", Optional(r.peak_ratio)});
     table.Add({"memory growth", Percent(r.growth) + " (last third over first third)"});
     if (const auto& slope = r.slope_bytes_per_second) {
-      table.Add({"memory slope", bytes(slope->slope) + "/s, 95 % confidence [" +
+      table.Add({"memory slope", bytes(slope->slope) + "/s, 99 % confidence [" +
                                      bytes(slope->lower) + "/s, " + bytes(slope->upper) + "/s]"});
+    }
+    if (const auto& slope = r.slope_bytes_per_request) {
+      table.Add({"memory left per request", bytes(slope->slope) + ", 99 % confidence [" +
+                                                bytes(slope->lower) + ", " + bytes(slope->upper) +
+                                                "]" + (slope->settling ? ", slowing down" : "")});
     }
     table.Add({"CPU % min / mean / max",
                Range(r.cpu_min_percent, r.cpu_mean_percent, r.cpu_max_percent)});

@@ -1,5 +1,6 @@
 #include "llmload/testing/memory_usage_test.h"
 
+#include <atomic>
 #include <string>
 #include <utility>
 
@@ -14,11 +15,17 @@ Target MemoryUsageTest::MakeTarget() {
 
 void MemoryUsageTest::RunAndJudge() {
   MemoryUsageTestOptions options;
-  options.criteria = {MemoryIncrease() < 1.0, PeakMemoryRatio() < 2.0, MemoryGrowth() < 0.5};
+  options.criteria = {MemoryIncrease() < 1.0, PeakMemoryRatio() < 2.0, MemoryGrowth() < 0.5,
+                      MemoryLeakPerRequest() < kMaxLeakBytesPerRequest};
   Configure(options);
 
   LoadOptions load;
-  load.make_request = MakeRequests(options.request);
+  // Requests in flight are counted too: a constant number of them, which moves no slope.
+  std::atomic<std::uint64_t> requests{0};
+  load.make_request = [make = MakeRequests(options.request), &requests](std::uint64_t index) {
+    requests.fetch_add(1, std::memory_order_relaxed);
+    return make(index);
+  };
   load.resource_interval = options.sample_interval;
   if (options.warm_up_requests > 0) {
     load.shape =
@@ -27,9 +34,11 @@ void MemoryUsageTest::RunAndJudge() {
   }
   ResourceMonitor resources;
   for (auto& probe : MakeProbes()) resources.AddProbe(std::move(probe));
+  resources.CountRequests([&requests] { return requests.load(std::memory_order_relaxed); });
   load.shape = options.load;
+  // The last sample is of the running load: what the generator gives back at its end would hide
+  // what was not given back.
   const LoadResult result = RunLoad(std::move(load), std::nullopt, &resources);
-  resources.SampleNow(TestClock().Now());
 
   RunReport report = MakeReport(result, &resources);
   report.configuration.emplace_back(

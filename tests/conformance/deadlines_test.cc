@@ -116,6 +116,7 @@ TEST_P(ConformingDeadlines, CancellationEndsTheCallAtEveryStage) {
     const auto provider = Make(server);
     RecordingObserver observer;
     EXPECT_TRUE(caller_.CallAndCancel(*provider, Request(stage.stream), 150ms, &observer));
+    server.SetFaults({});  // on a busy machine the call may have ended before it met its fault
     // The provider is as good as new, and the given-up connection is not used again.
     EXPECT_EQ(Value(*provider, Request(true)).token_events, 8);
     EXPECT_EQ(server.counters().connections, 2u);

@@ -2,6 +2,7 @@
 // providers. And the proof that each of them fails when it should.
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <memory>
 #include <optional>
 
@@ -129,6 +130,59 @@ TEST_F(VirtualMemoryLeak, FailsOnALeakingServerNamingMemory) {
   RunAndJudge();
   ExpectFailureNaming("memory");
   EXPECT_THAT(Explain(Report()), HasSubstr("local server"));
+}
+
+// A server whose memory is a function of the requests that have arrived, warm-up included.
+class VirtualServerMemory : public Judged<InVirtualTime<MemoryUsageTest>> {
+ protected:
+  virtual double ServerBytes(double requests) const = 0;
+
+  std::vector<std::unique_ptr<ResourceProbe>> MakeProbes() override {
+    auto probes = InVirtualTime::MakeProbes();
+    probes.push_back(std::make_unique<mocks::SimulatedProbe>("local server", [this] {
+      return static_cast<std::uint64_t>(
+          ServerBytes(static_cast<double>(Simulated().arrivals().size())));
+    }));
+    return probes;
+  }
+  Verdict VerdictOn(const std::string& metric) {
+    for (const CriterionResult& result : Report().criteria) {
+      if (result.name == metric) return result.verdict;
+    }
+    ADD_FAILURE() << "no criterion on " << metric;
+    return Verdict::kInvalid;
+  }
+};
+
+class VirtualSmallLeak : public VirtualServerMemory {
+  double ServerBytes(double requests) const override { return 100e6 + 20e3 * requests; }
+};
+TEST_F(VirtualSmallLeak, OfATenthOfTheMemoryIsFoundByItsSlopeAlone) {
+  RunAndJudge();
+  ExpectFailureNaming("memory left per request is 20.0 kB");
+  EXPECT_THAT(Explain(Report()), HasSubstr("1 of 4 criteria is violated"));
+  EXPECT_THAT(Explain(Report()), HasSubstr("local server"));
+}
+
+class VirtualWarmUp : public VirtualServerMemory {
+  double ServerBytes(double requests) const override {
+    return 100e6 - 20e6 * std::exp(-requests / 250);
+  }
+};
+TEST_F(VirtualWarmUp, ThatTakesAHalfOfTheRunIsNoLeak) {
+  RunAndJudge();
+  EXPECT_EQ(VerdictOn("memory left per request"), Verdict::kInconclusive) << Explain(Report());
+  EXPECT_THAT(Explain(Report()), HasSubstr("growth was slowing down"));
+}
+
+class VirtualShortWarmUp : public VirtualServerMemory {
+  double ServerBytes(double requests) const override {
+    return 100e6 - 20e6 * std::exp(-requests / 40);
+  }
+};
+TEST_F(VirtualShortWarmUp, Passes) {
+  RunAndJudge();
+  EXPECT_EQ(Report().verdict, Verdict::kPass) << Explain(Report());
 }
 
 // --- Circuit breaker

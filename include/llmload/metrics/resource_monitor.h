@@ -7,6 +7,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,6 +16,7 @@
 
 #include "llmload/core/clock.h"
 #include "llmload/metrics/statistics.h"
+#include "llmload/metrics/sustained_slope.h"
 
 namespace llmload {
 
@@ -67,6 +69,8 @@ struct ResourceSample {
   std::optional<double> cpu_percent;  ///< of one core, since the sample before; empty for the first
   std::uint32_t threads = 0;
   std::optional<std::uint32_t> descriptors;
+  /// Requests of the run so far; empty if nobody counts them (`ResourceMonitor::CountRequests`).
+  std::optional<std::uint64_t> requests;
 };
 
 /// One process over a run. With `samples == 0` all figures are zero or empty.
@@ -94,7 +98,11 @@ struct ResourceSummary {
   /// (median of the last third - median of the first third) / median of the first third; three
   /// samples or more.
   std::optional<double> growth;
-  std::optional<SlopeEstimate> slope_bytes_per_second;  ///< Theil–Sen over `series`
+  /// Over block medians of `series`, with a 99 % confidence interval (`BlockSlope`).
+  std::optional<SlopeEstimate> slope_bytes_per_second;
+  /// Resident memory over requests: what a leak costs for each. From 24 samples on, and only where
+  /// requests were counted.
+  std::optional<SustainedSlope> slope_bytes_per_request;
 
   std::vector<ResourceSample> series;  ///< evenly thinned; oldest first
 };
@@ -113,6 +121,10 @@ class ResourceMonitor {
 
   /// Begins with the next sample. Precondition: not null.
   void AddProbe(std::unique_ptr<ResourceProbe> probe);
+
+  /// How many requests the load has made so far; it is called with every sample, on the sampling
+  /// thread, and must not run backwards. An empty function ends the counting.
+  void CountRequests(std::function<std::uint64_t()> requests);
 
   /// Reads every process once. `now` is the instant of the reading, and must not run backwards. A
   /// process that could not be read is not tried again.
@@ -135,6 +147,7 @@ class ResourceMonitor {
   struct Track;
   mutable std::mutex mutex_;
   std::size_t series_capacity_;
+  std::function<std::uint64_t()> requests_;
   std::vector<std::unique_ptr<Track>> tracks_;
 };
 

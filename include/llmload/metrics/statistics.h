@@ -1,5 +1,5 @@
-// The statistics behind percentiles and trends: order-statistic confidence bounds, minimum sample
-// counts, and the Theil–Sen slope.
+// The statistics behind percentiles, rates and trends: confidence bounds, minimum sample counts,
+// and the Theil–Sen slope.
 #ifndef LLMLOAD_METRICS_STATISTICS_H_
 #define LLMLOAD_METRICS_STATISTICS_H_
 
@@ -32,6 +32,19 @@ RankBounds QuantileRankBounds(double quantile, std::uint64_t count, double confi
 /// below 0.5 count from the other end. Precondition: 0 < quantile < 1.
 std::uint64_t MinimumSamples(double quantile);
 
+/// An interval of probabilities.
+struct ProportionBounds {
+  double lower = 0;
+  double upper = 1;
+};
+
+/// Two-sided confidence bounds of a probability of which `successes` in `trials` independent trials
+/// were seen: the exact interval of Clopper and Pearson (Biometrika 26, 1934, pp. 404–413), which
+/// gives each side at most half of 1 - `confidence`. Cost grows with the square root of `trials`.
+/// Without trials: [0, 1]. Precondition: successes <= trials, 0 < confidence < 1.
+ProportionBounds ExactProportionBounds(std::uint64_t successes, std::uint64_t trials,
+                                       double confidence = 0.99);
+
 /// A slope with its confidence interval, in units of y per unit of x.
 struct SlopeEstimate {
   double slope = 0;
@@ -39,13 +52,15 @@ struct SlopeEstimate {
   double upper = 0;
 };
 
-/// Theil–Sen estimator: the median of the slopes between all pairs of points, with the 95 %
-/// confidence interval of Sen (Journal of the American Statistical Association 63, 1968, pp.
-/// 1379–1389), without the correction for ties, which can only widen the interval. Robust against
-/// outliers up to 29 % of the points. Beyond 500 points, 500 evenly spread ones are used: the cost
-/// is quadratic. Nothing if there are fewer than three points or no two with different x.
-/// Precondition: x.size() == y.size().
-std::optional<SlopeEstimate> TheilSen(std::span<const double> x, std::span<const double> y);
+/// Theil–Sen estimator: the median of the slopes between all pairs of points, with the confidence
+/// interval of Sen (Journal of the American Statistical Association 63, 1968, pp. 1379–1389),
+/// without the correction for ties, which can only widen the interval. It holds for points that
+/// scatter independently of each other. Robust against outliers up to 29 % of the points. Beyond
+/// 500 points, 500 evenly spread ones are used: the cost is quadratic. Nothing if there are fewer
+/// than three points or no two with different x. Precondition: x.size() == y.size(), 0 < confidence
+/// < 1.
+std::optional<SlopeEstimate> TheilSen(std::span<const double> x, std::span<const double> y,
+                                      double confidence = 0.95);
 
 }  // namespace llmload
 

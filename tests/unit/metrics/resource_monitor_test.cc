@@ -113,6 +113,37 @@ TEST(ResourceMonitor, SlopeOfALeakIsItsRate) {
   EXPECT_GT(slope->lower, 0);
 }
 
+TEST(ResourceMonitor, LeakPerRequestIsTheSlopeOverTheRequestsNotOverTime) {
+  ResourceMonitor monitor;
+  // Every second sample sees no new request: 7000 bytes for each of the others.
+  std::uint64_t requests = 0;
+  monitor.CountRequests([&requests] { return requests; });
+  monitor.AddProbe(
+      RssProbe([&](std::uint64_t i) { return 50 * kMegabyte + 7000 * ((i + 1) / 2); }));
+  for (int i = 0; i < 200; ++i) {
+    requests = static_cast<std::uint64_t>(i + 1) / 2;
+    monitor.SampleNow(kStart + i * 500ms);
+  }
+  const ResourceSummary summary = monitor.Summarise().at(0);
+  ASSERT_TRUE(summary.slope_bytes_per_request);
+  EXPECT_NEAR(summary.slope_bytes_per_request->slope, 7000, 1);
+  EXPECT_NEAR(summary.slope_bytes_per_request->lower, 7000, 1);
+  EXPECT_NEAR(summary.slope_bytes_per_request->upper, 7000, 1);
+  EXPECT_FALSE(summary.slope_bytes_per_request->settling);
+  EXPECT_NEAR(summary.slope_bytes_per_second.value().slope, 7000, 1);
+  EXPECT_EQ(summary.series.back().requests, 100u);
+}
+
+TEST(ResourceMonitor, KnowsNoLeakPerRequestWithoutACountOfRequests) {
+  ResourceMonitor monitor;
+  monitor.AddProbe(RssProbe([](std::uint64_t i) { return i * kMegabyte; }));
+  SampleTimes(monitor, 50);
+  const ResourceSummary summary = monitor.Summarise().at(0);
+  EXPECT_FALSE(summary.slope_bytes_per_request);
+  EXPECT_FALSE(summary.series.back().requests);
+  EXPECT_TRUE(summary.slope_bytes_per_second);
+}
+
 TEST(ResourceMonitor, ThinsALongSeriesButLosesNoExtreme) {
   constexpr int kSamples = 10'000;
   ResourceMonitor monitor(64);

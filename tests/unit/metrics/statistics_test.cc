@@ -82,6 +82,68 @@ TEST(QuantileRankBounds, CoverTheTrueQuantileAsOftenAsPromised) {
   EXPECT_LE(covered, kTrials * 0.999) << "seed " << kSeed;
 }
 
+// P(Binomial(n, p) >= k), term by term.
+double TailByHand(double p, int k, int n) {
+  double tail = 0;
+  for (int i = k; i <= n; ++i) {
+    tail += std::exp(std::lgamma(n + 1.0) - std::lgamma(i + 1.0) - std::lgamma(n - i + 1.0) +
+                     i * std::log(p) + (n - i) * std::log1p(-p));
+  }
+  return tail;
+}
+
+TEST(ExactProportionBounds, LeaveHalfAPercentBeyondEachSide) {
+  for (const int n : {2, 7, 60, 1000, 1200}) {
+    for (const int k : {1, n / 3, n / 2, n - 1}) {
+      if (k < 1 || k >= n) continue;
+      const ProportionBounds bounds =
+          ExactProportionBounds(static_cast<std::uint64_t>(k), static_cast<std::uint64_t>(n));
+      EXPECT_NEAR(TailByHand(bounds.lower, k, n), 0.005, 1e-9) << k << " of " << n;
+      EXPECT_NEAR(1 - TailByHand(bounds.upper, k + 1, n), 0.005, 1e-9) << k << " of " << n;
+    }
+  }
+}
+
+TEST(ExactProportionBounds, HaveAClosedFormWhereAllOrNoneSucceeded) {
+  const ProportionBounds all = ExactProportionBounds(1000, 1000);
+  EXPECT_NEAR(all.lower, std::pow(0.005, 1.0 / 1000), 1e-12);
+  EXPECT_EQ(all.upper, 1);
+  const ProportionBounds none = ExactProportionBounds(0, 1000);
+  EXPECT_EQ(none.lower, 0);
+  EXPECT_NEAR(none.upper, 1 - std::pow(0.005, 1.0 / 1000), 1e-12);
+  EXPECT_NEAR(ExactProportionBounds(1, 1).lower, 0.005, 1e-12);
+}
+
+TEST(ExactProportionBounds, OfNothingAreEverything) {
+  const ProportionBounds bounds = ExactProportionBounds(0, 0);
+  EXPECT_EQ(bounds.lower, 0);
+  EXPECT_EQ(bounds.upper, 1);
+}
+
+TEST(ExactProportionBounds, AreSymmetric) {
+  const ProportionBounds bounds = ExactProportionBounds(985, 1000);
+  const ProportionBounds mirrored = ExactProportionBounds(15, 1000);
+  EXPECT_NEAR(bounds.lower, 1 - mirrored.upper, 1e-12);
+  EXPECT_NEAR(bounds.upper, 1 - mirrored.lower, 1e-12);
+}
+
+TEST(ExactProportionBounds, OfALargeSampleApproachTheNormalLimit) {
+  const double deviation = std::sqrt(0.95 * 0.05 / 1e8);
+  const ProportionBounds bounds = ExactProportionBounds(95'000'000, 100'000'000);
+  EXPECT_NEAR(bounds.lower, 0.95 - 2.5758 * deviation, 0.01 * deviation);
+  EXPECT_NEAR(bounds.upper, 0.95 + 2.5758 * deviation, 0.01 * deviation);
+}
+
+TEST(ExactProportionBounds, AreNarrowerForLessConfidence) {
+  const ProportionBounds wide = ExactProportionBounds(30, 100, 0.99);
+  const ProportionBounds narrow = ExactProportionBounds(30, 100, 0.95);
+  EXPECT_LT(wide.lower, narrow.lower);
+  EXPECT_GT(wide.upper, narrow.upper);
+  // The example of every textbook, to three digits: 30 of 100, 95 %.
+  EXPECT_NEAR(narrow.lower, 0.212, 0.001);
+  EXPECT_NEAR(narrow.upper, 0.400, 0.001);
+}
+
 TEST(TheilSen, FindsTheSlopeOfALineExactly) {
   const std::vector<double> x{0, 1, 2, 5, 9};
   std::vector<double> y;
@@ -104,6 +166,16 @@ TEST(TheilSen, ReproducesSensExample) {
   EXPECT_DOUBLE_EQ(estimate->slope, 4);
   EXPECT_DOUBLE_EQ(estimate->lower, 11.0 / 3);
   EXPECT_DOUBLE_EQ(estimate->upper, 5);
+}
+
+TEST(TheilSen, IntervalGrowsWithTheConfidenceAskedFor) {
+  const std::vector<double> x{1, 2, 3, 4, 10, 12, 18};
+  const std::vector<double> y{9, 15, 19, 20, 45, 55, 78};
+  // Sen's example at 99 %: 10.5 -/+ 2.576 * sqrt(7 * 6 * 19 / 18) / 2 are the 1st and the 21st.
+  const auto estimate = TheilSen(x, y, 0.99);
+  ASSERT_TRUE(estimate);
+  EXPECT_DOUBLE_EQ(estimate->lower, 1);
+  EXPECT_DOUBLE_EQ(estimate->upper, 6);
 }
 
 TEST(TheilSen, IsNotMovedByOutliers) {

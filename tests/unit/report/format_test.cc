@@ -42,6 +42,13 @@ TEST(FormatQuantity, SpeaksTheUnit) {
   EXPECT_EQ(FormatQuantity(900, ""), "900");
 }
 
+TEST(FormatInterval, SaysWhichSideIsUnknown) {
+  EXPECT_EQ(FormatInterval(4.71, 5.2, "s"), "4.71 s to 5.2 s");
+  EXPECT_EQ(FormatInterval(4.71, std::nullopt, "s"), "4.71 s or more");
+  EXPECT_EQ(FormatInterval(std::nullopt, 0.25, ""), "0.25 or less");
+  EXPECT_EQ(FormatInterval(std::nullopt, std::nullopt, "s"), "-");
+}
+
 TEST(CleanLine, MakesTextFromAServerHarmless) {
   EXPECT_EQ(CleanLine("two\r\n lines\t\033[31mred"), "two lines [31mred");
   EXPECT_EQ(CleanLine("<CTestMeasurement name=\"x\">"), "< CTestMeasurement name=\"x\">");

@@ -43,9 +43,11 @@ TEST(Judge, FailsAndNamesEachViolation) {
   const std::vector<Criterion> criteria = {P95() < 1s, SuccessRate() >= 0.999, P50() < 60s};
   Judge(report, criteria);
   EXPECT_EQ(report.verdict, Verdict::kFail);
-  EXPECT_THAT(Explain(report),
-              AllOf(StartsWith("2 of 3 criteria are violated: p95 scheduled latency is"),
-                    HasSubstr("success rate is 0.985, required >= 0.999 (1000 samples)")));
+  EXPECT_THAT(
+      Explain(report),
+      AllOf(StartsWith("2 of 3 criteria are violated: p95 scheduled latency is"),
+            HasSubstr("success rate is 0.985 (99 % confidence 0.972 to 0.9931), required >= "
+                      "0.999 (1000 samples)")));
 }
 
 TEST(Judge, IsInconclusiveWithTooFewSamples) {
@@ -54,6 +56,16 @@ TEST(Judge, IsInconclusiveWithTooFewSamples) {
   Judge(report, criteria);
   EXPECT_EQ(report.verdict, Verdict::kInconclusive);
   EXPECT_THAT(Explain(report), StartsWith("1 of 2 criteria cannot be judged: p99.9"));
+}
+
+TEST(Judge, IsInconclusiveWhereTheSampleLeavesItOpen) {
+  RunReport report = SampleReport();
+  const std::vector<Criterion> criteria = {SuccessRate() >= 0.98, P95() < 60s};
+  Judge(report, criteria);
+  EXPECT_EQ(report.verdict, Verdict::kInconclusive);
+  EXPECT_THAT(Explain(report),
+              AllOf(StartsWith("1 of 2 criteria cannot be judged: success rate is 0.985"),
+                    HasSubstr("more are needed to say")));
 }
 
 TEST(Judge, ARunOfWhichNothingWasAskedIsNotAPass) {
