@@ -53,7 +53,7 @@ async def one_stream(session, url, body, observed):
 
 async def run(arguments):
     events = int(arguments.rate * (arguments.settle + arguments.seconds)) + 2 + int(arguments.rate)
-    prompt = f"plan streams={arguments.streams} rate={arguments.rate:.6f} events={events} end"
+    prompt = f"plan streams={arguments.streams} rate={arguments.rate:.6f} events={events} spread={arguments.spread:.3f} end"
     body = {"model": "m", "messages": [{"role": "user", "content": prompt}], "stream": True}
     context = ssl.create_default_context(cafile=arguments.certificate)
     connector = aiohttp.TCPConnector(limit=0, ssl=context)
@@ -73,7 +73,7 @@ async def run(arguments):
         await asyncio.gather(*streams)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     lags = sorted(observed.lags)
-    subject = f"aiohttp@{arguments.streams}"
+    subject = f"aiohttp{'_steps' if arguments.spread < 1 else ''}@{arguments.streams}"
     print(f"figure {arguments.item} {subject} lag_p50_ms {lags[len(lags) // 2] * 1e3:.6g}")
     print(f"figure {arguments.item} {subject} lag_p99_ms {lags[len(lags) * 99 // 100] * 1e3:.6g}")
     print(f"figure {arguments.item} {subject} events_per_cpu_second {len(lags) / cpu:.6g}")
@@ -86,6 +86,7 @@ def main():
     parser.add_argument("--certificate", required=True)
     parser.add_argument("--streams", type=int, default=200)
     parser.add_argument("--rate", type=float, default=40)
+    parser.add_argument("--spread", type=float, default=1)
     parser.add_argument("--settle", type=float, default=0.5)
     parser.add_argument("--seconds", type=float, default=5)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -91,18 +91,18 @@ void PrintFigure(std::string_view item, std::string_view subject, std::string_vi
 }
 
 std::string StreamPlan::Prompt() const {
-  char text[96];
-  std::snprintf(text, sizeof(text), "plan streams=%d rate=%.6f events=%d end", streams, rate,
-                events);
+  char text[128];
+  std::snprintf(text, sizeof(text), "plan streams=%d rate=%.6f events=%d spread=%.3f end", streams,
+                rate, events, spread);
   return text;
 }
 
 bool StreamPlan::Parse(std::string_view body) {
   const std::size_t at = body.find("plan streams=");
   if (at == std::string_view::npos) return false;
-  const std::string text(body.substr(at, 96));
-  return std::sscanf(text.c_str(), "plan streams=%d rate=%lf events=%d end", &streams, &rate,
-                     &events) == 3 &&
+  const std::string text(body.substr(at, 128));
+  return std::sscanf(text.c_str(), "plan streams=%d rate=%lf events=%d spread=%lf end", &streams,
+                     &rate, &events, &spread) == 4 &&
          streams > 0 && rate > 0 && events > 0;
 }
 

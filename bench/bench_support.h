@@ -43,11 +43,14 @@ void PrintFigure(std::string_view item, std::string_view subject, std::string_vi
                  double value);
 
 /// The request that tells the stream server what to send. It holds its events back until `streams`
-/// requests have come; then each gets `events` events at `rate` per second, evenly staggered.
+/// requests have come; then each gets `events` events at `rate` per second.
 struct StreamPlan {
   int streams = 1;
   double rate = 1;
   int events = 1;
+  /// Part of the period over which the streams take turns: 1 is evenly staggered; 0 sends to all at
+  /// once, as an inference server does after each step of a batch.
+  double spread = 1;
 
   /// Text of the prompt.
   std::string Prompt() const;

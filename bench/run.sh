@@ -169,8 +169,12 @@ measure_p3() {
   local seconds=$((quick ? 2 : 5)) turns=$((quick ? 1 : 2)) streams
   for _ in $(seq "$turns"); do
     for streams in 50 200 500; do
-      stream llmload P3 "$streams" 20 "$seconds"
-      stream aiohttp P3 "$streams" 20 "$seconds"
+      stream llmload P3 "$streams" $((16000 / streams)) "$seconds"
+      stream aiohttp P3 "$streams" $((16000 / streams)) "$seconds"
+      if [ "$quick" -eq 1 ]; then continue; fi
+      # As an inference server sends: all streams at once after each step of a batch.
+      stream llmload P3 "$streams" 20 "$seconds" --spread 0
+      stream aiohttp P3 "$streams" 20 "$seconds" --spread 0
     done
   done
 }

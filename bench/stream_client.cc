@@ -127,6 +127,7 @@ int Main(int argc, char** argv) {
   settings.seconds = arguments.Number("seconds", 5);
   settings.plan.streams = arguments.Integer("streams", 400);
   settings.plan.rate = arguments.Number("rate", 40);
+  settings.plan.spread = arguments.Number("spread", 1);
   // Until the slowest stream has begun, then the window, then a second to spare.
   settings.plan.events =
       static_cast<int>(settings.plan.rate * (settings.settle + settings.seconds)) + 2 +
@@ -155,7 +156,8 @@ int Main(int argc, char** argv) {
                  asio::detached);
   context.run();
 
-  const std::string subject = "llmload@" + std::to_string(settings.plan.streams);
+  const std::string subject = (settings.plan.spread < 1 ? "llmload_steps@" : "llmload@") +
+                              std::to_string(settings.plan.streams);
   PrintFigure(settings.item, subject, "events_per_cpu_second",
               static_cast<double>(window.events) / window.cpu);
   PrintFigure(settings.item, subject, "events_per_second",

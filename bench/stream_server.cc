@@ -148,14 +148,14 @@ class StreamServer {
     waiting_.push_back(id);
     Write(id, stream, kHead);
     if (waiting_.size() < static_cast<std::size_t>(plan_.streams)) return;
-    // All are there: the events of one period are spread evenly over the streams.
+    // All are there: the events of one period are spread over the streams.
     const double period = 1 / plan_.rate;
     const double begin = NowSeconds() + 0.05;
     order_.clear();
     for (const std::uint64_t each : waiting_) {
       const auto number = static_cast<double>(order_.size());
       Stream& waiting = streams_[each];
-      waiting.due = begin + period * number / static_cast<double>(waiting_.size());
+      waiting.due = begin + plan_.spread * period * number / static_cast<double>(waiting_.size());
       order_.push_back(each);
     }
     waiting_.clear();
@@ -203,7 +203,7 @@ class StreamServer {
   // A stream of the plan has ended. After the last of them says how well the plan was kept: a
   // server behind its time sends in batches, which flatters the client.
   void End() {
-    if (--left_ > 0) return;
+    if (--left_ > 0 || plan_.spread < 1) return;  // all at once is never on time
     const std::string subject = "server@" + std::to_string(plan_.streams);
     PrintFigure("server", subject, "late_p99_us",
                 static_cast<double>(late_->ValueAtQuantile(0.99).count()) / 1e3);
