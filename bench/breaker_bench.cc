@@ -19,7 +19,6 @@ namespace {
 using bench::CpuSeconds;
 
 constexpr int kOperations = 400'000;  // per thread and turn
-constexpr int kTurns = 15;
 
 /// CPU nanoseconds per operation when `threads` threads run `work(operations)` at once.
 double Measure(int threads, const std::function<void(int)>& work) {
@@ -80,7 +79,10 @@ void Print(const char* what, int threads, double cost, double reference, double 
   std::printf("\n");
 }
 
-int Run() {
+int Run(int argc, char** argv) {
+  bench::Arguments arguments(argc, argv);
+  const int turns = arguments.Integer("turns", 15);
+  arguments.Finish();
   VirtualClock still;  // costs one atomic load: what remains is the breaker's own cost
   Clock& real = SystemClock::Instance();
   CircuitBreakerOptions windows;
@@ -110,7 +112,7 @@ int Run() {
         {"reject, open, system clock", nullptr, BeRejected(open_real), 0, {}},
         {"one reading of the system clock", nullptr, ReadTheClock, 0, {}},
     };
-    for (int turn = 0; turn < kTurns; ++turn) {
+    for (int turn = 0; turn < turns; ++turn) {
       mutex.push_back(Measure(threads, LockAndUnlock));
       for (Figure& figure : figures) figure.costs.push_back(Measure(threads, figure.work));
     }
@@ -128,4 +130,4 @@ int Run() {
 }  // namespace
 }  // namespace llmload
 
-int main() { return llmload::Run(); }
+int main(int argc, char** argv) { return llmload::Run(argc, argv); }

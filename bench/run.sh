@@ -143,7 +143,7 @@ stream() {
 }
 
 measure_p1() {
-  local seconds=$((quick ? 2 : 5)) turns=$((quick ? 2 : 3)) tool
+  local seconds=$((quick ? 2 : 5)) turns=$((quick ? 1 : 3)) tool
   for _ in $(seq "$turns"); do
     run 60 "$programs/llmload_unary_client" --port "$nginx_port" --certificate "$work/certificate.pem" \
       --seconds "$seconds"
@@ -169,6 +169,7 @@ measure_p3() {
   local seconds=$((quick ? 2 : 5)) turns=$((quick ? 1 : 2)) streams
   for _ in $(seq "$turns"); do
     for streams in 50 200 500; do
+      if [ "$quick" -eq 1 ] && [ "$streams" -ne 200 ]; then continue; fi
       stream llmload P3 "$streams" $((16000 / streams)) "$seconds"
       stream aiohttp P3 "$streams" $((16000 / streams)) "$seconds"
       if [ "$quick" -eq 1 ]; then continue; fi
@@ -180,7 +181,7 @@ measure_p3() {
 }
 
 measure_p4() {
-  local streams most=$((quick ? 2000 : 5000))
+  local streams most=$((quick ? 1000 : 5000))
   for streams in 100 "$most"; do
     stream bare P4 "$streams" 1 2
     stream llmload P4 "$streams" 1 2
@@ -191,6 +192,7 @@ measure_p9() {
   local seconds=$((quick ? 2 : 5)) turns=$((quick ? 1 : 2)) streams
   for _ in $(seq "$turns"); do
     for streams in 10 100 1000; do
+      if [ "$quick" -eq 1 ] && [ "$streams" -eq 10 ]; then continue; fi
       stream llmload P9 "$streams" $((8000 / streams)) "$seconds"
       stream bare P9 "$streams" $((8000 / streams)) "$seconds"
     done
@@ -211,7 +213,7 @@ for item in P1 P2 P3 P4 P5 P6 P7 P8 P9; do
     P3) measure_p3 ;;
     P4) measure_p4 ;;
     P5) run 60 "$programs/llmload_schedule_lag_bench" --seconds $((quick ? 3 : 15)) ;;
-    P6) run 120 "$programs/llmload_breaker_bench" ;;
+    P6) run 120 "$programs/llmload_breaker_bench" --turns $((quick ? 5 : 15)) ;;
     P7) run 120 "$programs/llmload_virtual_time_bench" ;;
     P8) run 120 "$programs/llmload_metrics_bench" --records $((quick ? 10000000 : 100000000)) ;;
     P9) measure_p9 ;;
