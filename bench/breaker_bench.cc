@@ -1,32 +1,24 @@
 // What a circuit breaker costs (P6 of the performance goals), in CPU time per operation against an
 // uncontended lock/unlock pair of std::mutex. Measured in turns, so that a busy machine disturbs
 // all figures alike.
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
+#include "bench_support.h"
 #include "llmload/core/virtual_clock.h"
 #include "llmload/resilience/circuit_breaker.h"
 
 namespace llmload {
 namespace {
 
-constexpr int kOperations = 400'000;  // per thread and turn
-constexpr int kTurns = 15;
+using bench::CpuSeconds;
 
-double CpuSeconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
+constexpr int kOperations = 400'000;  // per thread and turn
 
 /// CPU nanoseconds per operation when `threads` threads run `work(operations)` at once.
 double Measure(int threads, const std::function<void(int)>& work) {
@@ -87,7 +79,10 @@ void Print(const char* what, int threads, double cost, double reference, double 
   std::printf("\n");
 }
 
-int Run() {
+int Run(int argc, char** argv) {
+  bench::Arguments arguments(argc, argv);
+  const int turns = arguments.Integer("turns", 15);
+  arguments.Finish();
   VirtualClock still;  // costs one atomic load: what remains is the breaker's own cost
   Clock& real = SystemClock::Instance();
   CircuitBreakerOptions windows;
@@ -102,27 +97,32 @@ int Run() {
 
   struct Figure {
     const char* what;
+    const char* name;  // in the table; null: not there
     std::function<void(int)> work;
     double goal;  // at one thread; 0: none
     std::vector<double> costs;
   };
   for (const int threads : {1, 4, 16}) {
+    const std::string suffix = "@" + std::to_string(threads);
     std::vector<double> mutex;
     std::vector<Figure> figures = {
-        {"admit + settle, closed", AdmitAndSettle(closed), 2, {}},
-        {"admit + settle, closed, ratio over count", AdmitAndSettle(windowed), 0, {}},
-        {"reject, open, without the clock's own cost", BeRejected(open_still), 1, {}},
-        {"reject, open, system clock", BeRejected(open_real), 0, {}},
-        {"one reading of the system clock", ReadTheClock, 0, {}},
+        {"admit + settle, closed", "closed", AdmitAndSettle(closed), 2, {}},
+        {"admit + settle, closed, ratio over count", nullptr, AdmitAndSettle(windowed), 0, {}},
+        {"reject, open, without the clock's own cost", "rejected", BeRejected(open_still), 1, {}},
+        {"reject, open, system clock", nullptr, BeRejected(open_real), 0, {}},
+        {"one reading of the system clock", nullptr, ReadTheClock, 0, {}},
     };
-    for (int turn = 0; turn < kTurns; ++turn) {
+    for (int turn = 0; turn < turns; ++turn) {
       mutex.push_back(Measure(threads, LockAndUnlock));
       for (Figure& figure : figures) figure.costs.push_back(Measure(threads, figure.work));
     }
     for (const Figure& figure : figures) {
       Print(figure.what, threads, Median(figure.costs), Median(mutex),
             threads == 1 ? figure.goal : 0);
+      if (figure.name == nullptr) continue;
+      bench::PrintFigure("P6", figure.name + suffix, "ns", Median(figure.costs));
     }
+    bench::PrintFigure("P6", "mutex" + suffix, "ns", Median(mutex));
   }
   return 0;
 }
@@ -130,4 +130,4 @@ int Run() {
 }  // namespace
 }  // namespace llmload
 
-int main() { return llmload::Run(); }
+int main(int argc, char** argv) { return llmload::Run(argc, argv); }

@@ -1,8 +1,7 @@
 // How many simulated requests a CPU-second drives in virtual time.
-#include <sys/resource.h>
-
 #include <cstdio>
 
+#include "bench_support.h"
 #include "llmload/core/virtual_clock.h"
 #include "llmload/load/load_generator.h"
 #include "llmload/mocks/simulated_provider.h"
@@ -10,15 +9,6 @@
 namespace {
 
 using namespace std::chrono_literals;
-
-double CpuSeconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
 
 double RequestsPerCpuSecond(bool stream) {
   llmload::VirtualClock clock;
@@ -32,10 +22,10 @@ double RequestsPerCpuSecond(bool stream) {
         .max_tokens = 16,
         .stream = stream};
   };
-  const double before = CpuSeconds();
+  const double before = llmload::bench::CpuSeconds();
   const llmload::LoadResult result =
       llmload::LoadGenerator(std::move(options), clock).Run(provider);
-  return static_cast<double>(result.metrics.succeeded) / (CpuSeconds() - before);
+  return static_cast<double>(result.metrics.succeeded) / (llmload::bench::CpuSeconds() - before);
 }
 
 }  // namespace
@@ -47,5 +37,7 @@ int main() {
     std::printf(
         "P7 virtual time, %-9s %10.0f simulated requests per CPU-second, goal %.0f, ratio %.2f\n",
         stream ? "streaming" : "unary", rate, kGoal, rate / kGoal);
+    llmload::bench::PrintFigure("P7", stream ? "streaming" : "unary", "requests_per_cpu_second",
+                                rate);
   }
 }

@@ -39,33 +39,9 @@ install_packages() {
   if [ "$workflow" = test ]; then packages+=(python3-botocore); fi
   if [ "$workflow" = fuzz ]; then packages+=(clang); fi
   if [ "$workflow" = fuzz ] && [ "$system" = "debian 12" ]; then packages+=(libclang-rt-14-dev); fi
-  local missing=()
-  local package
-  for package in "${packages[@]}"; do
-    if [ "$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null)" != "install ok installed" ]; then
-      missing+=("$package")
-    fi
-  done
-  if [ "${#missing[@]}" -eq 0 ]; then
-    say "all packages are installed"
-    return
-  fi
-  local as_root=()
-  if [ "$(id -u)" -ne 0 ]; then
-    if ! command -v sudo >/dev/null; then
-      say "missing packages, and neither root nor sudo to install them. Have them installed with:"
-      say "  apt-get install ${missing[*]}"
-      exit 1
-    fi
-    as_root=(sudo)
-  fi
-  say "installing ${missing[*]}"
-  "${as_root[@]}" apt-get update -qq
-  # Never at the price of something else: another Boost, say, that other work here needs.
-  if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -qq --no-remove --no-install-recommends "${missing[@]}"; then
-    say "apt-get could not install them (see above). If it wants to remove another Boost: this project"
-    say "needs Boost ${boost} headers; decide by hand which to keep."
+  if ! cmake/install_packages.sh "${packages[@]}"; then
+    say "the packages are not all there (see above). If apt-get wants to remove another Boost: this"
+    say "project needs Boost ${boost} headers; decide by hand which to keep."
     exit 1
   fi
 }

@@ -2,11 +2,14 @@
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <unistd.h>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/prefer.hpp>
+#include <boost/asio/query.hpp>
+#include <boost/asio/require.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
@@ -42,9 +45,21 @@ std::string_view PhaseName(ErrorKind kind) {
   }
 }
 
-asio::io_context* FindContext(const asio::any_io_executor& executor) {
-  using Plain = asio::io_context::executor_type;
+using Plain = asio::io_context::executor_type;
+// The same in the guise in which co_spawn keeps it.
+using Tracked =
+    decltype(asio::require(std::declval<Plain>(), asio::execution::outstanding_work.tracked));
+
+asio::io_context* FindPlainContext(const asio::any_io_executor& executor) {
+  if (const auto* tracked = executor.target<Tracked>()) {
+    return &asio::query(*tracked, asio::execution::context);
+  }
   if (const auto* plain = executor.target<Plain>()) return &plain->context();
+  return nullptr;
+}
+
+asio::io_context* FindContext(const asio::any_io_executor& executor) {
+  if (asio::io_context* const context = FindPlainContext(executor)) return context;
   if (const auto* strand = executor.target<asio::strand<Plain>>()) {
     return &strand->get_inner_executor().context();
   }
@@ -56,20 +71,59 @@ asio::io_context* FindContext(const asio::any_io_executor& executor) {
 
 }  // namespace
 
+bool IsPlain(const asio::any_io_executor& executor) {
+  return FindPlainContext(executor) != nullptr;
+}
+
 asio::io_context& ContextOf(const asio::any_io_executor& executor) {
   if (asio::io_context* const context = FindContext(executor)) return *context;
-  // The same executor in another guise: as co_spawn and work guards keep it.
-  const asio::any_io_executor plain =
+  // In yet another guise: as work guards keep it.
+  const asio::any_io_executor undisguised =
       asio::prefer(asio::prefer(executor, asio::execution::outstanding_work.untracked),
                    asio::execution::blocking.possibly);
-  if (asio::io_context* const context = FindContext(plain)) return *context;
+  if (asio::io_context* const context = FindContext(undisguised)) return *context;
   throw std::logic_error("a provider has to be called on an io_context or on a strand of one");
 }
 
 Connection::Connection(asio::io_context& context)
-    : executor_(context.get_executor()), socket_(context), timer_(context) {}
+    : executor_(context.get_executor()),
+      readiness_(asio::use_service<Readiness>(context)),
+      socket_(context),
+      timer_(context) {}
 
-Connection::~Connection() { ClearOutput(); }
+Connection::~Connection() {
+  ClearOutput();
+  if (descriptor_ < 0) return;
+  readiness_.Remove(watch_);
+  ::close(descriptor_);
+}
+
+void Connection::CancelWait() {
+  if (descriptor_ >= 0) {
+    readiness_.Cancel(watch_);
+    return;
+  }
+  boost::system::error_code ignored;
+  socket_.cancel(ignored);
+}
+
+bool Connection::MayHaveMore() const {
+  return transport_.MayHaveMore() || readiness_.HasHungUp(watch_);
+}
+
+bool Connection::LeaveReactor() {
+  boost::system::error_code error;
+  descriptor_ = socket_.release(error);
+  if (error) return false;
+  watch_ = readiness_.Add(descriptor_);
+  return watch_.generation != 0;
+}
+
+void Connection::Bind(const asio::any_io_executor& executor) {
+  if (executor == executor_) return;
+  StopTimer();  // it would fire on the executor of before
+  executor_ = executor;
+}
 
 void Connection::ClearOutput() {
   OPENSSL_cleanse(output_.data(), output_.size());
@@ -86,6 +140,9 @@ void Connection::SetDeadline(const Deadline& deadline) {
 void Connection::ClearDeadline() {
   deadline_.at = TimePoint::max();
   expired_ = false;
+}
+
+void Connection::StopTimer() {
   if (!armed_) return;
   armed_ = false;
   ++generation_;
@@ -111,13 +168,13 @@ void Connection::Arm() {
 void Connection::OnTimer(unsigned int generation) {
   if (generation != generation_) return;
   armed_ = false;
+  if (deadline_.at == TimePoint::max()) return;
   if (SteadyNow() < deadline_.at) {
     Arm();
     return;
   }
   expired_ = true;
-  boost::system::error_code ignored;
-  socket_.cancel(ignored);
+  CancelWait();
 }
 
 asio::awaitable<std::optional<Failure>> Connection::Open(const Endpoint& endpoint, Duration connect,
@@ -130,9 +187,16 @@ asio::awaitable<std::optional<Failure>> Connection::Open(const Endpoint& endpoin
     failure = co_await OpenTunnel(endpoint, connect_deadline);
     if (failure) co_return failure;
   }
-  if (!endpoint.tls) co_return std::nullopt;
-  const Deadline tls_deadline = Deadline{SteadyNow() + tls, ErrorKind::kTlsTimeout}.NotAfter(total);
-  co_return co_await Handshake(endpoint, tls_deadline);
+  if (endpoint.tls) {
+    const Deadline tls_deadline =
+        Deadline{SteadyNow() + tls, ErrorKind::kTlsTimeout}.NotAfter(total);
+    failure = co_await Handshake(endpoint, tls_deadline);
+    if (failure) co_return failure;
+  }
+  if (!LeaveReactor()) {
+    co_return Failure{ErrorKind::kConnectFailure, "no memory to wait for a connection"};
+  }
+  co_return std::nullopt;
 }
 
 asio::awaitable<std::optional<Failure>> Connection::Connect(const Endpoint& endpoint,

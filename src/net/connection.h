@@ -13,6 +13,7 @@
 
 #include "llmload/core/clock.h"
 #include "llmload/core/error.h"
+#include "src/net/readiness.h"
 #include "src/net/resolver.h"
 #include "src/net/response_reader.h"
 #include "src/net/tls_context.h"
@@ -58,9 +59,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   explicit Connection(boost::asio::io_context& context);
   ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
 
   /// Hands the connection to the coroutine that runs on `executor`.
-  void Bind(const boost::asio::any_io_executor& executor) { executor_ = executor; }
+  void Bind(const boost::asio::any_io_executor& executor);
 
   /// Resolves, connects, and completes the TLS handshake. Throws only if the coroutine is
   /// cancelled.
@@ -70,13 +73,24 @@ class Connection : public std::enable_shared_from_this<Connection> {
   /// From now on, `deadline` ends any wait on the socket. Moving it back costs next to nothing: the
   /// timer is left as it is and looks at the deadline when it fires.
   void SetDeadline(const Deadline& deadline);
-  /// No deadline, and no timer that would keep an io_context busy.
+  /// No deadline. The timer is left as it is, so that the next request need not start it again: it
+  /// may keep the io_context busy until `StopTimer`.
   void ClearDeadline();
+  void StopTimer();
   /// The deadline came: the wait that just ended did so because of it.
   bool expired() const { return expired_; }
   Failure Expiry() const;
 
-  Socket& socket() { return socket_; }
+  const boost::asio::any_io_executor& executor() const { return executor_; }
+  /// Once open. At most one wait at a time: the deadline ends it too.
+  void Wait(std::unique_ptr<Readiness::Waiter> waiter) {
+    readiness_.Wait(watch_, MayHaveMore(), std::move(waiter));
+  }
+  void CancelWait();
+  /// True if another read may find something, or the end, without anything new coming: what has to
+  /// be read before a wait.
+  bool MayHaveMore() const;
+
   Transport& transport() { return transport_; }
 
   /// Buffers that live as long as the connection, so that a request allocates none.
@@ -97,9 +111,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
                                                            const Deadline& deadline);
   void Arm();
   void OnTimer(unsigned int generation);
+  bool LeaveReactor();
 
   boost::asio::any_io_executor executor_;
-  Socket socket_;
+  Readiness& readiness_;
+  Socket socket_;  // until it is open: from then on Asio has no part in its waits
+  int descriptor_ = -1;
+  Readiness::Watch watch_;
   boost::asio::basic_waitable_timer<std::chrono::steady_clock,
                                     boost::asio::wait_traits<std::chrono::steady_clock>,
                                     boost::asio::io_context::executor_type>
@@ -117,6 +135,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
 /// The io_context behind the executor of a coroutine: its own executor, or a strand on it.
 /// Throws std::logic_error for any other kind of executor.
 boost::asio::io_context& ContextOf(const boost::asio::any_io_executor& executor);
+
+/// The executor of a coroutine is an io_context's own: what is run there needs no detour over the
+/// executor.
+bool IsPlain(const boost::asio::any_io_executor& executor);
 
 }  // namespace llmload::net
 

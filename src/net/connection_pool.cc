@@ -7,6 +7,17 @@
 
 namespace llmload::net {
 
+void IdleConnections::Begin() {
+  const std::lock_guard lock(mutex_);
+  ++under_way_;
+}
+
+void IdleConnections::End() noexcept {
+  const std::lock_guard lock(mutex_);
+  if (--under_way_ > 0) return;
+  for (const auto& connection : idle_) connection->StopTimer();
+}
+
 std::shared_ptr<Connection> IdleConnections::Take() {
   while (true) {
     std::shared_ptr<Connection> connection;

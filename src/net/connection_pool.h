@@ -27,6 +27,11 @@ class IdleConnections {
  public:
   explicit IdleConnections(PoolOptions options) : options_(options) {}
 
+  /// An exchange begins, on a connection from here or on a new one.
+  void Begin();
+  /// It has ended. With the last of them, no timer is left that would keep the io_context busy.
+  void End() noexcept;
+
   /// An open connection that is not too old, or null.
   std::shared_ptr<Connection> Take();
 
@@ -42,6 +47,7 @@ class IdleConnections {
   const PoolOptions options_;
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<Connection>> idle_;  // oldest first
+  std::size_t under_way_ = 0;
   bool closed_ = false;
 };
 

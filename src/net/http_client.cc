@@ -2,31 +2,29 @@
 
 #include <array>
 #include <atomic>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/system/system_error.hpp>
 #include <charconv>
+#include <memory>
 #include <mutex>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
 #include "src/net/counters.h"
+#include "src/net/when_ready.h"
 
 namespace llmload::net {
 namespace asio = boost::asio;
 
 namespace {
 
-using WaitType = Connection::Socket::wait_type;
-
-constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
-
 // What may still come of a body after its terminal event, before the connection is given up instead
 // of pooled.
 constexpr Duration kDrainTime = std::chrono::milliseconds(100);
 constexpr std::size_t kMaxDrainBytes = 64 << 10;
+
+// Reads of a connection whose peer sends faster than it is read, before others have their turn.
+constexpr int kMaxReadsAtOnce = 16;
 
 // One read buffer for all connections of a thread: a read is parsed before the next wait.
 std::array<char, 32 << 10>& ReadBuffer() {
@@ -73,6 +71,19 @@ struct HttpClient::State {
   }
 
   std::shared_ptr<IdleConnections> Pool(asio::io_context& context) {
+    // A thread mostly runs one io_context and calls one service again and again. A context that is
+    // gone has closed its pool, even if another one has its address now.
+    thread_local LastPool last;
+    if (last.context == &context && last.client == id) {
+      std::shared_ptr<IdleConnections> idle = last.pool.lock();
+      if (idle != nullptr && !idle->IsClosed()) return idle;
+    }
+    std::shared_ptr<IdleConnections> idle = FindPool(context);
+    last = {.context = &context, .client = id, .pool = idle};
+    return idle;
+  }
+
+  std::shared_ptr<IdleConnections> FindPool(asio::io_context& context) {
     bool made = false;
     auto idle = asio::use_service<ConnectionPool>(context).Find(id, options.pool, made);
     if (made) {
@@ -83,6 +94,12 @@ struct HttpClient::State {
     return idle;
   }
 
+  struct LastPool {
+    const asio::io_context* context = nullptr;
+    std::uint64_t client = 0;
+    std::weak_ptr<IdleConnections> pool;
+  };
+
   const HttpClientOptions options;
   const Clock& clock;
   const std::uint64_t id;
@@ -92,6 +109,20 @@ struct HttpClient::State {
 
 namespace {
 
+// An exchange is under way as long as this lives.
+class UnderWay {
+ public:
+  explicit UnderWay(std::shared_ptr<IdleConnections> pool) : pool_(std::move(pool)) {
+    pool_->Begin();
+  }
+  ~UnderWay() { pool_->End(); }
+  UnderWay(const UnderWay&) = delete;
+  UnderWay& operator=(const UnderWay&) = delete;
+
+ private:
+  const std::shared_ptr<IdleConnections> pool_;
+};
+
 // What one exchange knows while it runs, apart from the coroutine, whose frame is better small.
 class Progress {
  public:
@@ -100,39 +131,43 @@ class Progress {
       : connection_(connection),
         sink_(sink),
         clock_(clock),
+        clock_is_steady_(typeid(clock) == typeid(SystemClock)),
         reused_(reused),
         exchange_(exchange),
         reader_(connection.head(), sink, max_header_bytes) {}
 
-  // Reads what is there. True: the exchange is over. Otherwise `wait` says what to wait for, if
-  // anything.
-  bool Read(const ExchangeTimeouts& timeouts, TimePoint total, std::optional<WaitType>& wait) {
-    auto& buffer = ReadBuffer();
-    const IoResult result = connection_.transport().Read(buffer.data(), buffer.size());
-    switch (result.status) {
-      case IoStatus::kOk:
-        wait.reset();
-        if (!connection_.transport().HasBuffered()) wait = WaitType::wait_read;
-        return Take({buffer.data(), result.size}, timeouts, total);
-      case IoStatus::kWantRead:
-        wait = WaitType::wait_read;
-        return false;
-      case IoStatus::kWantWrite:
-        wait = WaitType::wait_write;
-        return false;
-      default:
-        return End(result.status);
+  // Reads what is there. True: the exchange is over.
+  bool Read(const ExchangeTimeouts& timeouts, TimePoint total) {
+    if (connection_.expired()) {
+      Expire();
+      return true;
     }
-  }
-
-  // The deadline came.
-  void Expire() {
-    if (!draining_) exchange_.failure = connection_.Expiry();
+    auto& buffer = ReadBuffer();
+    for (int i = 0; i < kMaxReadsAtOnce; ++i) {
+      const IoResult result = connection_.transport().Read(buffer.data(), buffer.size());
+      switch (result.status) {
+        case IoStatus::kOk:
+          if (Take({buffer.data(), result.size}, timeouts, total)) return true;
+          break;
+        case IoStatus::kWantRead:
+        case IoStatus::kWantWrite:
+          return false;
+        default:
+          return End(result.status);
+      }
+      if (!connection_.MayHaveMore()) break;
+    }
+    return false;
   }
 
   bool CanReuse() const { return reusable_; }
 
  private:
+  // The deadline came.
+  void Expire() {
+    if (!draining_) exchange_.failure = connection_.Expiry();
+  }
+
   bool Take(std::string_view bytes, const ExchangeTimeouts& timeouts, TimePoint total) {
     const TimePoint at = clock_.Now();
     if (!exchange_.first_byte) exchange_.first_byte = at;
@@ -140,7 +175,7 @@ class Progress {
       case ResponseReader::Status::kNeedMore:
         if (sink_.OutputHasBegun()) {
           connection_.SetDeadline(
-              Deadline{SteadyNow() + timeouts.idle, ErrorKind::kIdleTimeout}.NotAfter(total));
+              Deadline{SteadyAt(at) + timeouts.idle, ErrorKind::kIdleTimeout}.NotAfter(total));
         }
         return false;
       case ResponseReader::Status::kStopped:
@@ -169,6 +204,9 @@ class Progress {
     return true;
   }
 
+  // Spares a reading of the clock where `at` is one of the steady clock.
+  TimePoint SteadyAt(TimePoint at) const { return clock_is_steady_ ? at : SteadyNow(); }
+
   bool End(IoStatus status) {
     if (draining_) return true;
     if (!reader_.HasStarted()) {
@@ -193,6 +231,7 @@ class Progress {
   Connection& connection_;
   ResponseSink& sink_;
   const Clock& clock_;
+  const bool clock_is_steady_;
   const bool reused_;
   Exchange& exchange_;
   ResponseReader reader_;
@@ -232,6 +271,7 @@ asio::awaitable<Exchange> HttpClient::Run(std::shared_ptr<State> state,
   asio::io_context& context = ContextOf(executor);
   const TimePoint total = SteadyNow() + timeouts.total;
   const std::shared_ptr<IdleConnections> pool = state->Pool(context);
+  const UnderWay under_way(pool);
   std::shared_ptr<Connection> connection = pool->Take();
   Exchange exchange;
   exchange.reused = connection != nullptr;
@@ -244,7 +284,7 @@ asio::awaitable<Exchange> HttpClient::Run(std::shared_ptr<State> state,
     exchange.failure =
         co_await connection->Open(state->options.endpoint, timeouts.connect, timeouts.tls, total);
     if (exchange.failure) {
-      connection->ClearDeadline();
+      connection->StopTimer();
       co_return exchange;
     }
   }
@@ -256,24 +296,27 @@ asio::awaitable<Exchange> HttpClient::Run(std::shared_ptr<State> state,
   std::size_t sent = 0;
   bool over = false;
   bool broken = false;
-  while (sent < out.size() && !broken && !over) {
-    const IoResult result = connection->transport().Write(out.data() + sent, out.size() - sent);
-    if (result.status == IoStatus::kOk) {
-      sent += result.size;
-    } else if (result.status == IoStatus::kWantRead || result.status == IoStatus::kWantWrite) {
-      const auto direction =
-          result.status == IoStatus::kWantRead ? WaitType::wait_read : WaitType::wait_write;
-      const auto [error] = co_await connection->socket().async_wait(direction, kAsTuple);
-      if (connection->expired()) {
-        exchange.failure = connection->Expiry();
-        over = true;
-      } else if (error) {
-        throw boost::system::system_error(error);
-      }
-    } else {
-      broken = true;  // the service may have answered before it closed: see below
+  // True: written, or there is no use in going on.
+  auto write = [&] {
+    if (connection->expired()) {
+      exchange.failure = connection->Expiry();
+      over = true;
+      return true;
     }
-  }
+    while (sent < out.size()) {
+      const IoResult result = connection->transport().Write(out.data() + sent, out.size() - sent);
+      if (result.status == IoStatus::kWantRead || result.status == IoStatus::kWantWrite) {
+        return false;
+      }
+      if (result.status != IoStatus::kOk) {
+        broken = true;  // the service may have answered before it closed: see below
+        return true;
+      }
+      sent += result.size;
+    }
+    return true;
+  };
+  if (!write()) co_await WhenReady(*connection, write);
   connection->ClearOutput();
   if (!broken && !over) {
     exchange.sent = state->clock.Now();
@@ -284,26 +327,17 @@ asio::awaitable<Exchange> HttpClient::Run(std::shared_ptr<State> state,
 
   Progress progress(*connection, sink, state->clock, exchange.reused,
                     state->options.max_header_bytes, exchange);
+  auto read = [&] { return progress.Read(timeouts, total); };
   // An answer that came before the request was written may have been read along with the handshake.
-  std::optional<WaitType> wait;
-  if (!connection->transport().HasBuffered()) wait = WaitType::wait_read;
-  while (!over) {
-    if (wait) {
-      const auto [error] = co_await connection->socket().async_wait(*wait, kAsTuple);
-      if (connection->expired()) {
-        progress.Expire();
-        break;
-      }
-      if (error) throw boost::system::system_error(error);
-    }
-    over = progress.Read(timeouts, total, wait);
-  }
+  if (!over && connection->MayHaveMore()) over = read();
+  if (!over) co_await WhenReady(*connection, read);
   connection->ClearDeadline();
   if (progress.CanReuse() && !broken) {
     const Duration idle_time = KeepAliveTime(connection->head().Get("keep-alive"));
     pool->Give(std::move(connection), idle_time);
-  } else if (!exchange.failure) {
-    connection->transport().SayGoodbye();
+  } else {
+    connection->StopTimer();
+    if (!exchange.failure) connection->transport().SayGoodbye();
   }
   co_return exchange;
 }

@@ -1,5 +1,6 @@
 #include "src/net/response_reader.h"
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/error.hpp>
 
@@ -19,7 +20,7 @@ std::string_view ResponseHead::Get(std::string_view name) const {
   while (!rest.empty()) {
     const std::size_t name_end = rest.find('\n');
     const std::size_t value_end = rest.find('\n', name_end + 1);
-    if (rest.substr(0, name_end) == name) {
+    if (name_end == name.size() && rest.starts_with(name)) {
       return rest.substr(name_end + 1, value_end - name_end - 1);
     }
     rest.remove_prefix(value_end + 1);
@@ -33,17 +34,16 @@ void ResponseHead::Clear() {
 }
 
 void ResponseHead::Add(std::string_view name, std::string_view value) {
-  for (const char c : name) {
-    fields_.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c);
-  }
-  fields_.push_back('\n');
-  const std::size_t begin = fields_.size();
-  fields_.append(value);
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
   // A folded value could carry a line feed.
-  for (std::size_t i = begin; i < fields_.size(); ++i) {
-    if (fields_[i] == '\n') fields_[i] = ' ';
-  }
-  fields_.push_back('\n');
+  const auto flat = [](char c) { return c == '\n' ? ' ' : c; };
+  std::size_t at = fields_.size();
+  fields_.resize(at + name.size() + value.size() + 2, '\n');
+  std::transform(name.begin(), name.end(), fields_.begin() + static_cast<std::ptrdiff_t>(at),
+                 lower);
+  at += name.size() + 1;
+  std::transform(value.begin(), value.end(), fields_.begin() + static_cast<std::ptrdiff_t>(at),
+                 flat);
 }
 
 ResponseReader::Parser::Parser(ResponseReader& reader) : reader_(reader) {

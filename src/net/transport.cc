@@ -14,6 +14,20 @@ namespace {
 
 bool WouldBlock(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
+ssize_t Receive(int descriptor, char* data, std::size_t size) {
+  ssize_t got = 0;
+  do {
+    got = ::recv(descriptor, data, size, 0);
+  } while (got < 0 && errno == EINTR);
+  return got;
+}
+
+// What OpenSSL is asked next must find no old error. To look costs less than to clear, which walks
+// the whole queue.
+void ForgetErrors() {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 }  // namespace
 
 // OpenSSL's own socket BIO writes with write(2), which raises SIGPIPE on a closed connection.
@@ -36,7 +50,8 @@ struct DescriptorBio {
   static int Read(BIO* bio, char* data, int size) {
     auto& transport = *static_cast<Transport*>(BIO_get_data(bio));
     BIO_clear_retry_flags(bio);
-    const ssize_t got = ::recv(transport.descriptor_, data, static_cast<std::size_t>(size), 0);
+    const ssize_t got = Receive(transport.descriptor_, data, static_cast<std::size_t>(size));
+    transport.drained_ = got < size;
     if (got < 0) {
       if (WouldBlock(errno)) {
         BIO_set_retry_read(bio);
@@ -111,7 +126,7 @@ IoStatus Transport::TlsStatus(int result) {
 }
 
 IoStatus Transport::Handshake() {
-  ERR_clear_error();
+  ForgetErrors();
   return TlsStatus(SSL_do_handshake(ssl_.get()));
 }
 
@@ -119,13 +134,14 @@ bool Transport::HasResumed() const { return SSL_session_reused(ssl_.get()) == 1;
 
 IoResult Transport::Read(char* data, std::size_t size) {
   if (ssl_) {
-    ERR_clear_error();
+    ForgetErrors();
     const int got =
         SSL_read(ssl_.get(), data, static_cast<int>(std::min<std::size_t>(size, INT_MAX)));
     if (got > 0) return {IoStatus::kOk, static_cast<std::size_t>(got)};
     return {TlsStatus(got), 0};
   }
-  const ssize_t got = ::recv(descriptor_, data, size, 0);
+  const ssize_t got = Receive(descriptor_, data, size);
+  drained_ = got < static_cast<ssize_t>(size);
   if (got > 0) return {IoStatus::kOk, static_cast<std::size_t>(got)};
   if (got == 0) return {IoStatus::kEnd, 0};
   if (WouldBlock(errno)) return {IoStatus::kWantRead, 0};
@@ -135,7 +151,7 @@ IoResult Transport::Read(char* data, std::size_t size) {
 
 IoResult Transport::Write(const char* data, std::size_t size) {
   if (ssl_) {
-    ERR_clear_error();
+    ForgetErrors();
     const int sent =
         SSL_write(ssl_.get(), data, static_cast<int>(std::min<std::size_t>(size, INT_MAX)));
     if (sent > 0) return {IoStatus::kOk, static_cast<std::size_t>(sent)};
@@ -152,21 +168,21 @@ bool Transport::HasBuffered() const { return ssl_ && SSL_has_pending(ssl_.get())
 
 bool Transport::IsAlive() {
   char byte;
-  if (!ssl_) {
-    return ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && WouldBlock(errno);
-  }
+  const bool nothing_came =
+      ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && WouldBlock(errno);
+  if (!ssl_ || (nothing_came && !HasBuffered())) return nothing_came;
   // A peek through TLS: session tickets and key updates that came meanwhile are no reason to give
   // up.
-  ERR_clear_error();
+  ForgetErrors();
   const int got = SSL_peek(ssl_.get(), &byte, 1);
   return got <= 0 && TlsStatus(got) == IoStatus::kWantRead;
 }
 
 void Transport::SayGoodbye() noexcept {
   if (!ssl_ || broken_ || SSL_in_init(ssl_.get()) != 0) return;
-  ERR_clear_error();
+  ForgetErrors();
   SSL_shutdown(ssl_.get());
-  ERR_clear_error();
+  ForgetErrors();
   broken_ = true;
 }
 

@@ -45,7 +45,11 @@ class Transport {
   IoResult Read(char* data, std::size_t size);
   IoResult Write(const char* data, std::size_t size);
 
-  /// True if a read may return bytes without the descriptor becoming readable.
+  /// True if a read may return bytes without anything new coming: TLS has some, or the last receive
+  /// was given as much as it asked for.
+  bool MayHaveMore() const { return !drained_ || HasBuffered(); }
+
+  /// True if TLS has bytes that were received and not read yet.
   bool HasBuffered() const;
 
   /// True if an idle connection can take another request: open, and nothing came that nobody asked
@@ -67,6 +71,7 @@ class Transport {
   int system_error_ = 0;
   SslHandle ssl_;
   bool broken_ = false;
+  bool drained_ = true;
 };
 
 }  // namespace llmload::net

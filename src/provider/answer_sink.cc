@@ -56,10 +56,11 @@ std::int64_t AnswerSink::output_tokens() const {
 
 AnswerSink::Next AnswerSink::OnHead(const net::ResponseHead& head, TimePoint) {
   http_status_ = head.status;
-  completion_.request_id =
-      Clean(std::string(FirstOf(
-                head, {"x-request-id", "request-id", "x-amzn-requestid", "apim-request-id"})),
-            kMaxWord);
+  if (const std::string_view request_id =
+          FirstOf(head, {"x-request-id", "request-id", "x-amzn-requestid", "apim-request-id"});
+      !request_id.empty()) {
+    completion_.request_id = Clean(std::string(request_id), kMaxWord);
+  }
   if (http_status_ < 200 || http_status_ > 299) {
     mode_ = Mode::kError;
     ReadErrorHead(head);

@@ -1,10 +1,17 @@
 #include "src/wire/openai_codec.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "src/wire/json_fields.h"
 
 namespace llmload::wire {
+namespace {
+
+// Longer chunks are not worth what it costs to keep a copy of them for every stream.
+constexpr std::size_t kMaxPattern = 1024;
+
+}  // namespace
 
 void EncodeOpenAiRequest(const CompletionRequest& request, const OpenAiEncoding& encoding,
                          std::string& out) {
@@ -33,11 +40,59 @@ const OpenAiMessage* OpenAiDecoder::DecodeAnswer(std::string_view text) {
 }
 
 const OpenAiMessage* OpenAiDecoder::DecodeChunk(std::string_view text) {
-  return Decode(text, "delta") ? &message_ : nullptr;
+  if (DecodeSimilarChunk(text)) return &message_;
+  const bool valid = Decode(text, "delta");
+  if (valid) KeepAsPattern(text);
+  return valid ? &message_ : nullptr;
+}
+
+// Most chunks of a stream differ from the one before in their content only, and to compare bytes
+// costs much less than to parse them. A parser that has read the same bytes is in the same state:
+// so a chunk with the same bytes before and behind its content means the same but for that,
+// provided that the content is a string which ends where it seems to. Whatever is in doubt is
+// parsed.
+bool OpenAiDecoder::DecodeSimilarChunk(std::string_view text) {
+  if (pattern_.empty() || text.size() <= pattern_.size()) return false;
+  const std::string_view pattern = pattern_;
+  // The head ends, and the tail begins, with the quote of the content.
+  if (!text.starts_with(pattern.substr(0, pattern_head_)) ||
+      !text.ends_with(pattern.substr(pattern_head_))) {
+    return false;
+  }
+  const std::size_t size = text.size() - pattern.size();
+  JsonCursor cursor(text.substr(pattern_head_ - 1, size + 2));
+  const auto string = cursor.ReadString();
+  if (!string || string->raw.size() != size) return false;
+  message_.content = Text(*string, content_);
+  message_.model = pattern_model_;
+  return true;
+}
+
+void OpenAiDecoder::KeepAsPattern(std::string_view text) {
+  const std::string_view content = content_string_.raw;
+  const bool only_content = !content.empty() && !message_.error && !message_.usage &&
+                            message_.finish_reason.empty() && message_.reasoning.empty() &&
+                            !message_.has_tool_call;
+  if (!only_content || text.size() - content.size() > kMaxPattern) return;
+  const auto in_text = [text](std::string_view view) {
+    return std::less_equal<>()(text.data(), view.data()) &&
+           std::less_equal<>()(view.data() + view.size(), text.data() + text.size());
+  };
+  if (!message_.model.empty() && !in_text(message_.model)) return;  // it held escapes
+  pattern_head_ = static_cast<std::size_t>(content.data() - text.data());
+  pattern_.append(text.substr(0, pattern_head_));
+  pattern_.append(text.substr(pattern_head_ + content.size()));
+  pattern_model_ = {};
+  if (message_.model.empty()) return;
+  auto at = static_cast<std::size_t>(message_.model.data() - text.data());
+  if (at > pattern_head_) at -= content.size();
+  pattern_model_ = std::string_view(pattern_).substr(at, message_.model.size());
 }
 
 bool OpenAiDecoder::Decode(std::string_view text, std::string_view body_member) {
   message_ = {};
+  content_string_ = {};
+  pattern_.clear();
   JsonCursor cursor(text);
   if (!cursor.EnterObject()) return false;
   JsonString name;
@@ -120,7 +175,10 @@ void OpenAiDecoder::DecodeContent(JsonCursor& cursor) {
   if (cursor.Peek() == JsonCursor::Type::kString) {
     const auto string = cursor.ReadString();
     // A refusal that came before an empty content is not overwritten.
-    if (string && !string->raw.empty()) message_.content = Text(*string, content_);
+    if (string && !string->raw.empty()) {
+      message_.content = Text(*string, content_);
+      content_string_ = *string;
+    }
     return;
   }
   if (!cursor.EnterArray()) {
@@ -145,6 +203,7 @@ void OpenAiDecoder::DecodeContent(JsonCursor& cursor) {
   if (!text.empty()) {
     content_ = std::move(text);
     message_.content = content_;
+    content_string_ = {};
   }
 }
 

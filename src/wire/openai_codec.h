@@ -50,6 +50,8 @@ class OpenAiDecoder {
   const OpenAiMessage* DecodeChunk(std::string_view text);
 
  private:
+  bool DecodeSimilarChunk(std::string_view text);
+  void KeepAsPattern(std::string_view text);
   bool Decode(std::string_view text, std::string_view body_member);
   void DecodeChoices(JsonCursor& cursor, std::string_view body_member);
   void DecodeBody(JsonCursor& cursor);
@@ -58,6 +60,12 @@ class OpenAiDecoder {
   void DecodeFunction(JsonCursor& cursor);
 
   OpenAiMessage message_;
+  JsonString content_string_;  // where `message_.content` was read from, if it was a string
+  // The last chunk that was parsed, without the text of its content; empty if it held anything else
+  // that counts.
+  std::string pattern_;
+  std::size_t pattern_head_ = 0;    // bytes of it before that text
+  std::string_view pattern_model_;  // the model's name, in it
   std::string key_;
   std::string content_;
   std::string reasoning_;

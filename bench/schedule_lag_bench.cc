@@ -1,0 +1,66 @@
+// How late an open loop of one worker sends its requests (P5): the provider answers after 1 ms on
+// the system clock and costs nothing else.
+#include <chrono>
+#include <cstdio>
+#include <string>
+
+#include "bench_support.h"
+#include "llmload/load/load_generator.h"
+
+namespace llmload::bench {
+namespace {
+
+using namespace std::chrono_literals;
+
+class OneMillisecond final : public Provider {
+ public:
+  const ProviderIdentity& Identity() const noexcept override { return identity_; }
+
+  boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest&,
+                                                      StreamObserver*) override {
+    Clock& clock = SystemClock::Instance();
+    co_await clock.SleepFor(1ms);
+    Completion completion;
+    completion.provider = identity_.name;
+    completion.text = "hello";
+    co_return completion;
+  }
+
+ private:
+  const ProviderIdentity identity_{.name = "one-millisecond", .region = {}, .credential = {}};
+};
+
+double Microseconds(Duration duration) { return static_cast<double>(duration.count()) * 1e-3; }
+
+int Main(int argc, char** argv) {
+  Arguments arguments(argc, argv);
+  const double rate = arguments.Number("rate", 5000);
+  const double seconds = arguments.Number("seconds", 10);
+  arguments.Finish();
+
+  OneMillisecond provider;
+  LoadOptions load;
+  load.shape =
+      OpenLoop{.rate_per_second = rate,
+               .duration = std::chrono::nanoseconds(static_cast<std::int64_t>(seconds * 1e9))};
+  load.workers = 1;
+  load.make_request = [](std::uint64_t) {
+    return CompletionRequest{.model = "m", .messages = {{.role = Role::kUser, .content = "hello"}}};
+  };
+  const double before = CpuSeconds();
+  const LoadResult result = LoadGenerator(std::move(load)).Run(provider);
+  const double cpu = CpuSeconds() - before;
+  const MetricsSummary& metrics = result.metrics;
+  PrintFigure("P5", "llmload", "schedule_lag_p50_us", Microseconds(metrics.schedule_lag.p50.value));
+  PrintFigure("P5", "llmload", "schedule_lag_p99_us", Microseconds(metrics.schedule_lag.p99.value));
+  PrintFigure("P5", "llmload", "schedule_lag_max_us", Microseconds(metrics.schedule_lag.max));
+  PrintFigure("P5", "llmload", "dropped", static_cast<double>(metrics.dropped));
+  PrintFigure("P5", "llmload", "requests_per_cpu_second",
+              static_cast<double>(metrics.succeeded) / cpu);
+  return metrics.failed == 0 && metrics.unfinished == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace llmload::bench
+
+int main(int argc, char** argv) { return llmload::bench::Main(argc, argv); }
