@@ -69,12 +69,13 @@ class LoadWorker {
     RequestInstants instants;
     TokenTimes tokens;
     bool measured = true;
-    boost::asio::cancellation_signal cancel;
+    boost::asio::cancellation_signal cancel;  // of an open loop; a closed one's callers have theirs
   };
   using InFlightList = std::list<InFlight>;
   struct Caller {
     bool thinking = false;
-    boost::asio::cancellation_signal wake;
+    bool ended = false;
+    boost::asio::cancellation_signal wake;  // from its thoughts, or from a request that is given up
   };
 
   boost::asio::awaitable<void> Main();

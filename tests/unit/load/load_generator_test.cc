@@ -301,6 +301,24 @@ TEST_F(LoadGeneratorTest, RequestsInFlightAtTheEndOfAClosedLoopAreAnswered) {
   ExpectIdentity(result.metrics);
 }
 
+TEST_F(LoadGeneratorTest, StopGivesUpTheRequestsOfAClosedLoopThatHang) {
+  ON_CALL(provider_, Complete).WillByDefault(Hang(clock_));
+  LoadGenerator* running = nullptr;
+  LoadOptions options = Closed(5, 1'000'000);
+  options.on_progress = [&](const LiveCounters& counters, Duration) {
+    EXPECT_EQ(counters.in_flight, 5u);
+    running->RequestStop();
+  };
+  LoadGenerator generator(std::move(options), clock_);
+  running = &generator;
+  const LoadResult result = generator.Run(provider_);
+  EXPECT_TRUE(result.interrupted);
+  EXPECT_TRUE(result.drained);
+  EXPECT_EQ(result.metrics.unfinished, 5u);
+  EXPECT_EQ(result.duration, Duration(4s));  // a second, and the interrupted drain time-out
+  ExpectIdentity(result.metrics);
+}
+
 TEST_F(LoadGeneratorTest, StopEndsAClosedLoopWhoseCallersThink) {
   ON_CALL(provider_, Complete).WillByDefault(RespondAfter(clock_, 10ms));
   LoadGenerator* running = nullptr;
