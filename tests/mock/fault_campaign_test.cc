@@ -8,6 +8,7 @@
 
 #include "llmload/testing/deliver.h"
 #include "llmload/testing/load_test_environment.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/virtual_campaign.h"
 
 namespace llmload {
@@ -15,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint64_t kSeeds = 20;
+constexpr std::uint64_t kSeeds = test_support::kSanitized ? 4 : 20;
 
 std::vector<std::string> Names() {
   std::vector<std::string> names;

@@ -51,8 +51,7 @@ class Listener : public StreamObserver {
 
 TEST_F(MockKit, StreamTokensReachTheObserverAtTheirInstants) {
   MockProvider provider;
-  EXPECT_CALL(provider, Complete)
-      .WillOnce(StreamTokens(clock(), {"a", "b", "c"}, 100ms, 10ms));
+  EXPECT_CALL(provider, Complete).WillOnce(StreamTokens(clock(), {"a", "b", "c"}, 100ms, 10ms));
   Listener listener;
   const TimePoint start = clock().Now();
   const auto answer = Ask(provider, kStream, &listener);

@@ -5,6 +5,7 @@
 #include <ostream>
 #include <string>
 
+#include "tests/support/sanitized.h"
 #include "tests/support/verdict_simulation.h"
 
 namespace llmload {
@@ -14,18 +15,12 @@ static void PrintTo(MemoryNoise noise, std::ostream* out) { *out << Describe(noi
 namespace {
 
 // Verdicts are made so that each error has 0.5 % at the most: 10 of 2000 runs, give or take 3. The
-// sanitizers, under which each run takes many times as long, look for
-// other things.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::uint64_t kRuns = 200;
-constexpr double kMostErrorsPercent = 2.5;  // 5 of them
-#else
-constexpr std::uint64_t kRuns = 2000;
-constexpr double kMostErrorsPercent = 1;
-#endif
+// sanitizers look for other things than statistics.
+constexpr std::uint64_t kRuns = test_support::kSanitized ? 100 : 2000;
+constexpr double kMostErrorsPercent = test_support::kSanitized ? 3 : 1;
 constexpr std::uint64_t kSeed = 20250615;
 
-constexpr double kFewestFoundPercent = 99;
+constexpr double kFewestFoundPercent = test_support::kSanitized ? 97 : 99;
 
 struct Expectation {
   bool may_pass = true;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "llmload/core/random.h"
+#include "tests/support/sanitized.h"
 
 namespace llmload {
 namespace {
@@ -57,7 +58,7 @@ TEST(BlockSlope, NeedsSixSamples) {
 
 TEST(BlockSlope, CoversTheTruthUnderAutocorrelatedNoise) {
   constexpr std::uint64_t kSeed = 11;
-  constexpr int kTrials = 300;
+  constexpr int kTrials = test_support::kSanitized ? 60 : 300;
   int blocks = 0;
   int samples = 0;
   for (int trial = 0; trial < kTrials; ++trial) {

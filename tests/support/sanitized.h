@@ -1,0 +1,15 @@
+// Whether the tests run under a sanitizer, where everything takes many times as long.
+#ifndef LLMLOAD_TESTS_SUPPORT_SANITIZED_H_
+#define LLMLOAD_TESTS_SUPPORT_SANITIZED_H_
+
+namespace llmload::test_support {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
+}  // namespace llmload::test_support
+
+#endif  // LLMLOAD_TESTS_SUPPORT_SANITIZED_H_
