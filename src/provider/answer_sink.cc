@@ -243,7 +243,7 @@ Result<Completion> AnswerSink::Finish(const net::Exchange& exchange) {
     Fail(exchange.failure->kind, exchange.failure->message);
     error_->system_error = exchange.failure->system_error;
   } else if (!error_ && mode_ == Mode::kStream) {
-    at_ = exchange.completed.value_or(TimePoint{});
+    at_ = exchange.completed.value_or(at_);
     if (!done_) ToNext(decoder_.FinishStream(*this));
   } else if (!error_ && mode_ == Mode::kBody) {
     FinishBody();

@@ -76,6 +76,7 @@ std::string Receive(const std::vector<std::string_view>& pieces, std::uint32_t s
   } else if (status == ResponseReader::Status::kTooLarge) {
     exchange.failure = net::Failure{ErrorKind::kResponseTooLarge, "header"};
   }
+  if (!exchange.failure) exchange.completed = at;
   const Result<Completion> result = sink.Finish(exchange);
   if (result.has_error()) {
     const Error error = result.error();
