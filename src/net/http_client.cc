@@ -193,6 +193,7 @@ class Progress {
         reusable_ = reader_.CanReuse();
         return true;
       case ResponseReader::Status::kAborted:
+        if (!draining_) exchange_.completed = at;
         return true;
       case ResponseReader::Status::kMalformed:
         return Fail(ErrorKind::kMalformedResponse,

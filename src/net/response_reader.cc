@@ -107,6 +107,11 @@ ResponseReader::Status ResponseReader::Feed(std::string_view bytes, TimePoint at
     boost::beast::error_code error;
     const std::size_t used = parser_->put(boost::asio::buffer(input.data(), input.size()), error);
     input.remove_prefix(used);
+    // The answer had been complete for the sink: what follows cannot spoil it, whether it comes in
+    // the same read or in a later one.
+    if (error && error != http::error::need_more && next_ == ResponseSink::Next::kStop) {
+      return Status::kAborted;
+    }
     if (error && error != http::error::need_more) {
       problem_ = error.message();
       return error == http::error::header_limit ? Status::kTooLarge : Status::kMalformed;
