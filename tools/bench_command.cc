@@ -67,8 +67,8 @@ std::string DescribePlan(const BenchOptions& options) {
     std::snprintf(text, sizeof text, "%.0f", std::ceil(tokens * scale));
     return std::string(text);
   };
-  return std::to_string(*requests) + " requests, about " + whole(input) +
-         " input tokens and at most " + whole(output) + " output tokens" +
+  return std::to_string(*requests) + (*requests == 1 ? " request, about " : " requests, about ") +
+         whole(input) + " input tokens and at most " + whole(output) + " output tokens" +
          (sample < *requests ? " (estimated from the first)" : "") +
          ", and one request before them";
 }
@@ -199,10 +199,9 @@ class Bench {
       if (!options_.quiet) Say("report: " + outcome.path.string());
     }
     if (report.criteria.empty()) {
-      Say("no objectives given (--slo): " +
-          std::string(ExitStatusOf(report) == kExitPass
-                          ? "the measurement is valid, and nothing was asked of it"
-                          : "and the measurement says nothing"));
+      Say(ExitStatusOf(report) == kExitPass
+              ? "no objectives given (--slo): the measurement is valid, and nothing was asked of it"
+              : "no objectives given (--slo), and the measurement says nothing");
     }
     return written;
   }

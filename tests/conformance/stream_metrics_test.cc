@@ -187,9 +187,9 @@ std::vector<StreamCase> Cases() {
   };
 }
 
-class StreamMetrics : public ::testing::TestWithParam<StreamCase> {};
+class EveryStreamMetrics : public ::testing::TestWithParam<StreamCase> {};
 
-TEST_P(StreamMetrics, AreExactlyWhatTheStreamSays) {
+TEST_P(EveryStreamMetrics, AreExactlyWhatTheStreamSays) {
   const StreamCase& stream = GetParam();
   const MetricsSummary metrics =
       Measure({Answer(test_support::StreamHead("Connection: close\r\n") + Chunk(stream.events) +
@@ -198,7 +198,7 @@ TEST_P(StreamMetrics, AreExactlyWhatTheStreamSays) {
 }
 
 // However the network cuts it.
-TEST_P(StreamMetrics, AreTheSameForEveryPlaceOfACut) {
+TEST_P(EveryStreamMetrics, AreTheSameForEveryPlaceOfACut) {
   const StreamCase& stream = GetParam();
   const std::string head = test_support::StreamHead("Connection: close\r\n");
   const std::string body = Chunk(stream.events) + test_support::LastChunk();
@@ -212,8 +212,23 @@ TEST_P(StreamMetrics, AreTheSameForEveryPlaceOfACut) {
   ExpectMetrics(Measure(std::move(scripts), count, 8), stream.expected, count);
 }
 
-INSTANTIATE_TEST_SUITE_P(OverTls, StreamMetrics, ::testing::ValuesIn(Cases()),
+INSTANTIATE_TEST_SUITE_P(OverTls, EveryStreamMetrics, ::testing::ValuesIn(Cases()),
                          [](const auto& test) { return std::string(test.param.name); });
+
+TEST(StreamMetrics, GarbageBehindACompleteStreamDoesNotSpoilIt) {
+  const std::string head = test_support::StreamHead("Connection: close\r\n");
+  const std::string stream =
+      Chunk(Role() + Content("a") + Content("b") + Finish() + UsageChunk(2) + Done());
+  const std::string garbage = "xyz\r\n garbage";
+  std::vector<Script> scripts = {Answer(head + stream + garbage)};
+  for (std::size_t cut = 0; cut < garbage.size(); ++cut) {
+    scripts.push_back(
+        {test_support::ReadRequest(), test_support::Send(head + stream + garbage.substr(0, cut)),
+         test_support::Sleep(1ms), test_support::Send(garbage.substr(cut)), test_support::Close()});
+  }
+  const std::uint64_t count = scripts.size();
+  ExpectMetrics(Measure(std::move(scripts), count), {.output_tokens = 2, .chunk_gaps = 1}, count);
+}
 
 TEST(StreamTimes, AreThoseOfTheEventsAndNotOfTheirReading) {
   // 0: role, +60 ms: reasoning, +60 ms: two events at once, +120 ms: the last token, +80 ms: usage.
@@ -284,7 +299,7 @@ TEST(StreamTimes, AgreeWithTheInstantsTheServerSent) {
   server_options.seed = 11;
   mocks::FakeLlmServer server(server_options);
   OpenAiOptions options;
-  options.base_url = server.base_url();
+  options.base_url = "https://localhost:" + std::to_string(server.port()) + "/v1";
   options.ca_pem = server.ca_pem();
   OpenAiProvider provider(options);
   StampReader stamps(provider);
@@ -292,9 +307,14 @@ TEST(StreamTimes, AgreeWithTheInstantsTheServerSent) {
   load.shape = ClosedLoop{.concurrency = 10, .requests = 40};
   load.make_request = StreamRequest;
   load.workers = 1;
-  const MetricsSummary metrics = LoadGenerator(std::move(load)).Run(stamps).metrics;
+  const LoadResult result = LoadGenerator(std::move(load)).Run(stamps);
+  const MetricsSummary& metrics = result.metrics;
 
   ASSERT_EQ(metrics.succeeded, 40u);
+  const ConnectionCounters& network = result.health.connections;
+  EXPECT_GT(network.MeanDns().value(), Duration(0));
+  EXPECT_GT(network.MeanConnect().value(), Duration(0));
+  EXPECT_GT(network.MeanTls().value(), *network.MeanConnect()) << "a handshake is several turns";
   ASSERT_EQ(stamps.streams_.size(), 40u);
   Histogram gaps;
   std::vector<Duration> lags;

@@ -81,6 +81,18 @@ void BurnCpu(Duration busy) {
   }
 }
 
+// Computes for a while instead of waiting, on the event loop that calls it.
+class BusyProvider : public NiceMock<MockProvider> {
+ public:
+  explicit BusyProvider(Duration busy) {
+    ON_CALL(*this, Complete)
+        .WillByDefault([busy](const CompletionRequest& request, StreamObserver* observer) {
+          BurnCpu(busy);
+          return mocks::actions::Play({}, &SystemClock::Instance(), &request, observer);
+        });
+  }
+};
+
 TEST(GeneratorHealth, AHealthyRunIsAPassAndSaysHowHealthyItWas) {
   NiceMock<MockProvider> provider;
   ON_CALL(provider, Complete).WillByDefault(RespondAfter(SystemClock::Instance(), 1ms));
@@ -107,12 +119,7 @@ TEST(GeneratorHealth, AHealthyRunIsAPassAndSaysHowHealthyItWas) {
 }
 
 TEST(GeneratorHealth, AGeneratorStarvedOfCpuIsInvalid) {
-  NiceMock<MockProvider> provider;
-  ON_CALL(provider, Complete)
-      .WillByDefault([](const CompletionRequest& request, StreamObserver* observer) {
-        BurnCpu(15ms);
-        return mocks::actions::Play({}, &SystemClock::Instance(), &request, observer);
-      });
+  BusyProvider provider(15ms);
   LoadOptions options;
   // One and a half times what one core can do.
   options.shape = OpenLoop{.rate_per_second = 100, .duration = 1s};
@@ -128,12 +135,7 @@ TEST(GeneratorHealth, AGeneratorStarvedOfCpuIsInvalid) {
 }
 
 TEST(GeneratorHealth, AnObserverThatBlocksTheEventLoopMakesTheRunInvalid) {
-  NiceMock<MockProvider> provider;
-  ON_CALL(provider, Complete)
-      .WillByDefault([](const CompletionRequest& request, StreamObserver* observer) {
-        BurnCpu(250ms);
-        return mocks::actions::Play({}, &SystemClock::Instance(), &request, observer);
-      });
+  BusyProvider provider(250ms);
   LoadOptions options;
   options.shape = ClosedLoop{.concurrency = 1, .requests = 5};  // which never lags
   options.make_request = MakeRequest;
@@ -143,12 +145,7 @@ TEST(GeneratorHealth, AnObserverThatBlocksTheEventLoopMakesTheRunInvalid) {
 }
 
 TEST(GeneratorHealth, AnOverloadedGeneratorStillHearsThatItIsToStop) {
-  NiceMock<MockProvider> provider;
-  ON_CALL(provider, Complete)
-      .WillByDefault([](const CompletionRequest& request, StreamObserver* observer) {
-        BurnCpu(15ms);
-        return mocks::actions::Play({}, &SystemClock::Instance(), &request, observer);
-      });
+  BusyProvider provider(15ms);
   LoadGenerator* running = nullptr;
   LoadOptions options;
   options.shape = OpenLoop{.rate_per_second = 100, .duration = 60s};
@@ -265,6 +262,22 @@ class SilentServer {
   std::uint16_t port_ = 0;
 };
 
+OpenAiOptions ClearTextOptions(const SilentServer& server) {
+  OpenAiOptions options;
+  options.base_url = "http://127.0.0.1:" + std::to_string(server.port()) + "/v1";
+  return options;
+}
+
+// Each on a connection of its own, as none is answered.
+LoadOptions HundredRequests() {
+  LoadOptions load;
+  load.shape = OpenLoop{.rate_per_second = 200, .duration = 500ms};
+  load.make_request = MakeRequest;
+  load.workers = 1;
+  load.drain_timeout = 100ms;
+  return load;
+}
+
 // The undefined-behaviour sanitizer, which comes with this one here, tells live objects from dead
 // ones with the help of a pipe: without descriptors it takes every object for dead.
 #ifdef __SANITIZE_ADDRESS__
@@ -277,16 +290,9 @@ TEST(GeneratorHealth, AGeneratorWithoutDescriptorsLeftIsInvalid) {
   if (kSanitizerNeedsDescriptors) GTEST_SKIP() << "the sanitizer needs descriptors of its own";
   SilentServer server;
   ASSERT_NE(server.port(), 0);
-  OpenAiOptions options;
-  options.base_url = "http://127.0.0.1:" + std::to_string(server.port()) + "/v1";
-  OpenAiProvider provider(options);
-  LoadOptions load;
-  load.shape = OpenLoop{.rate_per_second = 200, .duration = 500ms};
-  load.make_request = MakeRequest;
-  load.workers = 1;
-  load.drain_timeout = 100ms;
+  OpenAiProvider provider(ClearTextOptions(server));
   const LoadResult result = [&] {
-    LoadGenerator generator(std::move(load));
+    LoadGenerator generator(HundredRequests());
     const FewDescriptors few(24);
     EXPECT_TRUE(few.lowered());
     return generator.Run(provider);
@@ -313,15 +319,8 @@ TEST(GeneratorHealth, AGeneratorWithoutDescriptorsLeftIsInvalid) {
   if (!(range << "50000 50009" << std::flush)) std::_Exit(kNotPermitted);
 
   SilentServer server;
-  OpenAiOptions options;
-  options.base_url = "http://127.0.0.1:" + std::to_string(server.port()) + "/v1";
-  OpenAiProvider provider(options);
-  LoadOptions load;
-  load.shape = OpenLoop{.rate_per_second = 200, .duration = 500ms};
-  load.make_request = MakeRequest;
-  load.workers = 1;
-  load.drain_timeout = 100ms;
-  const LoadResult result = LoadGenerator(std::move(load)).Run(provider);
+  OpenAiProvider provider(ClearTextOptions(server));
+  const LoadResult result = LoadGenerator(HundredRequests()).Run(provider);
   EXPECT_GT(result.metrics.unfinished, 0u);  // those that got one
   EXPECT_GT(result.health.port_failures, 0u);
   EXPECT_EQ(result.health.port_failures, result.metrics.failed);

@@ -301,6 +301,33 @@ TEST_F(LoadGeneratorTest, RequestsInFlightAtTheEndOfAClosedLoopAreAnswered) {
   ExpectIdentity(result.metrics);
 }
 
+TEST_F(LoadGeneratorTest, ChunkGapsAndSeriesOfASimulationAreThoseOfItsModel) {
+  mocks::SimulationOptions simulation;
+  simulation.latency = {.ttft_median = 100ms,
+                        .ttft_sigma = 0,
+                        .gap_median = 30ms,
+                        .gap_sigma = 0,
+                        .tokens_min = 11,
+                        .tokens_max = 11};
+  mocks::SimulatedProvider simulated(simulation, clock_);
+  LoadOptions options = Open(10, 10s);
+  options.make_request = [](std::uint64_t index) {
+    CompletionRequest request = MakeRequest(index);
+    request.stream = true;
+    return request;
+  };
+  options.objectives = {.ttft = 100ms, .chunk_gap = 30ms};
+  const LoadResult result = LoadGenerator(std::move(options), clock_).Run(simulated);
+  EXPECT_EQ(result.metrics.chunk_gap.count, 1000u);
+  EXPECT_EQ(result.metrics.chunk_gap.min, Duration(30ms));
+  EXPECT_EQ(result.metrics.chunk_gap.max, Duration(30ms));
+  EXPECT_EQ(result.metrics.good, 100u);
+  ASSERT_EQ(result.metrics.series.points.size(), 11u);
+  EXPECT_EQ(result.metrics.series.points[5].scheduled, 10u);
+  EXPECT_EQ(result.metrics.series.points[5].succeeded, 10u);
+  EXPECT_EQ(result.metrics.series.points[5].token_events, 110u);
+}
+
 TEST_F(LoadGeneratorTest, StopGivesUpTheRequestsOfAClosedLoopThatHang) {
   ON_CALL(provider_, Complete).WillByDefault(Hang(clock_));
   LoadGenerator* running = nullptr;

@@ -155,6 +155,19 @@ TEST(ResponseReader, AbortsForTheSink) {
             Status::kAborted);
 }
 
+TEST(ResponseReader, GarbageBehindWhatTheSinkWantedIsNoErrorWhereverItIsCut) {
+  const std::string wanted =
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7\r\na<stop>\r\n";
+  const std::string garbage = "xyz\r\n garbage";
+  for (std::size_t cut = wanted.size(); cut <= wanted.size() + garbage.size(); ++cut) {
+    const std::string all = wanted + garbage;
+    const Outcome outcome = Parse({all.substr(0, cut), all.substr(cut)});
+    EXPECT_EQ(outcome.status, Status::kAborted) << cut;
+    EXPECT_EQ(outcome.body, "a<stop>") << cut;
+    EXPECT_FALSE(outcome.reusable) << cut;
+  }
+}
+
 TEST(ResponseReader, GivesTheSinkNothingAfterItStopped) {
   const Outcome outcome =
       Parse({"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n<stop>\r\n",

@@ -55,6 +55,22 @@ TEST_F(ReportFile, IsWrittenUnderTheNameOfTheTest) {
   EXPECT_THAT(text.str(), HasSubstr("\"verdict\": \"PASS\""));
 }
 
+class GoodSustained : public InVirtualTime<SustainedLoadTest> {
+ protected:
+  void Configure(OpenLoopTestOptions& options) override {
+    options.objectives = {.scheduled_latency = 1h, .ttft = 1h};
+    options.criteria = {GoodFraction() >= 0.95, Goodput() > 10};
+  }
+};
+
+TEST_F(GoodSustained, JudgesGoodputByItsObjectivesAndNamesThem) {
+  RunAndJudge();
+  ASSERT_TRUE(Report().metrics.good);
+  EXPECT_THAT(Report().configuration,
+              ::testing::Contains(::testing::Pair(
+                  "a good request has", "scheduled latency <= 1 h, time to first token <= 1 h")));
+}
+
 class ProfiledSustained : public InVirtualTime<SustainedLoadTest> {
  protected:
   void Configure(OpenLoopTestOptions& options) override {

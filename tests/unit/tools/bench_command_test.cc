@@ -161,6 +161,15 @@ TEST_F(BenchCommand, ViolatedObjectiveFailsWithItsFigures) {
                                     HasSubstr("1 of 2 criteria is violated: p95")));
 }
 
+TEST_F(BenchCommand, GoodputIsJudgedByWhatMakesARequestGood) {
+  Start();
+  const Outcome outcome =
+      Run(Closed("160", {"--good", "latency<=1us", "--slo", "good>=50%", "--slo", "goodput>=1/s"}));
+  EXPECT_EQ(outcome.status, 1) << outcome.output << outcome.errors;
+  EXPECT_THAT(outcome.output, AllOf(HasSubstr("good fraction is 0"), HasSubstr("goodput is 0"),
+                                    HasSubstr("scheduled latency <= 1.00 \u00b5s")));
+}
+
 TEST_F(BenchCommand, TooFewSamplesAreInconclusive) {
   Start();
   const Outcome outcome = Run(Closed("10", {"--slo", "latency:p95<60s", "--quiet"}));
