@@ -3,6 +3,7 @@
 
 #include "llmload/mocks/with_embedded_server.h"
 #include "llmload/testing/memory_usage_test.h"
+#include "tests/support/sanitized.h"
 
 namespace llmload {
 namespace {
@@ -29,7 +30,13 @@ class LeakingServer : public mocks::WithEmbeddedServer<MemoryUsageTest> {
 TEST_F(LeakingServer, FailsNamingWhatEachRequestLeft) {
   RunAndJudge();
   EXPECT_EQ(Report().metrics.succeeded, 500u);
-  EXPECT_EQ(Report().verdict, Verdict::kFail) << Explain(Report());
+  // A sanitizer keeps what is freed for a while: memory then grows without a leak as well, and how
+  // much a request leaves is uncertain. But never is this server found to be in order.
+  if (test_support::kSanitized) {
+    EXPECT_NE(Report().verdict, Verdict::kPass) << Explain(Report());
+  } else {
+    EXPECT_EQ(Report().verdict, Verdict::kFail) << Explain(Report());
+  }
   EXPECT_THAT(Explain(Report()), HasSubstr("memory left per request is"));
 }
 
