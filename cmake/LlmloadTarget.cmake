@@ -31,6 +31,25 @@ function(llmload_target name)
   set_target_properties(${name} PROPERTIES CXX_EXTENSIONS OFF)
 endfunction()
 
+# llmload_library(NAME): a library of the package, which users know as llmload:: and NAME without its prefix.
+function(llmload_library name)
+  string(REGEX REPLACE "^llmload_" "" exported_name "${name}")
+  add_library(llmload::${exported_name} ALIAS ${name})
+  llmload_target(${name})
+  # Hidden: a user's shared library that links llmload does not export llmload's symbols with its own.
+  set_target_properties(${name} PROPERTIES
+    EXPORT_NAME "${exported_name}" CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+endfunction()
+
+# llmload_public_headers(NAME DIRECTORY HEADER...): headers of NAME that are installed; users include them by their
+# path beneath DIRECTORY, which is relative to the root of the project.
+function(llmload_public_headers name directory)
+  list(TRANSFORM ARGN PREPEND "${PROJECT_SOURCE_DIR}/${directory}/" OUTPUT_VARIABLE headers)
+  target_sources(${name} PUBLIC FILE_SET HEADERS
+    BASE_DIRS "${PROJECT_SOURCE_DIR}/${directory}" FILES ${headers})
+endfunction()
+
 # llmload_precompile(NAME HEADER...): with LLMLOAD_PRECOMPILE_HEADERS, precompiles what most files of NAME include.
 function(llmload_precompile name)
   if(LLMLOAD_PRECOMPILE_HEADERS)

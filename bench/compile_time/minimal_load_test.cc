@@ -1,0 +1,25 @@
+// The smallest load test a user writes: what bench/compile_time.sh compiles.
+#include <llmload/provider/openai_provider.h>
+#include <llmload/testing/open_loop_test.h>
+
+#include <memory>
+
+namespace {
+
+using namespace llmload;
+using namespace std::chrono_literals;
+
+class Gateway : public SustainedLoadTest {
+  Target MakeTarget() override {
+    OpenAiOptions options;
+    options.base_url = "http://127.0.0.1:8080/v1";
+    return {.provider = std::make_shared<OpenAiProvider>(options), .url = options.base_url};
+  }
+  void Configure(OpenLoopTestOptions& options) override {
+    options.load = {.rate_per_second = 50, .duration = 120s};
+    options.criteria = {SuccessRate() >= 0.99, P95(LatencyKind::kTtft) < 800ms};
+  }
+};
+TEST_F(Gateway, DISABLED_HoldsFiftyPerSecond) { RunAndJudge(); }
+
+}  // namespace
