@@ -88,7 +88,8 @@ struct TokenEvent {
 class StreamObserver {
  public:
   virtual ~StreamObserver() = default;
-  /// Called once per token event, before `Provider::Complete` returns. Must not block.
+  /// Called once per token event, before `Provider::Complete` returns, and never after it. Must not
+  /// block.
   virtual void OnToken(const TokenEvent& event) = 0;
   /// False if only the instants in the events matter: then a simulation may hand events over late
   /// and together, instead of waking up for each.
