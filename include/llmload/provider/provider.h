@@ -14,9 +14,9 @@ namespace llmload {
 
 /// Who a provider is, for circuit-breaker keys, metrics and reports. Holds no secret.
 struct ProviderIdentity {
-  std::string name;        ///< short and stable: "openai", "bedrock", "local"
-  std::string region;      ///< where it has one
-  std::string credential;  ///< `Secret::Fingerprint` of its credential, where it has one
+  std::string name = {};        ///< short and stable: "openai", "bedrock", "local"
+  std::string region = {};      ///< where it has one
+  std::string credential = {};  ///< `Secret::Fingerprint` of its credential, where it has one
 };
 
 /// Answers completion requests.

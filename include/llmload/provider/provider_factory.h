@@ -40,9 +40,9 @@ std::string ModelFromEnvironment(ProviderChoice choice);
 /// A provider to test, or the reason why there is none.
 struct Target {
   std::shared_ptr<Provider> provider;  ///< null: unavailable
-  std::string unavailable;             ///< why, and what to set
-  std::string url;                     ///< where it points, for the report
-  std::string credential_help;         ///< what to check if the service refuses the credential
+  std::string unavailable = {};        ///< why, and what to set
+  std::string url = {};                ///< where it points, for the report
+  std::string credential_help = {};    ///< what to check if the service refuses the credential
 };
 
 /// The port of a URL that points at this machine; nothing for any other, and for what is no URL: a

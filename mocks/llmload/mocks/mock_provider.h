@@ -38,10 +38,10 @@ namespace actions {
 /// What a scripted answer does. The named actions below make the usual ones.
 struct Script {
   Duration first_after{};  ///< before the first token, or before the failure if there are none
-  std::vector<std::string> tokens;  ///< handed to the observer of a streamed request
-  Duration gap{};                   ///< between tokens
-  std::optional<Error> error;       ///< in the end; empty: success
-  bool hang = false;                ///< never ends by itself
+  std::vector<std::string> tokens = {};  ///< handed to the observer of a streamed request
+  Duration gap{};                        ///< between tokens
+  std::optional<Error> error = {};       ///< in the end; empty: success
+  bool hang = false;                     ///< never ends by itself
 };
 
 /// Plays `script` on `clock`. Answers and errors carry neither a provider's name nor attempts: an

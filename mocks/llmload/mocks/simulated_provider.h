@@ -38,9 +38,9 @@ struct SimulatedFault {
   Duration period{};
   Duration active{};
   double probability = 1;  ///< per arrival, by the seed
-  std::string model;       ///< only requests for this model; empty: all
+  std::string model = {};  ///< only requests for this model; empty: all
   int status = 503;        ///< kHttpStatus
-  std::optional<Duration> retry_after;
+  std::optional<Duration> retry_after = {};
   Duration extra_latency = std::chrono::seconds(10);  ///< kSlowFirstToken
   int after_tokens = 3;                               ///< the mid-stream faults
 };
@@ -48,8 +48,8 @@ struct SimulatedFault {
 struct SimulationOptions {
   ProviderIdentity identity{.name = "simulated", .region = {}, .credential = {}};
   std::uint64_t seed = 1;
-  LatencyModel latency;
-  std::map<std::string, LatencyModel> latency_by_model;  ///< instead of `latency`
+  LatencyModel latency = {};
+  std::map<std::string, LatencyModel> latency_by_model = {};  ///< instead of `latency`
   /// Requests at once; one more is answered 503 at once. 0: no limit.
   std::size_t capacity = 0;
   Duration round_trip = std::chrono::milliseconds(2);  ///< of fast failures
@@ -57,8 +57,8 @@ struct SimulationOptions {
   Duration first_token_timeout = std::chrono::seconds(30);
   Duration idle_timeout = std::chrono::seconds(15);
   Duration total_timeout = std::chrono::seconds(60);
-  std::vector<SimulatedFault> faults;  ///< the first active one applies
-  EventLog* log = nullptr;             ///< arrivals and ends, if given; must outlive the provider
+  std::vector<SimulatedFault> faults = {};  ///< the first active one applies
+  EventLog* log = nullptr;  ///< arrivals and ends, if given; must outlive the provider
 };
 
 /// Answers from a seeded model on a `Clock`. Under a `VirtualClock` a run is a function of its
