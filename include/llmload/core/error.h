@@ -81,30 +81,30 @@ ErrorKind KindOfHttpStatus(int http_status) noexcept;
 
 /// One call of one provider within a request: retries, failover and hedging leave one each.
 struct Attempt {
-  std::string provider;            ///< `ProviderIdentity::name`
-  std::string region;              ///< `ProviderIdentity::region`
-  std::string model;               ///< that was asked for
-  std::optional<ErrorKind> error;  ///< empty on success
-  TimePoint started{};             ///< handed to the provider
-  TimePoint finished{};            ///< answer or error known
-  std::int64_t output_tokens = 0;  ///< as far as known, also of a failed attempt
+  std::string provider = {};            ///< `ProviderIdentity::name`
+  std::string region = {};              ///< `ProviderIdentity::region`
+  std::string model = {};               ///< that was asked for
+  std::optional<ErrorKind> error = {};  ///< empty on success
+  TimePoint started{};                  ///< handed to the provider
+  TimePoint finished{};                 ///< answer or error known
+  std::int64_t output_tokens = 0;       ///< as far as known, also of a failed attempt
 };
 
 /// A failed request. A value: nothing in llmload throws for what a server may do.
 struct Error {
   ErrorKind kind = ErrorKind::kInternal;
-  std::string message;   ///< for people; never holds a secret
-  int http_status = 0;   ///< 0: no HTTP answer
+  std::string message = {};  ///< for people; never holds a secret
+  int http_status = 0;       ///< 0: no HTTP answer
   int system_error = 0;  ///< errno of the system call that failed, of a `kConnectFailure`; 0: none
-  std::string provider_code;            ///< the service's own code or type ("insufficient_quota")
-  std::optional<Duration> retry_after;  ///< the service's hint, in any of its forms
-  std::optional<bool> should_retry;     ///< the service's own word on it (x-should-retry)
-  bool after_first_token = false;       ///< output had begun when it failed
-  std::string request_id;               ///< the service's request id
-  std::string provider;                 ///< `ProviderIdentity::name` of who failed
-  std::string partial_text;             ///< output before the failure, where it had begun
-  std::int64_t partial_tokens = 0;      ///< token events before the failure
-  std::vector<Attempt> attempts;        ///< every provider call made for the request, oldest first
+  std::string provider_code = {};  ///< the service's own code or type ("insufficient_quota")
+  std::optional<Duration> retry_after = {};  ///< the service's hint, in any of its forms
+  std::optional<bool> should_retry = {};     ///< the service's own word on it (x-should-retry)
+  bool after_first_token = false;            ///< output had begun when it failed
+  std::string request_id = {};               ///< the service's request id
+  std::string provider = {};                 ///< `ProviderIdentity::name` of who failed
+  std::string partial_text = {};             ///< output before the failure, where it had begun
+  std::int64_t partial_tokens = 0;           ///< token events before the failure
+  std::vector<Attempt> attempts = {};  ///< every provider call made for the request, oldest first
 };
 
 /// One line: kind, provider, status, code and message.

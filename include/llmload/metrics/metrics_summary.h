@@ -81,12 +81,12 @@ struct TokenTotals {
 /// time that the answer does not have, because it was not streamed, does not keep to its bound;
 /// `tpot` and `chunk_gap` of an answer with a single token or chunk do.
 struct LatencyObjectives {
-  std::optional<Duration> scheduled_latency;  ///< completed - scheduled
-  std::optional<Duration> service_latency;    ///< completed - dispatched
-  std::optional<Duration> ttft;               ///< time to first token
-  std::optional<Duration> ttfo;               ///< time to first output token
-  std::optional<Duration> tpot;               ///< time per output token
-  std::optional<Duration> chunk_gap;          ///< the longest of the request's
+  std::optional<Duration> scheduled_latency = {};  ///< completed - scheduled
+  std::optional<Duration> service_latency = {};    ///< completed - dispatched
+  std::optional<Duration> ttft = {};               ///< time to first token
+  std::optional<Duration> ttfo = {};               ///< time to first output token
+  std::optional<Duration> tpot = {};               ///< time per output token
+  std::optional<Duration> chunk_gap = {};          ///< the longest of the request's
 
   bool empty() const noexcept {
     return !scheduled_latency && !service_latency && !ttft && !ttfo && !tpot && !chunk_gap;

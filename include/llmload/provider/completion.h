@@ -17,17 +17,17 @@ enum class Role : std::uint8_t { kSystem, kUser, kAssistant };
 
 struct Message {
   Role role = Role::kUser;
-  std::string content;
+  std::string content = {};
 };
 
 /// A chat completion request in the terms all providers share.
 struct CompletionRequest {
-  std::string model;
-  std::vector<Message> messages;
-  std::optional<int> max_tokens;  ///< upper bound of output tokens
-  std::optional<double> temperature;
+  std::string model = {};
+  std::vector<Message> messages = {};
+  std::optional<int> max_tokens = {};  ///< upper bound of output tokens
+  std::optional<double> temperature = {};
   bool stream = false;
-  std::optional<TimePoint> deadline;  ///< of the whole request, over all its attempts
+  std::optional<TimePoint> deadline = {};  ///< of the whole request, over all its attempts
 };
 
 /// Tokens as the provider bills them, normalised: `input` holds everything read, `cached_input` and
@@ -88,7 +88,8 @@ struct TokenEvent {
 class StreamObserver {
  public:
   virtual ~StreamObserver() = default;
-  /// Called once per token event, before `Provider::Complete` returns. Must not block.
+  /// Called once per token event, before `Provider::Complete` returns, and never after it. Must not
+  /// block.
   virtual void OnToken(const TokenEvent& event) = 0;
   /// False if only the instants in the events matter: then a simulation may hand events over late
   /// and together, instead of waking up for each.

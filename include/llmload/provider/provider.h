@@ -14,15 +14,19 @@ namespace llmload {
 
 /// Who a provider is, for circuit-breaker keys, metrics and reports. Holds no secret.
 struct ProviderIdentity {
-  std::string name;        ///< short and stable: "openai", "bedrock", "local"
-  std::string region;      ///< where it has one
-  std::string credential;  ///< `Secret::Fingerprint` of its credential, where it has one
+  std::string name = {};        ///< short and stable: "openai", "bedrock", "local"
+  std::string region = {};      ///< where it has one
+  std::string credential = {};  ///< `Secret::Fingerprint` of its credential, where it has one
 };
 
 /// Answers completion requests.
 ///
+/// What is promised here and in completion.h and error.h is tested by the conformance kit
+/// (llmload/testing/provider_conformance.h), which any implementation can run.
+///
 /// Thread safety: `Complete` may be called from any number of threads and `io_context`s at once;
-/// each call stays on the executor of the coroutine that awaits it.
+/// each call stays on the executor of the coroutine that awaits it, and suspends that coroutine,
+/// never the thread, while it waits. (A simulation in virtual time has one thread only.)
 class Provider {
  public:
   virtual ~Provider() = default;
@@ -31,8 +35,9 @@ class Provider {
   virtual const ProviderIdentity& Identity() const noexcept = 0;
 
   /// Sends `request` and waits for the whole answer. What a server or network can do wrong is a
-  /// value, an `Error`; exceptions are bugs. With `request.stream`, tokens go to `observer` as they
-  /// arrive.
+  /// value, an `Error`; exceptions are bugs. With `request.stream`, and only then, tokens go to
+  /// `observer` as they arrive. A call that has no answer at `request.deadline` ends then, with
+  /// `ErrorKind::kTotalTimeout`. Answer and error list every call made for the request.
   ///
   /// Cancelling the awaiting coroutine (terminal) ends the call promptly, with
   /// `system_error(operation_aborted)` thrown from it, and releases everything it held.

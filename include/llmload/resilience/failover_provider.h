@@ -20,9 +20,9 @@ namespace llmload {
 
 /// How long one attempt may take, besides the deadlines of the provider itself. Each above zero.
 struct AttemptDeadlines {
-  std::optional<Duration> first_token;  ///< streaming requests only
-  std::optional<Duration> idle;         ///< between two token events; streaming requests only
-  std::optional<Duration> total;
+  std::optional<Duration> first_token = {};  ///< streaming requests only
+  std::optional<Duration> idle = {};         ///< between two token events; streaming requests only
+  std::optional<Duration> total = {};
 };
 
 /// One provider of the chain.

@@ -38,9 +38,9 @@ struct SimulatedFault {
   Duration period{};
   Duration active{};
   double probability = 1;  ///< per arrival, by the seed
-  std::string model;       ///< only requests for this model; empty: all
+  std::string model = {};  ///< only requests for this model; empty: all
   int status = 503;        ///< kHttpStatus
-  std::optional<Duration> retry_after;
+  std::optional<Duration> retry_after = {};
   Duration extra_latency = std::chrono::seconds(10);  ///< kSlowFirstToken
   int after_tokens = 3;                               ///< the mid-stream faults
 };

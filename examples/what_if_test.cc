@@ -1,0 +1,71 @@
+// What if the primary falls silent for five minutes? Ten minutes of load on two simulated services,
+// in virtual time: with patience alone, and with a limit to it and a circuit breaker.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "llmload/mocks/in_virtual_time.h"
+#include "llmload/resilience/failover_provider.h"
+#include "llmload/testing/open_loop_test.h"
+
+namespace {
+
+using namespace llmload;
+using namespace llmload::mocks;
+using namespace std::chrono_literals;
+
+//! [what if]
+class SilentPrimary : public InVirtualTime<SustainedLoadTest> {
+ protected:
+  // What is to be found out: how the chain treats its primary.
+  virtual FailoverTarget Primary(std::shared_ptr<Provider> provider) {
+    return {.provider = std::move(provider)};
+  }
+
+  Target MakeTarget() override {
+    SimulationOptions primary{.identity = {.name = "primary"}, .seed = Environment().seed};
+    primary.faults = {{.kind = SimulatedFaultKind::kBlackHole, .from = 2min, .to = 7min}};
+    SimulationOptions fallback{.identity = {.name = "fallback"}, .seed = Environment().seed + 1};
+    fallback.latency.ttft_median = 600ms;  // further away
+    std::vector<FailoverTarget> targets{
+        Primary(std::make_shared<SimulatedProvider>(primary, TestClock())),
+        {.provider = std::make_shared<SimulatedProvider>(fallback, TestClock())}};
+    return {.provider = std::make_shared<FailoverProvider>(std::move(targets), FailoverOptions{},
+                                                           TestClock()),
+            .url = "two simulated services"};
+  }
+
+  void Configure(OpenLoopTestOptions& options) override {
+    options.load = {.rate_per_second = 10, .duration = 10min};
+    options.drain_timeout = 2min;
+    options.criteria = {SuccessRate() >= 0.999, P99() < 5s};
+  }
+
+  // The verdict is the answer to the question, and no failure of the test.
+  void Enforce(const RunReport&) override {}
+};
+
+TEST_F(SilentPrimary, MakesEverybodyWaitWithoutALimit) {
+  RunAndJudge();
+  EXPECT_EQ(Report().verdict, Verdict::kFail) << Explain(Report());
+}
+
+class SilentPrimaryBehindABreaker : public SilentPrimary {
+  FailoverTarget Primary(std::shared_ptr<Provider> provider) override {
+    return {.provider = std::move(provider),
+            .breaker =
+                std::make_shared<CircuitBreaker>("primary", CircuitBreakerOptions{}, TestClock()),
+            .deadlines = {.first_token = 2s}};
+  }
+};
+
+TEST_F(SilentPrimaryBehindABreaker, IsHardlyNoticed) {
+  RunAndJudge();
+  EXPECT_EQ(Report().verdict, Verdict::kPass) << Explain(Report());
+}
+//! [what if]
+
+}  // namespace
