@@ -85,7 +85,7 @@ class Run:
         command = [self.ctest, "-S", f"{self.source_dir}/cmake/dashboard.cmake,{model}",
                    f"-DCTEST_SOURCE_DIRECTORY={self.project}", f"-DCTEST_BINARY_DIRECTORY={self.build}",
                    f"-DDASHBOARD_CONFIGURE_OPTIONS={';'.join(options)}", "-DDASHBOARD_SUBMIT_RETRY_SECONDS=0",
-                   *definitions, "-V"]
+                   *definitions, "-VV"]
         ended = subprocess.run(command, env=env, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, timeout=240, check=False)
         self.output = ended.stdout.decode(errors="replace")
