@@ -25,6 +25,8 @@ RULES = [
     (r"\bctest --test-dir build/dev -L faults\b", "list", "takes three minutes"),
     (r"\bctest --test-dir build/dev -L (mock|docs)\b", "list", "the same tests run beside this one"),
     (r"\bctest -S cmake/dashboard\.cmake\b", "skip", "builds everything: the Dashboard tests run the script"),
+    (r"^cmake --(preset|build --preset|install)\b", "skip", "builds everything: the tests labelled package install"),
+    (r"^(conan|vcpkg)\b", "skip", "needs a package manager that is not here"),
     (r"--target docs$", "skip", "the test Docs.reference does the same"),
     (r"^clang-format\b", "skip", "changes files"),
     (r"llmload fake-server\b", "briefly", "runs until it is stopped"),
