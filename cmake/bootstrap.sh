@@ -35,8 +35,8 @@ esac
 install_packages() {
   local packages=(g++ cmake ninja-build ccache libssl-dev nlohmann-json3-dev libgtest-dev libgmock-dev
     "libboost${boost}-dev" "libboost-program-options${boost}-dev")
-  # An independent implementation of AWS's formats, which the tests compare with.
-  if [ "$workflow" = test ]; then packages+=(python3-botocore); fi
+  # An independent implementation of AWS's formats, which the tests compare with; and what checks the documentation.
+  if [ "$workflow" = test ]; then packages+=(python3-botocore python3-yaml doxygen); fi
   if [ "$workflow" = fuzz ]; then packages+=(clang); fi
   if [ "$workflow" = fuzz ] && [ "$system" = "debian 12" ]; then packages+=(libclang-rt-14-dev); fi
   if ! cmake/install_packages.sh "${packages[@]}"; then

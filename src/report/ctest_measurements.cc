@@ -54,6 +54,28 @@ class Collector {
   std::set<std::string> names_;
 };
 
+// CTest copies names and values into XML as they are.
+std::string Escape(std::string_view text) {
+  std::string escaped;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '&') {
+      escaped += "&amp;";
+    } else if (c == '<' || c == '>' || c == '"' || byte < 0x20 || byte == 0x7F) {
+      escaped += '_';
+    } else {
+      escaped += c;
+    }
+  }
+  return escaped;
+}
+
+std::string MeasurementLine(std::string_view type, std::string_view name,
+                            const std::string& value) {
+  return "<CTestMeasurement type=\"" + std::string(type) + "\" name=\"" + Escape(name) + "\">" +
+         value + "</CTestMeasurement>";
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, double>> CTestMeasurements(const RunReport& report) {
@@ -103,21 +125,21 @@ std::vector<std::pair<std::string, double>> CTestMeasurements(const RunReport& r
 }
 
 std::string CTestMeasurementLine(std::string_view name, double value) {
-  std::string escaped;
-  for (const char c : name) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '&') {
-      escaped += "&amp;";
-    } else if (c == '<' || c == '>' || c == '"' || byte < 0x20 || byte == 0x7F) {
-      escaped += '_';
-    } else {
-      escaped += c;
-    }
-  }
   std::array<char, 32> digits;
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-  return "<CTestMeasurement type=\"numeric/double\" name=\"" + escaped + "\">" +
-         std::string(digits.data(), end) + "</CTestMeasurement>";
+  return MeasurementLine("numeric/double", name, std::string(digits.data(), end));
+}
+
+std::string CTestTextLine(std::string_view name, std::string_view text) {
+  return MeasurementLine("text/string", name, Escape(text));
+}
+
+std::optional<std::string> CTestFileLine(std::string_view name, std::string_view path) {
+  // CTest takes the path as it stands, up to the next '<'.
+  const auto unfit = [](char c) { return c == '<' || static_cast<unsigned char>(c) < 0x20; };
+  if (std::any_of(path.begin(), path.end(), unfit)) return std::nullopt;
+  return "<CTestMeasurementFile type=\"file\" name=\"" + Escape(name) + "\">" + std::string(path) +
+         "</CTestMeasurementFile>";
 }
 
 std::string ToCTestMeasurements(const RunReport& report) {
@@ -125,6 +147,7 @@ std::string ToCTestMeasurements(const RunReport& report) {
   for (const auto& [name, value] : CTestMeasurements(report)) {
     text += CTestMeasurementLine(name, value) + "\n";
   }
+  text += CTestTextLine("verdict", ToString(report.verdict)) + "\n";
   return text;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <string_view>
 
 #include "llmload/report/ctest_measurements.h"
@@ -14,10 +15,12 @@ namespace llmload {
 
 void DeliverReport(const RunReport& report, const std::optional<std::string>& report_dir) {
   WriteText(stdout, report);
+  std::optional<std::string> attachment;
   if (report_dir) {
     const WriteOutcome written = WriteJsonFile(report, *report_dir);
     if (written.ok()) {
       std::printf("report: %s\n", written.path.c_str());
+      attachment = CTestFileLine("report", std::filesystem::absolute(written.path).string());
     } else {
       ADD_FAILURE() << "the report could not be written (LLMLOAD_REPORT_DIR): " << written.error;
     }
@@ -25,6 +28,7 @@ void DeliverReport(const RunReport& report, const std::optional<std::string>& re
   // Set by CTest for the tests it runs; elsewhere the lines would only be noise.
   if (std::getenv("DASHBOARD_TEST_FROM_CTEST") != nullptr) {
     std::fputs(ToCTestMeasurements(report).c_str(), stdout);
+    if (attachment) std::printf("%s\n", attachment->c_str());
   }
   std::fflush(stdout);
 }

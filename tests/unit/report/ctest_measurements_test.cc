@@ -30,6 +30,23 @@ TEST(CTestMeasurements, LineEscapesWhatWouldBreakTheXml) {
               HasSubstr("name=\"a_b_&amp;_c__\">1</CTestMeasurement>"));
 }
 
+TEST(CTestMeasurements, TextLineEscapesWhatWouldBreakTheXml) {
+  EXPECT_EQ(CTestTextLine("verdict", "a<b> & c"),
+            "<CTestMeasurement type=\"text/string\" name=\"verdict\">a_b_ &amp; c"
+            "</CTestMeasurement>");
+}
+
+TEST(CTestMeasurements, FileLineHoldsThePathAsItIs) {
+  EXPECT_EQ(CTestFileLine("report", "/tmp/a & b.json"),
+            "<CTestMeasurementFile type=\"file\" name=\"report\">/tmp/a & b.json"
+            "</CTestMeasurementFile>");
+}
+
+TEST(CTestMeasurements, FileThatCannotBeNamedIsNotAttached) {
+  EXPECT_FALSE(CTestFileLine("report", "/tmp/a<b.json"));
+  EXPECT_FALSE(CTestFileLine("report", "/tmp/a\nb.json"));
+}
+
 TEST(CTestMeasurements, HoldTheHeadlineFigures) {
   const auto measurements = CTestMeasurements(SampleReport());
   EXPECT_THAT(measurements, Contains(Pair("requests_scheduled", 1000)));
@@ -63,11 +80,12 @@ TEST(CTestMeasurements, LeaveOutWhatWasNotMeasured) {
   EXPECT_THAT(measurements, Not(Contains(Key("ttft_p95_seconds"))));
 }
 
-TEST(CTestMeasurements, TextHasOneLineEach) {
+TEST(CTestMeasurements, TextHasOneLineEachAndTheVerdict) {
   const RunReport report = SampleReport();
   const std::string text = ToCTestMeasurements(report);
   EXPECT_EQ(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')),
-            CTestMeasurements(report).size());
+            CTestMeasurements(report).size() + 1);
+  EXPECT_THAT(text, HasSubstr(CTestTextLine("verdict", ToString(report.verdict))));
 }
 
 }  // namespace
