@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "llmload/mocks/fake_llm_server.h"
+#include "tests/support/eventually.h"
 #include "tests/unit/mocks/raw_client.h"
 
 namespace llmload::mocks {
@@ -15,6 +16,7 @@ namespace {
 
 using nlohmann::json;
 using std::chrono::milliseconds;
+using test_support::Eventually;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
@@ -89,7 +91,7 @@ TEST(FakeServerProtocol, StreamHasTheDocumentedShape) {
     EXPECT_EQ(choice["finish_reason"], i == 5 ? json("stop") : json(nullptr));
   }
   EXPECT_THAT(id, MatchesRegex("chatcmpl-[0-9a-z]{29}"));
-  EXPECT_EQ(server.counters().tokens_sent, 4U);
+  EXPECT_TRUE(Eventually([&] { return server.counters().tokens_sent == 4; }));
 }
 
 TEST(FakeServerProtocol, StreamHasNoUsageUnlessAsked) {
@@ -333,10 +335,7 @@ TEST(FakeServerProtocol, LimitsConcurrency) {
   EXPECT_EQ(first.Read().end, End::kComplete);
   EXPECT_EQ(Ask(second).status, 200);
   EXPECT_EQ(server.counters().over_capacity, 1U);
-  for (int i = 0; i < 400 && server.counters().in_flight > 0; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  EXPECT_EQ(server.counters().in_flight, 0U);
+  EXPECT_TRUE(Eventually([&] { return server.counters().in_flight == 0; }));
 }
 
 TEST(FakeServerProtocol, CountsWhoLeavesBeforeTheAnswer) {
@@ -350,9 +349,7 @@ TEST(FakeServerProtocol, CountsWhoLeavesBeforeTheAnswer) {
     EXPECT_EQ(server.counters().streams_open, 1U);
     EXPECT_EQ(server.counters().in_flight, 1U);
   }
-  for (int i = 0; i < 500 && server.counters().connections_open > 0; ++i) {
-    std::this_thread::sleep_for(milliseconds(10));
-  }
+  EXPECT_TRUE(Eventually([&] { return server.counters().connections_open == 0; }));
   const FakeLlmServerCounters counters = server.counters();
   EXPECT_EQ(counters.aborted_by_client, 1U);
   EXPECT_EQ(counters.streams_open, 0U);

@@ -7,10 +7,10 @@
 #include <atomic>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "llmload/mocks/fake_llm_server.h"
+#include "tests/support/eventually.h"
 #include "tests/unit/mocks/raw_client.h"
 
 namespace llmload::mocks {
@@ -19,6 +19,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
+using test_support::Eventually;
 
 constexpr int kManyStreams = 2000;
 
@@ -38,16 +39,6 @@ std::vector<std::unique_ptr<RawClient>> ConnectMany(const FakeLlmServer& server,
     EXPECT_EQ(clients.back()->error(), "") << "connection " << i;
   }
   return clients;
-}
-
-// Waits for a counter that the server changes after the client has seen the effect.
-template <class Condition>
-bool Eventually(Condition condition) {
-  for (int i = 0; i < 1000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(milliseconds(10));
-  }
-  return false;
 }
 
 class FakeServerScale : public ::testing::Test {

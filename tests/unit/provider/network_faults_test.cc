@@ -160,7 +160,7 @@ TEST_F(NetworkFaults, BrokenHandshakeHasItsKind) {
     const char* kind;
   };
   for (const auto& [script, kind] :
-       {Case{{Close()}, "tls_failure"}, Case{{Reset()}, "tls_failure"},
+       {Case{{Close()}, "tls_failure"}, Case{{Sleep(50ms), Reset()}, "tls_failure"},
         Case{{Sleep(50ms), Send(part_of_a_hello), Close()}, "tls_failure"},
         Case{{Sleep(50ms), Send(part_of_a_hello), Hang()}, "tls_timeout"},
         Case{{Send(std::string(4096, '\xA5')), Hang()}, "tls_failure"},
