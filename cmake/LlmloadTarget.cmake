@@ -11,6 +11,8 @@ target_compile_options(llmload_build_options INTERFACE
   # False alarms of GCC 12 once it inlines: std::string's operator+ (GCC bug 105651), and std::regex and
   # Boost.System's result under the sanitizers.
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
+  # A unity build includes the source files, which GCC then takes for headers.
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:${CMAKE_UNITY_BUILD}>>:-Wno-subobject-linkage>
   $<$<BOOL:${LLMLOAD_WARNINGS_AS_ERRORS}>:-Werror>)
 
 if(LLMLOAD_SANITIZE STREQUAL "address-undefined")

@@ -37,8 +37,12 @@ install_packages() {
     "libboost${boost}-dev" "libboost-program-options${boost}-dev")
   # An independent implementation of AWS's formats, which the tests compare with; and what checks the documentation.
   if [ "$workflow" = test ]; then packages+=(python3-botocore python3-yaml doxygen); fi
-  if [ "$workflow" = fuzz ]; then packages+=(clang); fi
-  if [ "$workflow" = fuzz ] && [ "$system" = "debian 12" ]; then packages+=(libclang-rt-14-dev); fi
+  case "$workflow" in
+    tsan | fuzz)
+      packages+=(clang)
+      if [ "$system" = "debian 12" ]; then packages+=(libclang-rt-14-dev); fi
+      ;;
+  esac
   if ! cmake/install_packages.sh "${packages[@]}"; then
     say "the packages are not all there (see above). If apt-get wants to remove another Boost: this"
     say "project needs Boost ${boost} headers; decide by hand which to keep."

@@ -36,8 +36,8 @@ std::optional<double> LeadingNumber(std::string_view text, std::string_view& res
   return value;
 }
 
-Duration ParseTime(std::string_view name, std::string_view text, double min,
-                   std::string_view accepted) {
+Duration ParseTimeFrom(double min, std::string_view name, std::string_view text,
+                       std::string_view accepted) {
   std::string_view rest;
   if (const auto value = LeadingNumber(text, rest)) {
     if (rest.empty() && *value == 0 && min == 0) return Duration::zero();
@@ -54,11 +54,11 @@ Duration ParseTime(std::string_view name, std::string_view text, double min,
 }  // namespace
 
 Duration ParseTime(std::string_view name, std::string_view text) {
-  return ParseTime(name, text, 0, kTimeAccepted);
+  return ParseTimeFrom(0, name, text, kTimeAccepted);
 }
 
 Duration ParsePositiveTime(std::string_view name, std::string_view text) {
-  return ParseTime(name, text, 1, kPositiveTimeAccepted);
+  return ParseTimeFrom(1, name, text, kPositiveTimeAccepted);
 }
 
 double ParseRate(std::string_view name, std::string_view text) {

@@ -54,7 +54,7 @@ struct Parts {
   }
 };
 
-Parts TakeApart(std::string_view text) {
+Parts TakePhaseApart(std::string_view text) {
   Parts parts;
   for (const std::string_view part : SplitAt(text, ',')) {
     const std::size_t equals = part.find('=');
@@ -192,7 +192,7 @@ LoadPhase ParsePhase(std::string_view text, ArrivalPattern pattern) {
   const std::string_view name = text.substr(0, colon);
   for (const ShapeName& shape : kShapeNames) {
     if (shape.name != name || colon == std::string_view::npos) continue;
-    Parts parts = TakeApart(text.substr(colon + 1));
+    Parts parts = TakePhaseApart(text.substr(colon + 1));
     LoadPhase phase{.pattern = pattern, .measured = !parts.unmeasured};
     if (const auto own = parts.Take("arrivals")) phase.pattern = ParsePattern("arrivals", *own);
     if (const auto given = parts.Take("name")) phase.name = *given;

@@ -153,7 +153,7 @@ ApiError ContextLengthExceeded(std::int64_t limit, std::int64_t prompt_tokens,
 }
 
 ApiError RateLimited(int limit_per_minute, Duration wait) {
-  const double seconds = std::chrono::duration<double>(wait).count();
+  const double seconds = ToSeconds(wait);
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "%.3fs", seconds);
   const std::string limit = std::to_string(limit_per_minute);

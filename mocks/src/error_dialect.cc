@@ -8,7 +8,7 @@
 namespace llmload::mocks {
 namespace {
 
-ApiError Make(int status, std::string message, std::string type, std::string_view code = {}) {
+ApiError MakeError(int status, std::string message, std::string type, std::string_view code = {}) {
   ApiError error;
   error.status = status;
   error.message = std::move(message);
@@ -52,25 +52,26 @@ ApiError AnthropicError(int status, std::string_view code, std::string_view mode
   switch (status) {
     case 400:
       if (code == "context_length_exceeded") {
-        return Make(400, "prompt is too long: 205000 tokens > 200000 maximum", type);
+        return MakeError(400, "prompt is too long: 205000 tokens > 200000 maximum", type);
       }
-      return Make(400, "messages: at least one message is required", type);
+      return MakeError(400, "messages: at least one message is required", type);
     case 401:
-      return Make(401, "invalid x-api-key", type);
+      return MakeError(401, "invalid x-api-key", type);
     case 402:
-      return Make(402, "Your credit balance is too low to access the API.", type);
+      return MakeError(402, "Your credit balance is too low to access the API.", type);
     case 404:
-      return Make(404, "model: " + std::string(model), type);
+      return MakeError(404, "model: " + std::string(model), type);
     case 429:
-      return Make(429,
-                  code.empty() ? "This request would exceed your organization's rate limit of 50 "
-                                 "requests per minute."
-                               : "This request would exceed your organization's spend limit.",
-                  type, code);
+      return MakeError(429,
+                       code.empty()
+                           ? "This request would exceed your organization's rate limit of 50 "
+                             "requests per minute."
+                           : "This request would exceed your organization's spend limit.",
+                       type, code);
     case 529:
-      return Make(529, "Overloaded", type);
+      return MakeError(529, "Overloaded", type);
     default:
-      return Make(status, status < 500 ? "Invalid request." : "Internal server error", type);
+      return MakeError(status, status < 500 ? "Invalid request." : "Internal server error", type);
   }
 }
 
@@ -136,39 +137,40 @@ ApiError BedrockError(int status, std::string_view code, std::string_view model)
       {"ServiceUnavailableException", "Bedrock is unable to process your request."},
   };
   if (code == "context_length_exceeded") {
-    return Make(400, "Input is too long for requested model.", "ValidationException");
+    return MakeError(400, "Input is too long for requested model.", "ValidationException");
   }
   if (code == "model_access_denied") {
-    return Make(403, "You don't have access to the model with the specified model ID.",
-                "AccessDeniedException");
+    return MakeError(403, "You don't have access to the model with the specified model ID.",
+                     "AccessDeniedException");
   }
   const std::string_view name = code.empty() ? BedrockException(status) : code;
   if (name == "ResourceNotFoundException") {
-    return Make(
+    return MakeError(
         status,
         "Could not resolve the foundation model from the model identifier: " + std::string(model),
         std::string(name));
   }
   const auto* const text = std::find_if(std::begin(kTexts), std::end(kTexts),
                                         [&](const Text& entry) { return entry.name == name; });
-  return Make(status, std::string(text == std::end(kTexts) ? "Error." : text->message),
-              std::string(name));
+  return MakeError(status, std::string(text == std::end(kTexts) ? "Error." : text->message),
+                   std::string(name));
 }
 
 ApiError OllamaError(int status, std::string_view model) {
   switch (status) {
     case 401:
-      return Make(401, "unauthorized", "");
+      return MakeError(401, "unauthorized", "");
     case 404:
-      return Make(404, "model '" + std::string(model) + "' not found", "");
+      return MakeError(404, "model '" + std::string(model) + "' not found", "");
     case 429:
-      return Make(429, "too many requests", "");
+      return MakeError(429, "too many requests", "");
     case 502:
-      return Make(502, "cloud model is unreachable", "");
+      return MakeError(502, "cloud model is unreachable", "");
     case 503:
-      return Make(503, "server busy, please try again.  maximum pending requests exceeded", "");
+      return MakeError(503, "server busy, please try again.  maximum pending requests exceeded",
+                       "");
     default:
-      return Make(
+      return MakeError(
           status,
           status < 500 ? "invalid request" : "an error was encountered while running the model",
           "");
@@ -178,23 +180,25 @@ ApiError OllamaError(int status, std::string_view model) {
 ApiError AzureError(int status, std::string_view code, std::string_view model) {
   switch (status) {
     case 401:
-      return Make(401,
-                  "Access denied due to invalid subscription key or wrong API endpoint. Make sure "
-                  "to provide a valid key for an active subscription and use a correct regional "
-                  "API endpoint for your resource.",
-                  "", "401");
+      return MakeError(
+          401,
+          "Access denied due to invalid subscription key or wrong API endpoint. Make sure "
+          "to provide a valid key for an active subscription and use a correct regional "
+          "API endpoint for your resource.",
+          "", "401");
     case 404:
-      return Make(404,
-                  "The API deployment for this resource does not exist. If you created the "
-                  "deployment within the last 5 minutes, please wait a moment and try again.",
-                  "", "DeploymentNotFound");
+      return MakeError(404,
+                       "The API deployment for this resource does not exist. If you created the "
+                       "deployment within the last 5 minutes, please wait a moment and try again.",
+                       "", "DeploymentNotFound");
     case 429:
       if (!code.empty()) return ErrorForStatus(429, code, model);
-      return Make(429,
-                  "Requests to the ChatCompletions_Create Operation under Azure OpenAI API version "
-                  "2024-10-21 have exceeded token rate limit of your current OpenAI S0 pricing "
-                  "tier. Please retry after 26 seconds.",
-                  "", "429");
+      return MakeError(
+          429,
+          "Requests to the ChatCompletions_Create Operation under Azure OpenAI API version "
+          "2024-10-21 have exceeded token rate limit of your current OpenAI S0 pricing "
+          "tier. Please retry after 26 seconds.",
+          "", "429");
     default:
       return ErrorForStatus(status, code, model);
   }
@@ -237,8 +241,8 @@ ApiError ErrorForStatus(Protocol protocol, int status, std::string_view code,
 ApiError WrongKey(Protocol protocol, std::string_view key) {
   if (protocol == Protocol::kOpenAi) return WrongKey(key);
   if (IsBedrock(protocol)) {
-    return Make(403, "Authentication failed: Please make sure your API Key is valid.",
-                "AccessDeniedException");
+    return MakeError(403, "Authentication failed: Please make sure your API Key is valid.",
+                     "AccessDeniedException");
   }
   return ErrorForStatus(protocol, 401, "", "");
 }
@@ -249,7 +253,7 @@ ApiError MissingKey(Protocol protocol) {
     return BedrockError(403, "MissingAuthenticationTokenException", "");
   }
   if (protocol == Protocol::kAnthropic) {
-    return Make(401, "x-api-key header is required", "authentication_error");
+    return MakeError(401, "x-api-key header is required", "authentication_error");
   }
   return ErrorForStatus(protocol, 401, "", "");
 }

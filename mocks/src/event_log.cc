@@ -32,8 +32,7 @@ std::string EventLog::Around(TimePoint instant, Duration before, Duration after)
 
 std::string EventLog::Format(const Line& line) const {
   char instant[32];
-  std::snprintf(instant, sizeof instant, "%14.9f ",
-                std::chrono::duration<double>(line.at - origin_).count());
+  std::snprintf(instant, sizeof instant, "%14.9f ", ToSeconds(line.at - origin_));
   return instant + line.what + "\n";
 }
 

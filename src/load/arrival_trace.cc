@@ -17,7 +17,7 @@ constexpr std::string_view kInstants = "a number of seconds, 0 to 30 days";
 
 ArrivalTrace::Entry ReadEntry(JsonlLine& line) {
   ArrivalTrace::Entry entry;
-  const double max = std::chrono::duration<double>(ArrivalTrace::kMaxOffset).count();
+  const double max = ToSeconds(ArrivalTrace::kMaxOffset);
   bool has_instant = false;
   line.ForEachMember([&](std::string_view field) {
     if (field == "at_seconds") {
@@ -56,7 +56,7 @@ ArrivalTrace ArrivalTrace::Parse(std::istream& input, std::string_view name) {
   ReadJsonl(input, name, bounds, [&](JsonlLine& line) {
     const Entry entry = ReadEntry(line);
     if (!entries.empty() && entry.at < entries.back().at) {
-      line.Reject("at_seconds", std::to_string(std::chrono::duration<double>(entry.at).count()),
+      line.Reject("at_seconds", std::to_string(ToSeconds(entry.at)),
                   "an instant that is not before that of the line before");
     }
     entries.push_back(entry);

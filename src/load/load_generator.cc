@@ -133,7 +133,7 @@ class LoadGenerator::Impl {
     std::uint64_t measured = 0;
     while (const auto arrival = arrivals.Next()) measured += arrival->measured ? 1 : 0;
     result.planned = arrivals.index();
-    const double seconds = std::chrono::duration<double>(arrivals.measured_duration()).count();
+    const double seconds = ToSeconds(arrivals.measured_duration());
     if (seconds > 0) {
       result.metrics.offered_rate_per_second = static_cast<double>(measured) / seconds;
     }

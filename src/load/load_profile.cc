@@ -125,9 +125,7 @@ std::string Number(double value) {
   return text;
 }
 
-std::string Seconds(Duration value) {
-  return Number(std::chrono::duration<double>(value).count()) + " s";
-}
+std::string Seconds(Duration value) { return Number(ToSeconds(value)) + " s"; }
 
 struct ShapeText {
   std::string operator()(const ConstantRate& rate) const {

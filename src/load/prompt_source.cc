@@ -12,7 +12,7 @@
 namespace llmload {
 namespace {
 
-constexpr std::uint32_t kMaxTokens = 1'000'000;
+constexpr std::uint32_t kMaxPromptTokens = 1'000'000;
 constexpr std::uint32_t kMaxPrefixes = 1000;
 constexpr std::uint64_t kMaxPrefixBytes = 100'000'000;
 constexpr std::size_t kBytesPerToken = 4;
@@ -60,7 +60,7 @@ CompletionRequest Make(const RequestTemplate& request, std::string prompt) {
 }
 
 void CheckTokens(std::string_view field, std::uint32_t tokens) {
-  if (tokens == 0 || tokens > kMaxTokens) {
+  if (tokens == 0 || tokens > kMaxPromptTokens) {
     throw ConfigurationError::Invalid(field, std::to_string(tokens), "1 to 1000000 tokens");
   }
 }

@@ -13,8 +13,6 @@ namespace {
 constexpr int kMaxIterations = 100;
 constexpr double kTimeTolerance = 1e-11;  // seconds; instants have 1e-9
 
-double Seconds(Duration value) { return std::chrono::duration<double>(value).count(); }
-
 class SegmentList {
  public:
   void Line(double length, double from, double to) {
@@ -61,15 +59,15 @@ struct SegmentMaker {
   void operator()(const Spike& spike) {
     const double base = spike.base_per_second;
     const double peak = spike.peak_per_second;
-    list.Line(Seconds(spike.before), base, base);
-    list.Line(Seconds(spike.rise), base, peak);
-    list.Line(Seconds(spike.hold), peak, peak);
-    list.Line(Seconds(spike.fall), peak, base);
+    list.Line(ToSeconds(spike.before), base, base);
+    list.Line(ToSeconds(spike.rise), base, peak);
+    list.Line(ToSeconds(spike.hold), peak, peak);
+    list.Line(ToSeconds(spike.fall), peak, base);
     list.Line(duration - list.begin(), base, base);
   }
   void operator()(const RateSteps& steps) {
     for (const auto& step : steps.steps) {
-      list.Line(Seconds(step.duration), step.per_second, step.per_second);
+      list.Line(ToSeconds(step.duration), step.per_second, step.per_second);
     }
   }
   void operator()(const SineRate& sine) {
@@ -77,7 +75,7 @@ struct SegmentMaker {
               .from = sine.mean_per_second,
               .to = sine.mean_per_second,
               .amplitude = sine.amplitude_per_second,
-              .omega = 2 * std::numbers::pi / Seconds(sine.period),
+              .omega = 2 * std::numbers::pi / ToSeconds(sine.period),
               .offset = sine.offset_radians});
   }
   void operator()(const TraceReplay&) {}
@@ -125,7 +123,7 @@ double RateSegment::TimeOf(double target) const {
 }
 
 std::vector<RateSegment> MakeSegments(const LoadPhase& phase) {
-  SegmentMaker maker{.duration = Seconds(DurationOf(phase)), .list = {}};
+  SegmentMaker maker{.duration = ToSeconds(DurationOf(phase)), .list = {}};
   std::visit(maker, phase.shape);
   return maker.list.Take();
 }

@@ -8,11 +8,11 @@
 #include <new>
 
 #include "llmload/metrics/statistics.h"
+#include "src/metrics/relaxed.h"
 
 namespace llmload {
 namespace {
 
-constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr unsigned kLinearBits = 11;  // 2048 cells of 1 µs
 constexpr std::uint64_t kHalf = std::uint64_t{1} << (kLinearBits - 1);
 constexpr std::uint64_t kMicrosecond = 1000;  // nanoseconds

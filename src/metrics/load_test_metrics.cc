@@ -130,8 +130,7 @@ MetricsSummary LoadTestMetrics::Summarise() const {
   }
   if (summary.first_dispatch && summary.last_completion &&
       *summary.last_completion > *summary.first_dispatch) {
-    const double seconds =
-        std::chrono::duration<double>(*summary.last_completion - *summary.first_dispatch).count();
+    const double seconds = ToSeconds(*summary.last_completion - *summary.first_dispatch);
     summary.throughput_per_second = static_cast<double>(summary.completed()) / seconds;
     summary.success_throughput_per_second = static_cast<double>(summary.succeeded) / seconds;
     summary.output_tokens_per_second = static_cast<double>(summary.tokens.output) / seconds;

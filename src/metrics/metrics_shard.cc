@@ -3,6 +3,7 @@
 
 #include "llmload/metrics/load_test_metrics.h"
 #include "src/metrics/metrics_shard_state.h"
+#include "src/metrics/relaxed.h"
 
 namespace llmload {
 
@@ -12,7 +13,6 @@ using metrics::ProviderSlot;
 
 namespace {
 
-constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr std::size_t kMaxMessageLength = 300;
 constexpr std::string_view kOverflowProvider = "(other)";
 constexpr std::string_view kUnnamedProvider = "(unnamed)";

@@ -9,8 +9,6 @@
 namespace llmload {
 namespace {
 
-double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
 // Minimum, maximum and mean of a stream of values.
 template <class T>
 class Extremes {
@@ -52,7 +50,7 @@ void SetSlopes(ResourceSummary& summary) {
   std::vector<double> requests;
   std::vector<double> bytes;
   for (const ResourceSample& sample : summary.series) {
-    seconds.push_back(Seconds(sample.at - summary.series.front().at));
+    seconds.push_back(ToSeconds(sample.at - summary.series.front().at));
     bytes.push_back(static_cast<double>(sample.rss_bytes));
     if (sample.requests) requests.push_back(static_cast<double>(*sample.requests));
   }
@@ -103,7 +101,7 @@ void ResourceMonitor::Track::Sample(TimePoint now, std::optional<std::uint64_t> 
   sample.descriptors = usage->descriptors;
   if (last_cpu && now > last_cpu->first) {
     sample.cpu_percent =
-        100 * Seconds(usage->cpu_time - last_cpu->second) / Seconds(now - last_cpu->first);
+        100 * ToSeconds(usage->cpu_time - last_cpu->second) / ToSeconds(now - last_cpu->first);
   }
   last_cpu = {now, usage->cpu_time};
 

@@ -6,11 +6,11 @@
 #include <optional>
 
 #include "llmload/metrics/statistics.h"
+#include "src/metrics/relaxed.h"
 
 namespace llmload {
 namespace {
 
-constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr unsigned kFirstBits = 16;  // the first bucket ends at 2^16 ns
 constexpr unsigned kSubBits = 3;
 

@@ -28,8 +28,6 @@ namespace {
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kMaxKeptOutput = 64 << 10;
 
-TimePoint SteadyNow() { return std::chrono::steady_clock::now(); }
-
 std::string_view PhaseName(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::kConnectTimeout:

@@ -38,6 +38,9 @@ struct Endpoint {
   std::optional<Proxy> proxy;  ///< connected to in place of the service, and asked for a tunnel
 };
 
+/// Sockets live in real time, whatever clock the caller has.
+inline TimePoint SteadyNow() { return std::chrono::steady_clock::now(); }
+
 /// A deadline and the kind of error that missing it is. On the steady clock.
 struct Deadline {
   TimePoint at{};

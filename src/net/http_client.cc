@@ -32,8 +32,6 @@ std::array<char, 32 << 10>& ReadBuffer() {
   return buffer;
 }
 
-TimePoint SteadyNow() { return std::chrono::steady_clock::now(); }
-
 // "timeout=5, max=100" of a Keep-Alive field: a little less than that, as the server closes first
 // otherwise.
 Duration KeepAliveTime(std::string_view field) {

@@ -7,18 +7,12 @@
 #include <optional>
 
 #include "llmload/core/environment.h"
+#include "src/core/trim.h"
 
 namespace llmload {
 namespace {
 
 constexpr std::size_t kMaxFileBytes = std::size_t{1} << 20;
-
-std::string_view Trim(std::string_view text) {
-  const auto is_space = [](char c) { return c == ' ' || c == '\t' || c == '\r'; };
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
-}
 
 // Without a comment behind the text: '#' or ';' after white space.
 std::string_view WithoutComment(std::string_view text) {

@@ -9,6 +9,7 @@
 
 #include "llmload/core/environment.h"
 #include "llmload/provider/http_options.h"
+#include "src/core/trim.h"
 #include "src/net/tunnel.h"
 #include "src/net/url.h"
 
@@ -16,12 +17,6 @@ namespace llmload {
 namespace {
 
 namespace ip = boost::asio::ip;
-
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  return text;
-}
 
 std::string Lower(std::string_view text) {
   std::string lower(text);

@@ -12,8 +12,6 @@
 namespace llmload {
 namespace {
 
-double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
 Metric Count(std::string name, std::uint64_t (*read)(const MetricsSummary&)) {
   return Metric(std::move(name), "", [read](const RunReport& report) {
     Observation observation;
@@ -92,13 +90,13 @@ void ExplainAbsence(const MetricsSummary& metrics, LatencyKind kind, Observation
   }
 }
 
-void SetValue(Observation& observation, Duration value) { observation.value = Seconds(value); }
+void SetValue(Observation& observation, Duration value) { observation.value = ToSeconds(value); }
 
 void SetValue(Observation& observation, const QuantileBounds& bounds) {
-  observation.value = Seconds(bounds.value);
+  observation.value = ToSeconds(bounds.value);
   observation.interval.emplace();
-  if (bounds.lower) observation.interval->lower = Seconds(*bounds.lower);
-  if (bounds.upper) observation.interval->upper = Seconds(*bounds.upper);
+  if (bounds.lower) observation.interval->lower = ToSeconds(*bounds.lower);
+  if (bounds.upper) observation.interval->upper = ToSeconds(*bounds.upper);
 }
 
 // `read` gives a duration that is judged as it is, or a percentile with its bounds.
@@ -190,7 +188,7 @@ Criterion Metric::Compare(Comparison comparison, Duration bound) const {
     throw ConfigurationError::Invalid("bound of criterion " + name_, report::FormatDuration(bound),
                                       "a number, not a duration");
   }
-  return Criterion(name_, unit_, comparison, Seconds(bound), observe_);
+  return Criterion(name_, unit_, comparison, ToSeconds(bound), observe_);
 }
 
 Criterion Metric::operator<(double bound) const { return Compare(Comparison::kLess, bound); }

@@ -9,8 +9,6 @@
 namespace llmload {
 namespace {
 
-double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
 // Lower case with '_' between words, as all names are.
 std::string Slug(std::string_view text) {
   std::string slug;
@@ -41,11 +39,11 @@ class Collector {
   }
   void Add(const std::string& prefix, const LatencySummary& latency) {
     if (latency.count == 0) return;
-    Add(prefix + "_mean_seconds", Seconds(latency.mean));
-    Add(prefix + "_p50_seconds", Seconds(latency.p50.value));
-    Add(prefix + "_p95_seconds", Seconds(latency.p95.value));
-    Add(prefix + "_p99_seconds", Seconds(latency.p99.value));
-    Add(prefix + "_max_seconds", Seconds(latency.max));
+    Add(prefix + "_mean_seconds", ToSeconds(latency.mean));
+    Add(prefix + "_p50_seconds", ToSeconds(latency.p50.value));
+    Add(prefix + "_p95_seconds", ToSeconds(latency.p95.value));
+    Add(prefix + "_p99_seconds", ToSeconds(latency.p99.value));
+    Add(prefix + "_max_seconds", ToSeconds(latency.max));
   }
   std::vector<std::pair<std::string, double>> Take() { return std::move(list_); }
 

@@ -51,8 +51,7 @@ Metric OfDistribution(std::string name, std::string_view which, Duration Latency
   auto observe = [name, field](const RunReport& report) -> Observation {
     for (const NamedDistribution& entry : report.distributions) {
       if (entry.name != name || entry.summary.count == 0) continue;
-      return {.value = std::chrono::duration<double>(entry.summary.*field).count(),
-              .samples = entry.summary.count};
+      return {.value = ToSeconds(entry.summary.*field), .samples = entry.summary.count};
     }
     return {.remark = "the run has no sample of it"};
   };

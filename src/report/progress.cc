@@ -60,7 +60,7 @@ void ProgressPrinter::Update(const ProgressSnapshot& snapshot) {
   std::optional<double> rate;
   if (snapshot.elapsed > last_elapsed_ && completed >= last_completed_) {
     rate = static_cast<double>(completed - last_completed_) /
-           std::chrono::duration<double>(snapshot.elapsed - last_elapsed_).count();
+           ToSeconds(snapshot.elapsed - last_elapsed_);
   }
   last_elapsed_ = snapshot.elapsed;
   last_completed_ = completed;

@@ -72,7 +72,7 @@ class GeneratorCheck {
   std::string LittlesLaw() const {
     const MetricsSummary& metrics = report_.metrics;
     if (!metrics.offered_rate_per_second || metrics.service_latency.count == 0) return "";
-    const double latency = std::chrono::duration<double>(metrics.service_latency.max).count();
+    const double latency = ToSeconds(metrics.service_latency.max);
     return " (here up to " + FormatNumber(*metrics.offered_rate_per_second * latency, 3) + ")";
   }
 

@@ -248,7 +248,7 @@ void PrintTokens(std::string& out, const MetricsSummary& m) {
   table.Add({"output per second", Optional(m.output_tokens_per_second, "/s"), "over the run"});
   if (m.time_per_token.count > 0) {
     const auto rate = [](Duration each) {
-      return FormatNumber(1 / std::max(std::chrono::duration<double>(each).count(), 1e-9)) + " /s";
+      return FormatNumber(1 / std::max(ToSeconds(each), 1e-9)) + " /s";
     };
     table.Add({"per request, median", rate(m.time_per_token.p50.value),
                "output tokens / (completed - dispatched)"});

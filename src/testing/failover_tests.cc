@@ -28,7 +28,7 @@ Metric OfFailoverTime(std::string name, Duration LatencySummary::*field) {
       [field, samples](const RunReport& report) -> std::optional<double> {
         if (samples(report) == 0) return std::nullopt;
         const LatencySummary& times = FindDistribution(report, kFailoverTime)->summary;
-        return std::chrono::duration<double>(times.*field).count();
+        return ToSeconds(times.*field);
       },
       samples);
 }

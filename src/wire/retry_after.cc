@@ -5,16 +5,11 @@
 #include <cmath>
 #include <string>
 
+#include "src/core/trim.h"
 #include "src/wire/timestamp.h"
 
 namespace llmload::wire {
 namespace {
-
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
 
 // A decimal number: digits, perhaps with a fraction. No sign, exponent, "inf" or "nan".
 std::optional<double> ParseDecimal(std::string_view text) {

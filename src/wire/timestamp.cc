@@ -3,14 +3,10 @@
 #include <algorithm>
 #include <array>
 
+#include "src/core/trim.h"
+
 namespace llmload::wire {
 namespace {
-
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
 
 // Nothing unless all parts are there and in their ranges.
 std::optional<std::chrono::sys_seconds> Compose(std::optional<int> year, std::optional<int> month,

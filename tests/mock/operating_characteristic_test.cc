@@ -50,7 +50,7 @@ void Check(const std::string& what, const VerdictShares& shares, const Expectati
 // and longer ones, where the verdict has to be found.
 TEST(OperatingCharacteristic, APercentileOverItsBoundSeldomPasses) {
   for (const LatencyShape shape : {LatencyShape::kLogNormal, LatencyShape::kTwoModes}) {
-    for (const std::uint64_t requests : {1000, 1200, 10'000}) {
+    for (const std::uint64_t requests : {1000u, 1200u, 10'000u}) {
       Check("p95 10 % over, " + std::to_string(requests) + " requests",
             SimulateLatency(0.95, 1.1, shape, requests, kRuns, kSeed),
             {.may_pass = false, .at_least_fail = requests == 10'000 ? 98.0 : 0.0});
@@ -63,7 +63,7 @@ TEST(OperatingCharacteristic, APercentileOverItsBoundSeldomPasses) {
 
 TEST(OperatingCharacteristic, APercentileUnderItsBoundSeldomFails) {
   for (const LatencyShape shape : {LatencyShape::kLogNormal, LatencyShape::kTwoModes}) {
-    for (const std::uint64_t requests : {1000, 1200, 10'000}) {
+    for (const std::uint64_t requests : {1000u, 1200u, 10'000u}) {
       Check("p95 10 % under, " + std::to_string(requests) + " requests",
             SimulateLatency(0.95, 0.9, shape, requests, kRuns, kSeed),
             {.may_fail = false, .at_least_pass = requests == 10'000 ? 98.0 : 0.0});
@@ -85,7 +85,7 @@ TEST(OperatingCharacteristic, OfALongRunPercentilesAreFound) {
 
 // The worst case: at the bound itself, either verdict is an error.
 TEST(OperatingCharacteristic, AtTheBoundItselfNeitherVerdictIsFrequent) {
-  for (const std::uint64_t requests : {1000, 10'000}) {
+  for (const std::uint64_t requests : {1000u, 10'000u}) {
     Check("p95 at its bound, " + std::to_string(requests) + " requests",
           SimulateLatency(0.95, 1.0, LatencyShape::kLogNormal, requests, kRuns, kSeed),
           {.may_pass = false, .may_fail = false});
@@ -96,7 +96,7 @@ TEST(OperatingCharacteristic, AtTheBoundItselfNeitherVerdictIsFrequent) {
 }
 
 TEST(OperatingCharacteristic, ASuccessRateOnTheWrongSideOfItsBoundIsSeldomMistaken) {
-  for (const std::uint64_t requests : {1000, 1200, 10'000, 100'000}) {
+  for (const std::uint64_t requests : {1000u, 1200u, 10'000u, 100'000u}) {
     const bool is_long = requests == 100'000;
     Check("failures 10 % over, " + std::to_string(requests) + " requests",
           SimulateSuccessRate(0.95, 0.055, requests, kRuns, kSeed),

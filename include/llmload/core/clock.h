@@ -15,6 +15,11 @@ namespace llmload {
 /// The one resolution of time in llmload.
 using Duration = std::chrono::nanoseconds;
 
+/// `duration` in seconds, for formulas and reports.
+constexpr double ToSeconds(Duration duration) noexcept {
+  return std::chrono::duration<double>(duration).count();
+}
+
 /// An instant on a monotonic clock. Only differences mean anything; never a date.
 using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Duration>;
 

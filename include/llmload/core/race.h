@@ -39,13 +39,13 @@ boost::asio::awaitable<std::variant<T, U>> Race(boost::asio::awaitable<T> left,
           asio::co_spawn(executor, detail::AsOptional(std::move(right)), asio::deferred))
           .async_wait(asio::experimental::wait_for_one(asio::cancellation_type::terminal),
                       asio::use_awaitable);
-  using Outcome = std::variant<T, U>;
+  using Winner = std::variant<T, U>;
   if (order[0] == 0) {
     if (left_thrown) std::rethrow_exception(left_thrown);
-    co_return Outcome(std::in_place_index<0>, std::move(*left_value));
+    co_return Winner(std::in_place_index<0>, std::move(*left_value));
   }
   if (right_thrown) std::rethrow_exception(right_thrown);
-  co_return Outcome(std::in_place_index<1>, std::move(*right_value));
+  co_return Winner(std::in_place_index<1>, std::move(*right_value));
 }
 
 }  // namespace llmload

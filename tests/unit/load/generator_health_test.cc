@@ -34,6 +34,7 @@
 #include "llmload/provider/openai_provider.h"
 #include "llmload/report/run_report.h"
 #include "src/load/worker_probe.h"
+#include "tests/unit/load/make_request.h"
 
 namespace llmload {
 namespace {
@@ -45,10 +46,6 @@ using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::NiceMock;
 using namespace std::chrono_literals;
-
-CompletionRequest MakeRequest(std::uint64_t) {
-  return {.model = "model", .messages = {{.role = Role::kUser, .content = "hello"}}};
-}
 
 // Judged by a criterion that holds for any run: only the generator's health can spoil the verdict.
 RunReport Judged(const LoadResult& result) {

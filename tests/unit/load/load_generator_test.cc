@@ -14,6 +14,7 @@
 #include "llmload/core/virtual_clock.h"
 #include "llmload/mocks/mock_provider.h"
 #include "llmload/mocks/simulated_provider.h"
+#include "tests/unit/load/make_request.h"
 
 namespace llmload {
 namespace {
@@ -24,10 +25,6 @@ using mocks::MockProvider;
 using mocks::RespondAfter;
 using ::testing::NiceMock;
 using namespace std::chrono_literals;
-
-CompletionRequest MakeRequest(std::uint64_t) {
-  return {.model = "model", .messages = {{.role = Role::kUser, .content = "hello"}}};
-}
 
 LoadOptions Open(double rate, Duration duration) {
   LoadOptions options;

@@ -8,13 +8,14 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/start.h"
+
 namespace llmload {
 namespace {
 
 using namespace std::chrono_literals;
+using test_support::kStart;
 using ::testing::HasSubstr;
-
-const TimePoint kStart{1h};
 
 // A request scheduled at `scheduled` after the start, dispatched `lag` later, done `service` after
 // that.

@@ -12,13 +12,14 @@
 #include <utility>
 
 #include "llmload/core/virtual_clock.h"
+#include "tests/support/start.h"
 
 namespace llmload {
 namespace {
 
+using test_support::kStart;
 using namespace std::chrono_literals;
 
-const TimePoint kStart{1h};
 constexpr std::uint64_t kMegabyte = 1'000'000;
 
 // A process whose usage is a function of how often it was read.

@@ -10,13 +10,13 @@
 
 #include "llmload/core/random.h"
 #include "llmload/metrics/statistics.h"
+#include "tests/support/start.h"
 
 namespace llmload {
 namespace {
 
+using test_support::kStart;
 using namespace std::chrono_literals;
-
-const TimePoint kStart{5h};
 
 TimeSeries Read(const SeriesRecorder& recorder) {
   SeriesMerger merger;
@@ -65,7 +65,7 @@ TEST(SeriesRecorder, CountsWhatHappenedInEachSecond) {
   EXPECT_EQ(series.points[0].dropped, 1u);
   EXPECT_EQ(series.points[1].token_events, 1u);
   EXPECT_EQ(series.points[3].succeeded, 1u);
-  for (const std::size_t second : {0, 1, 2}) {
+  for (const std::size_t second : {0u, 1u, 2u}) {
     EXPECT_EQ(series.points[second].in_flight, 1u) << second;
     EXPECT_FALSE(series.points[second].p50) << second;
   }

@@ -186,7 +186,7 @@ TEST_F(FakeServerApis, OpenAiPadsItsChunksUnlessAskedNotTo) {
               ::testing::Not(HasSubstr("\"obfuscation\"")));
 }
 
-struct Refused {
+struct RefusedByApi {
   const char* target;
   const char* body;
   int status;
@@ -199,7 +199,7 @@ TEST_F(FakeServerApis, RequestsAreValidatedInTheWordsOfEachApi) {
   const std::string invoke = std::string(kModel) + "/invoke";
   const std::string titan = "/model/amazon.titan-text-express-v1/invoke";
   const std::string user = R"("messages":[{"role":"user","content":"Hi"}])";
-  const std::vector<Refused> table = {
+  const std::vector<RefusedByApi> table = {
       {"/v1/messages", "{", 400, "not valid JSON"},
       {"/v1/messages", "{}", 400, "model: Field required"},
       {"/v1/messages", R"({"model":"m","messages":[]})", 400, "max_tokens: Field required"},
@@ -228,7 +228,7 @@ TEST_F(FakeServerApis, RequestsAreValidatedInTheWordsOfEachApi) {
       {"/api/chat", R"({"messages":[]})", 400, "model is required"},
       {"/api/chat", R"({"model":"m","messages":[{"role":"x","content":"y"}]})", 400, "role"},
   };
-  for (const Refused& row : table) {
+  for (const RefusedByApi& row : table) {
     SCOPED_TRACE(std::string(row.target) + " " + row.body);
     const RawResponse answer = Post(server, row.target, row.body, kBearer);
     EXPECT_EQ(answer.status, row.status);

@@ -24,7 +24,7 @@ FakeLlmServerOptions FastOptions() {
   return options;
 }
 
-RawResponse Ask(RawClient& client) {
+RawResponse AskOnce(RawClient& client) {
   client.SendPost("/v1/chat/completions", ChatBody());
   return client.Read();
 }
@@ -39,7 +39,7 @@ TEST_F(FaultScript, ModifiersAddToOtherFaultsAndTheFirstOfTheOthersWins) {
                      ParseFault("status=503"), ParseFault("connection-close")});
   RawClient client(server_.port(), server_.ca_pem());
   const auto start = std::chrono::steady_clock::now();
-  RawResponse response = Ask(client);
+  RawResponse response = AskOnce(client);
   EXPECT_EQ(response.status, 500);
   EXPECT_EQ(response.fields["connection"], "close");
   EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(100));
@@ -87,7 +87,7 @@ TEST_F(FaultScript, TimeWindowScriptsAnOutageAndItsEnd) {
   bool failed = false;
   while (std::chrono::steady_clock::now() - start < milliseconds(700)) {
     const auto before = std::chrono::steady_clock::now() - start;
-    const int status = Ask(client).status;
+    const int status = AskOnce(client).status;
     const auto after = std::chrono::steady_clock::now() - start;
     if (after < milliseconds(150) || before > milliseconds(420)) {
       EXPECT_EQ(status, 200);
@@ -121,7 +121,7 @@ TEST_F(FaultScript, SetLatencyTakesEffectOnTheNextRequest) {
   server_.SetLatency(slow);
   RawClient client(server_.port(), server_.ca_pem());
   const auto start = std::chrono::steady_clock::now();
-  EXPECT_EQ(Ask(client).status, 200);
+  EXPECT_EQ(AskOnce(client).status, 200);
   EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(200));
 }
 

@@ -17,7 +17,7 @@ using nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-FakeLlmServerOptions Instant() {
+FakeLlmServerOptions InClearText() {
   FakeLlmServerOptions options;
   options.latency.ttft_median = Duration::zero();
   options.latency.gap_median = Duration::zero();
@@ -44,7 +44,7 @@ struct Refused {
 class Validation : public ::testing::TestWithParam<Refused> {};
 
 TEST_P(Validation, RefusesAndNamesTheParameter) {
-  FakeLlmServer server(Instant());
+  FakeLlmServer server(InClearText());
   RawClient client(server.port(), "");
   client.SendPost("/v1/chat/completions", GetParam().body);
   const RawResponse response = client.Read();
@@ -125,7 +125,7 @@ INSTANTIATE_TEST_SUITE_P(Requests, Validation, ::testing::ValuesIn(Cases()),
                          [](const auto& test) { return std::string(test.param.name); });
 
 TEST(FakeServerValidation, AcceptsWhatTheServiceAccepts) {
-  FakeLlmServer server(Instant());
+  FakeLlmServer server(InClearText());
   RawClient client(server.port(), "");
   const std::vector<std::string> bodies = {
       ChatBody(),
@@ -146,7 +146,7 @@ TEST(FakeServerValidation, AcceptsWhatTheServiceAccepts) {
 }
 
 TEST(FakeServerValidation, IgnoresUnknownParametersIfToldTo) {
-  FakeLlmServerOptions options = Instant();
+  FakeLlmServerOptions options = InClearText();
   options.allow_unknown_parameters = true;
   FakeLlmServer server(options);
   RawClient client(server.port(), "");
@@ -155,7 +155,7 @@ TEST(FakeServerValidation, IgnoresUnknownParametersIfToldTo) {
 }
 
 TEST(FakeServerValidation, RefusesOtherPathsMethodsAndContentTypes) {
-  FakeLlmServer server(Instant());
+  FakeLlmServer server(InClearText());
   RawClient client(server.port(), "");
   client.SendPost("/v1/completions", ChatBody());
   RawResponse response = client.Read();
@@ -190,7 +190,7 @@ TEST(FakeServerValidation, RefusesOtherPathsMethodsAndContentTypes) {
 
 TEST(FakeServerValidation, ChecksTheKeyAndShowsItMaskedOnly) {
   const std::string key = "sk-test-0123456789abcdefghijklmnop";
-  FakeLlmServerOptions options = Instant();
+  FakeLlmServerOptions options = InClearText();
   options.api_keys.emplace_back(key);
   FakeLlmServer server(options);
   RawClient client(server.port(), "");
@@ -220,7 +220,7 @@ TEST(FakeServerValidation, ChecksTheKeyAndShowsItMaskedOnly) {
 }
 
 TEST(FakeServerValidation, KnowsItsModelsAndTheirContext) {
-  FakeLlmServerOptions options = Instant();
+  FakeLlmServerOptions options = InClearText();
   options.models = {"gpt-3.5-turbo"};
   options.context_length = 100;
   FakeLlmServer server(options);
@@ -254,7 +254,7 @@ TEST(FakeServerValidation, KnowsItsModelsAndTheirContext) {
 }
 
 TEST(FakeServerValidation, BoundsHeaderAndBody) {
-  FakeLlmServerOptions options = Instant();
+  FakeLlmServerOptions options = InClearText();
   options.max_body_bytes = 1000;
   FakeLlmServer server(options);
   {

@@ -36,7 +36,7 @@ using test_support::ReadRequest;
 using test_support::Script;
 using test_support::ScriptedServer;
 using test_support::Send;
-using Result = llmload::Result<AwsCredentials>;
+using Credentials = Result<AwsCredentials>;
 
 constexpr const char* kSecret = "s3cr3t/that+must=not+be+seen";
 
@@ -68,18 +68,18 @@ class AwsCredentialTest : public ::testing::Test {
     return path;
   }
 
-  static Result Get(AwsCredentialSource& source) {
+  static Credentials Get(AwsCredentialSource& source) {
     asio::io_context context(1);
-    std::optional<Result> got;
+    std::optional<Credentials> got;
     asio::co_spawn(context, source.Get(),
-                   [&](const std::exception_ptr&, Result result) { got = std::move(result); });
+                   [&](const std::exception_ptr&, Credentials result) { got = std::move(result); });
     context.run();
     return *got;
   }
-  Result Get() { return Get(*AwsCredentialChain(options_)); }
+  Credentials Get() { return Get(*AwsCredentialChain(options_)); }
 
   std::string Problem() {
-    const Result result = Get();
+    const Credentials result = Get();
     if (result.has_value()) return "found " + result->access_key_id;
     EXPECT_EQ(result.error().kind, ErrorKind::kCredential);
     EXPECT_THAT(result.error().message, Not(HasSubstr(kSecret)));
@@ -95,7 +95,7 @@ TEST_F(AwsCredentialTest, FixedOnesAreGivenAsTheyAre) {
                                            .secret_access_key = Secret(kSecret),
                                            .session_token = Secret("t"),
                                            .expires = {}});
-  const Result result = Get(*source);
+  const Credentials result = Get(*source);
   ASSERT_TRUE(result.has_value());
   EXPECT_EQ(result->access_key_id, "AKID");
   EXPECT_THAT(source->Describe(), AllOf(HasSubstr("AKID"), Not(HasSubstr(kSecret))));
@@ -116,7 +116,7 @@ TEST_F(AwsCredentialTest, EnvironmentGoesFirst) {
   options_.access_key_id = "AKIDENV";
   options_.secret_access_key = Secret(kSecret);
   options_.session_token = Secret("token-env");
-  const Result result = Get();
+  const Credentials result = Get();
   ASSERT_TRUE(result.has_value());
   EXPECT_EQ(result->access_key_id, "AKIDENV");
   EXPECT_EQ(result->secret_access_key.Reveal(), kSecret);
@@ -140,7 +140,7 @@ TEST_F(AwsCredentialTest, ProfileComesFromBothFiles) {
                                    "aws_secret_access_key = ") +
                            kSecret + "\naws_session_token=token-file\n");
   options_.profile = "load";
-  const Result result = Get();
+  const Credentials result = Get();
   ASSERT_TRUE(result.has_value()) << result.error().message;
   EXPECT_EQ(result->access_key_id, "AKIDFILE");
   EXPECT_EQ(result->secret_access_key.Reveal(), kSecret);
@@ -181,7 +181,7 @@ TEST_F(AwsCredentialTest, WhatIsNotSupportedSaysSo) {
 TEST_F(AwsCredentialTest, ProcessIsAsked) {
   const std::string output = Write("output", Json("SessionToken", R"(,"Version":1)"));
   Write("config", "[default]\ncredential_process = cat \"" + output + "\"\n");
-  const Result result = Get();
+  const Credentials result = Get();
   ASSERT_TRUE(result.has_value()) << result.error().message;
   EXPECT_EQ(result->access_key_id, "AKIDJSON");
   EXPECT_EQ(result->session_token.Reveal(), "token-json");
@@ -212,7 +212,7 @@ TEST_F(AwsCredentialTest, ContainerEndpointIsAskedWithItsToken) {
       "http://127.0.0.1:" + std::to_string(server.port()) + "/v2/credentials?id=7";
   options_.container_token = Secret("not this one");
   options_.container_token_file = Write("token", "the-token\n");
-  const Result result = Get();
+  const Credentials result = Get();
   ASSERT_TRUE(result.has_value()) << result.error().message;
   EXPECT_EQ(result->access_key_id, "AKIDJSON");
   EXPECT_EQ(result->session_token.Reveal(), "token-json");
@@ -260,7 +260,7 @@ TEST_F(AwsCredentialTest, InstanceMetadataIsAskedInVersion2) {
   const ScriptedServer server(Metadata(Json("Token", R"(,"Code":"Success")")), nullptr, false);
   options_.metadata_disabled = false;
   options_.metadata_endpoint = "http://127.0.0.1:" + std::to_string(server.port());
-  const Result result = Get();
+  const Credentials result = Get();
   ASSERT_TRUE(result.has_value()) << result.error().message;
   EXPECT_EQ(result->access_key_id, "AKIDJSON");
   const auto requests = server.requests();
@@ -275,7 +275,7 @@ TEST_F(AwsCredentialTest, InstanceMetadataIsAskedInVersion2) {
 }
 
 TEST_F(AwsCredentialTest, NothingAnywhereListsWhatWasTried) {
-  const Result result = Get();
+  const Credentials result = Get();
   ASSERT_TRUE(result.has_error());
   EXPECT_EQ(result.error().provider_code, kNoAwsCredentials);
   EXPECT_THAT(result.error().message,
@@ -357,7 +357,7 @@ TEST_F(AwsCredentialTest, OldOnesServeThroughAnOutageUntilTheyExpire) {
   EXPECT_TRUE(Get(*source).has_value());
   EXPECT_TRUE(Get(*source).has_value());
   *left = -1;
-  const Result expired = Get(*source);
+  const Credentials expired = Get(*source);
   ASSERT_TRUE(expired.has_error());
   EXPECT_THAT(expired.error().message, HasSubstr("ended with status 1"));
 }
@@ -378,7 +378,7 @@ TEST_F(AwsCredentialTest, SourceThatGoesStopsItsFetch) {
   {
     const auto source = AwsCredentialChain(options_);
     asio::io_context context(1);
-    asio::co_spawn(context, source->Get(), [](const std::exception_ptr&, const Result&) {});
+    asio::co_spawn(context, source->Get(), [](const std::exception_ptr&, const Credentials&) {});
     context.run_for(50ms);
   }
   EXPECT_LT(std::chrono::steady_clock::now() - started, 5s);

@@ -26,7 +26,7 @@ using ::testing::Not;
 using namespace std::chrono_literals;
 
 constexpr const char* kModel = "anthropic.claude-3-5-haiku-20241022-v1:0";
-constexpr const char* kSecret = "bedrock/secret+access/key";
+constexpr const char* kSecretKey = "bedrock/secret+access/key";
 constexpr const char* kToken = "bedrock//session+token==";
 
 CompletionRequest Request(bool stream, std::string model = kModel) {
@@ -50,7 +50,7 @@ class CountingSource final : public AwsCredentialSource {
   std::string Describe() const override { return "of the test"; }
 
   AwsCredentials credentials{.access_key_id = "AKID",
-                             .secret_access_key = Secret(kSecret),
+                             .secret_access_key = Secret(kSecretKey),
                              .session_token = Secret(kToken),
                              .expires = {}};
   std::optional<Error> error;
@@ -67,7 +67,7 @@ class BedrockProviderTest : public ::testing::Test {
     options.latency.gap_median = 500us;
     options.latency.tokens_min = options.latency.tokens_max = 8;
     options.aws_credentials = {{.access_key_id = "AKID",
-                                .secret_access_key = Secret(kSecret),
+                                .secret_access_key = Secret(kSecretKey),
                                 .session_token = Secret(kToken)}};
     return options;
   }
@@ -94,7 +94,8 @@ class BedrockProviderTest : public ::testing::Test {
       ADD_FAILURE() << "expected an error, got \"" << result->text << "\"";
       return {};
     }
-    EXPECT_THAT(Describe(result.error()), AllOf(Not(HasSubstr(kSecret)), Not(HasSubstr(kToken))));
+    EXPECT_THAT(Describe(result.error()),
+                AllOf(Not(HasSubstr(kSecretKey)), Not(HasSubstr(kToken))));
     return std::move(result).error();
   }
 
@@ -128,7 +129,7 @@ TEST_F(BedrockProviderTest, SendsWhatItSigns) {
             HasSubstr("\r\nAuthorization: AWS4-HMAC-SHA256 Credential=AKID/20240102/us-east-1/"
                       "bedrock/aws4_request, SignedHeaders=content-type;host;x-amz-date;"
                       "x-amz-security-token, Signature="),
-            Not(HasSubstr(kSecret)), Not(HasSubstr("x-amz-content-sha256"))));
+            Not(HasSubstr(kSecretKey)), Not(HasSubstr("x-amz-content-sha256"))));
 }
 
 TEST_F(BedrockProviderTest, BearerTokenReplacesTheSignature) {

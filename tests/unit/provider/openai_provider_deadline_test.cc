@@ -10,8 +10,6 @@ namespace {
 using namespace test_support;  // the script and the answers
 using namespace std::chrono_literals;
 
-TimePoint Now() { return std::chrono::steady_clock::now(); }
-
 struct Timed {
   Error error;
   Duration took{};
@@ -22,11 +20,11 @@ class OpenAiProviderDeadline : public OpenAiProviderTest {
   Timed Call(OpenAiOptions options, bool stream, std::optional<Duration> deadline = {}) {
     OpenAiProvider provider(std::move(options));
     CompletionRequest request = TestRequest(stream);
-    const TimePoint started = Now();
+    const TimePoint started = SteadyNow();
     if (deadline) request.deadline = started + *deadline;
     Timed timed;
     timed.error = ErrorOf(caller_.Call(provider, request));
-    timed.took = Now() - started;
+    timed.took = SteadyNow() - started;
     return timed;
   }
 };

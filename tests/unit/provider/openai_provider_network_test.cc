@@ -15,12 +15,10 @@ using ::testing::HasSubstr;
 
 using OpenAiProviderNetwork = OpenAiProviderTest;
 
-TimePoint Now() { return std::chrono::steady_clock::now(); }
-
 bool Eventually(const std::function<bool()>& condition) {
-  const TimePoint until = Now() + 3s;
+  const TimePoint until = SteadyNow() + 3s;
   while (!condition()) {
-    if (Now() > until) return false;
+    if (SteadyNow() > until) return false;
     std::this_thread::sleep_for(2ms);
   }
   return true;

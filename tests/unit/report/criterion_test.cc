@@ -12,16 +12,16 @@
 #include "llmload/core/environment.h"
 #include "llmload/metrics/load_test_metrics.h"
 #include "llmload/report/run_report.h"
+#include "tests/support/start.h"
 
 namespace llmload {
 namespace {
 
 using namespace std::chrono_literals;
+using test_support::kStart;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-const TimePoint kStart{1h};
 
 // `successes` requests of `latency`, `failures` failed ones, one dispatched every 10 ms.
 RunReport ReportOf(int successes, Duration latency, int failures = 0) {
@@ -218,7 +218,7 @@ TEST(Criterion, SamplesThatAreSaidToDoDo) {
   } cases[] = {{0.96, 0.95}, {0.955, 0.95}, {0.94, 0.95}, {0.71, 0.7}, {1, 0.999}, {0.3, 0.32}};
   for (const auto& [rate, bound] : cases) {
     const Criterion criterion = SuccessRate() >= bound;
-    const auto result_of = [&criterion, rate](double samples) {
+    const auto result_of = [&criterion, rate = rate](double samples) {
       return criterion.Evaluate(
           ReportOfRate(static_cast<std::uint64_t>(std::llround(rate * samples)),
                        static_cast<std::uint64_t>(samples)));

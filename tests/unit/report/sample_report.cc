@@ -8,13 +8,13 @@
 #include <vector>
 
 #include "llmload/metrics/load_test_metrics.h"
+#include "tests/support/start.h"
 
 namespace llmload {
 namespace {
 
+using test_support::kStart;
 using namespace std::chrono_literals;
-
-const TimePoint kStart{1h};
 
 MetricsSummary SampleMetrics() {
   LoadTestMetrics metrics(

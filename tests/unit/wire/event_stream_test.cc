@@ -6,6 +6,8 @@
 #include <chrono>
 #include <vector>
 
+#include "tests/unit/wire/wire_fixture.h"
+
 namespace llmload::wire {
 namespace {
 
@@ -17,10 +19,6 @@ std::string FromHex(std::string_view hex) {
     bytes.push_back(static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16)));
   }
   return bytes;
-}
-
-EventStreamHeader TextHeader(std::string_view name, std::string_view value) {
-  return {.name = name, .type = EventStreamType::kString, .number = 0, .bytes = value};
 }
 
 // The status of decoding `bytes` alone.

@@ -10,13 +10,12 @@
 #include "src/wire/ollama_codec.h"
 #include "src/wire/uri.h"
 #include "tests/support/answer_recording.h"
+#include "tests/unit/wire/wire_fixture.h"
 
 namespace llmload::wire {
 namespace {
 
 using test_support::DecodeWhole;
-
-constexpr std::size_t kLimit = 1 << 20;
 
 CompletionRequest Conversation() {
   CompletionRequest request;

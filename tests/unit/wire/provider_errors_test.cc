@@ -7,6 +7,7 @@
 #include "src/wire/bedrock_codec.h"
 #include "src/wire/ollama_codec.h"
 #include "src/wire/openai_codec.h"
+#include "tests/unit/wire/wire_fixture.h"
 
 namespace llmload::wire {
 namespace {
@@ -21,8 +22,6 @@ struct Refusal {
 };
 
 void PrintTo(const Refusal& refusal, std::ostream* out) { *out << refusal.name; }
-
-constexpr std::size_t kLimit = 1 << 20;
 
 void Expect(const Refusal& row, const DecodeFailure& failure) {
   EXPECT_EQ(ToString(failure.kind), ToString(row.kind)) << failure.message;

@@ -11,14 +11,13 @@
 #include "src/wire/ollama_codec.h"
 #include "src/wire/openai_codec.h"
 #include "tests/support/answer_recording.h"
+#include "tests/unit/wire/wire_fixture.h"
 
 namespace llmload::wire {
 namespace {
 
 using test_support::DecodeStream;
 using test_support::MakeDecoder;
-
-constexpr std::size_t kLimit = 1 << 20;
 
 struct StreamCase {
   std::string name;
@@ -28,10 +27,6 @@ struct StreamCase {
 };
 
 void PrintTo(const StreamCase& item, std::ostream* out) { *out << item.name; }
-
-EventStreamHeader TextHeader(std::string_view name, std::string_view value) {
-  return {.name = name, .type = EventStreamType::kString, .number = 0, .bytes = value};
-}
 
 std::string Frame(std::string_view type, std::string_view payload) {
   const std::array headers = {TextHeader(":event-type", type),
@@ -51,7 +46,7 @@ std::string Exception(std::string_view name, std::string_view payload) {
   return frame;
 }
 
-std::string Chunk(std::string_view json) {
+std::string InvokeChunk(std::string_view json) {
   std::string payload = "{\"p\":\"abc\",\"bytes\":\"";
   AppendBase64(json, payload);
   return Frame("chunk", payload + "\"}");
@@ -115,7 +110,7 @@ std::vector<StreamCase> Cases() {
   std::string bedrock_anthropic;
   for (const std::string& event : anthropic) {
     anthropic_stream += "event: x\r\ndata: " + event + "\r\n\r\n";
-    bedrock_anthropic += Chunk(event);
+    bedrock_anthropic += InvokeChunk(event);
   }
 
   const std::string converse =
@@ -135,9 +130,9 @@ std::vector<StreamCase> Cases() {
       "tool=clock\nreasoning=hm\ncontent=ße \"世\"\ntool={}\nfinish=end_turn\n";
 
   const std::string titan =
-      Chunk(
+      InvokeChunk(
           R"({"outputText":"ße","index":0,"completionReason":null,"inputTextTokenCount":9,"totalOutputTextTokenCount":null})") +
-      Chunk(
+      InvokeChunk(
           R"({"outputText":"","completionReason":"FINISH","inputTextTokenCount":null,"totalOutputTextTokenCount":3,"amazon-bedrock-invocationMetrics":{"inputTokenCount":9}})");
 
   const std::string ollama =

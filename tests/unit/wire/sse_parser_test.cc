@@ -45,7 +45,7 @@ Outcome Parse(const std::vector<std::string>& pieces, std::size_t max_event_byte
   return outcome;
 }
 
-const std::vector<std::pair<std::string, Events>>& Corpus() {
+const std::vector<std::pair<std::string, Events>>& Streams() {
   static const std::vector<std::pair<std::string, Events>> corpus = {
       {"data: a\n\ndata: b\n\n", {{"", "a"}, {"", "b"}}},
       {"data: a\r\n\r\ndata: b\r\n\r\n", {{"", "a"}, {"", "b"}}},
@@ -76,13 +76,13 @@ const std::vector<std::pair<std::string, Events>>& Corpus() {
 }
 
 TEST(SseParser, SplitsEveryInput) {
-  for (const auto& [input, events] : Corpus()) {
+  for (const auto& [input, events] : Streams()) {
     EXPECT_EQ(Parse({input}), (Outcome{events})) << testing::PrintToString(input);
   }
 }
 
 TEST(SseParser, DoesNotCareWhereTheStreamIsCut) {
-  for (const auto& [input, events] : Corpus()) {
+  for (const auto& [input, events] : Streams()) {
     for (std::size_t first = 0; first <= input.size(); ++first) {
       for (std::size_t second = first; second <= input.size(); ++second) {
         const std::vector<std::string> pieces = {
@@ -95,7 +95,7 @@ TEST(SseParser, DoesNotCareWhereTheStreamIsCut) {
 }
 
 TEST(SseParser, TakesBytesOneByOne) {
-  for (const auto& [input, events] : Corpus()) {
+  for (const auto& [input, events] : Streams()) {
     std::vector<std::string> pieces;
     for (const char byte : input) pieces.emplace_back(1, byte);
     EXPECT_EQ(Parse(pieces), (Outcome{events})) << testing::PrintToString(input);
