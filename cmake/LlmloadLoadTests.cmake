@@ -6,15 +6,22 @@
 # They run one at a time. Reports go to REPORT_DIR (default: load-reports in the build folder) unless
 # LLMLOAD_REPORT_DIR says otherwise.
 include_guard()
-include(GoogleTest)
 
 function(llmload_add_load_tests)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "TARGET;TIMEOUT;REPORT_DIR" "LABELS")
+  foreach(argument IN LISTS arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "llmload_add_load_tests: got \"${argument}\", expected TARGET, LABELS, TIMEOUT or REPORT_DIR")
+  endforeach()
+  foreach(argument IN LISTS arg_KEYWORDS_MISSING_VALUES)
+    message(FATAL_ERROR "llmload_add_load_tests: ${argument}: got nothing, expected a value")
+  endforeach()
   if(NOT TARGET "${arg_TARGET}")
     message(FATAL_ERROR "llmload_add_load_tests: TARGET: got \"${arg_TARGET}\", expected an executable target")
   endif()
-  if(NOT arg_TIMEOUT)
+  if(NOT DEFINED arg_TIMEOUT)
     set(arg_TIMEOUT 300)
+  elseif(NOT arg_TIMEOUT MATCHES "^[1-9][0-9]*$")
+    message(FATAL_ERROR "llmload_add_load_tests: TIMEOUT: got \"${arg_TIMEOUT}\", expected seconds, from 1 on")
   endif()
   if(NOT arg_REPORT_DIR)
     set(arg_REPORT_DIR "${CMAKE_BINARY_DIR}/load-reports")
@@ -23,6 +30,9 @@ function(llmload_add_load_tests)
     set(arg_LABELS load)
   endif()
   set(gate_tests "${arg_TARGET}_load_tests")
+  # Here, because the module keeps a variable: the caller's folder may have none of it, where llmload was
+  # added or found in another. Without it the build would discover nothing, and say nothing.
+  include(GoogleTest)
   gtest_discover_tests(${arg_TARGET} DISCOVERY_TIMEOUT 60 NO_PRETTY_VALUES TEST_LIST ${gate_tests})
 
   # A list of labels does not survive discovery, and the gate is read when ctest runs: both are set by

@@ -38,9 +38,12 @@ function(llmload_library name)
   string(REGEX REPLACE "^llmload_" "" exported_name "${name}")
   add_library(llmload::${exported_name} ALIAS ${name})
   llmload_target(${name})
-  # Hidden: a user's shared library that links llmload does not export llmload's symbols with its own.
+  # A user's shared library can link llmload, and does not export llmload's symbols with its own.
   set_target_properties(${name} PROPERTIES
     EXPORT_NAME "${exported_name}" CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+  if(NOT DEFINED CMAKE_POSITION_INDEPENDENT_CODE)
+    set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  endif()
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
 endfunction()
 

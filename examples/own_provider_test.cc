@@ -90,11 +90,10 @@ class EngineProvider final : public Provider {
       ++answer.usage.output;
       if (!request.stream) continue;
       ++answer.token_events;
-      answer.timings.last_token = clock_.Now();
-      if (i == 0) {
-        answer.timings.first_token = answer.timings.first_output_token = answer.timings.last_token;
-      }
-      if (observer != nullptr) observer->OnToken({.text = word, .at = clock_.Now()});
+      const TimePoint now = clock_.Now();
+      if (i == 0) answer.timings.first_token = answer.timings.first_output_token = now;
+      answer.timings.last_token = now;
+      if (observer != nullptr) observer->OnToken({.text = word, .at = now});
     }
     if (engine_.silent) co_await clock_.SleepUntil(TimePoint::max());
     answer.timings.completed = clock_.Now();

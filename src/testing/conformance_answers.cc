@@ -205,7 +205,8 @@ void CheckUsage(CheckRun& run) {
 
 void CheckAttempts(CheckRun& run) {
   const auto check = [&run](const Provider& provider, const Call& call,
-                            const std::string& answered_by, const std::vector<Attempt>& attempts) {
+                            const std::string& answered_by, const std::vector<Attempt>& attempts,
+                            bool nobody_was_asked = false) {
     const std::string where =
         Describe(call) + (call.succeeded() ? " that succeeded" : " that failed");
     const std::string expected = "the name of who was asked: " + run.NamesOf(provider);
@@ -224,6 +225,7 @@ void CheckAttempts(CheckRun& run) {
                       "start and end of the attempt on the clock of the caller");
       }
     }
+    if (attempts.empty() && nobody_was_asked) return;
     if (attempts.empty() || answered != call.succeeded()) {
       run.Violation(where + ": " +
                         (attempts.empty() ? "it records no attempt"
@@ -240,11 +242,14 @@ void CheckAttempts(CheckRun& run) {
     if (!run.subject().failing) continue;
     for (const ErrorKind kind : run.subject().failures) {
       const auto factory = [&](Clock& clock) { return run.subject().failing(clock, kind); };
-      Provider& failing = *run.Make(factory, "failing").provider;
-      const Call& failed = run.session().Complete(failing, run.Request(stream));
+      const ConformanceTarget& failing = run.Make(factory, "failing");
+      const Call& failed = run.session().Complete(*failing.provider, run.Request(stream));
       const Error* const error = failed.ended ? failed.error() : nullptr;
-      // What is not an error is another check's.
-      if (error != nullptr) check(failing, failed, error->provider, error->attempts);
+      if (error == nullptr) continue;  // which is another check's
+      // A request can fail before it is sent: an open circuit, or one that cannot be valid.
+      check(*failing.provider, failed, error->provider, error->attempts,
+            error->kind == ErrorKind::kCircuitOpen ||
+                (failing.calls_seen && failing.calls_seen() == 0));
     }
   }
 }

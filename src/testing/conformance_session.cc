@@ -53,6 +53,11 @@ std::vector<SeenToken> KeepingObserver::tokens() const {
   return tokens_;
 }
 
+void Call::NoteTurn(TimePoint now) {
+  if (last_turn_) held_up = std::max(held_up, now - *last_turn_);
+  last_turn_ = now;
+}
+
 Session::Session(Clock& clock, VirtualClock* virtual_clock, Duration patience)
     : clock_(clock),
       virtual_clock_(virtual_clock),
@@ -111,6 +116,7 @@ void Session::RunUntil(TimePoint limit) {
 
 asio::awaitable<void> Session::RunCall(Provider& provider, Call& call) {
   call.started = clock_.Now();
+  call.NoteTurn(call.started);
   try {
     StreamObserver* const observer = call.observed ? &call.observer : nullptr;
     call.result.emplace(co_await provider.Complete(call.request, observer));
@@ -119,6 +125,7 @@ asio::awaitable<void> Session::RunCall(Provider& provider, Call& call) {
   }
   call.finished = clock_.Now();
   call.finished_on_other_thread = std::this_thread::get_id() != thread_;
+  if (!call.finished_on_other_thread) call.NoteTurn(call.finished);
   call.observer.CallEnded();
   call.ended = true;
 }
@@ -126,15 +133,16 @@ asio::awaitable<void> Session::RunCall(Provider& provider, Call& call) {
 asio::awaitable<void> Session::CancelLater(Call& call) {
   co_await clock_.SleepFor(*call.cancel_after);
   if (call.ended) co_return;
-  call.cancelled = true;
+  call.cancelled_at = clock_.Now();
   call.signal.emit(asio::cancellation_type::terminal);
 }
 
 asio::awaitable<void> Session::CountTurns(Call& call) {
   for (;;) {
     co_await clock_.SleepFor(kTurn);
-    if (call.ended || call.observer.HasSeenToken()) co_return;
-    ++call.others_ran;
+    if (call.ended) co_return;
+    call.NoteTurn(clock_.Now());
+    if (!call.observer.HasSeenToken()) ++call.others_ran;
   }
 }
 

@@ -56,8 +56,8 @@ struct Call {
 
   KeepingObserver observer;
   boost::asio::cancellation_signal signal;
-  bool cancelled = false;           ///< the signal was emitted while the call was under way
-  std::atomic<bool> ended = false;  ///< a broken provider may end on any thread
+  std::optional<TimePoint> cancelled_at;  ///< the signal was emitted while the call was under way
+  std::atomic<bool> ended = false;        ///< a broken provider may end on any thread
   TimePoint started{};
   TimePoint finished{};
   bool finished_on_other_thread = false;
@@ -65,7 +65,11 @@ struct Call {
   std::optional<Result<Completion>> result;
   /// Times that another coroutine of the thread ran before the first token, or before the end.
   int others_ran = 0;
+  /// The longest time that the thread ran nothing, because the machine was busy or it was blocked.
+  Duration held_up{};
 
+  /// The thread runs, at `now`.
+  void NoteTurn(TimePoint now);
   bool succeeded() const { return result && result->has_value(); }
   const Error* error() const {
     return result && result->has_error() ? &(error_ ? *error_ : error_.emplace(result->error()))
@@ -73,6 +77,7 @@ struct Call {
   }
 
  private:
+  std::optional<TimePoint> last_turn_;
   mutable std::optional<Error> error_;  // `Result::error` gives a copy
 };
 

@@ -7,6 +7,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
+#include <exception>
 #include <memory>
 #include <stdexcept>
 #include <thread>
@@ -50,12 +51,26 @@ class BrokenProvider final : public Provider {
     if (Is(Defect::kIgnoresCancellation)) {
       co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     }
-    if (!Is(Defect::kReturnsWhenCancelled)) co_return co_await Answer(request, observer);
+    if (under_way_ > 0 && Is(Defect::kIsOfNoUseOnceCancelled)) {
+      co_return Error{.kind = ErrorKind::kConnectionReset, .message = "it was closed"};
+    }
+    ++under_way_;
+    std::exception_ptr cancelled;
     try {
-      co_return co_await Answer(request, observer);
+      Result<Completion> result = co_await Answer(request, observer);
+      --under_way_;
+      co_return result;
     } catch (const boost::system::system_error&) {
+      cancelled = std::current_exception();
+    }
+    if (Is(Defect::kReturnsWhenCancelled)) {
       co_return Error{.kind = ErrorKind::kCancelled, .message = "cancelled", .provider = kName};
     }
+    if (Is(Defect::kEndsLongAfterItIsCancelled)) {
+      co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+      co_await clock_.SleepFor(1s);
+    }
+    std::rethrow_exception(cancelled);
   }
 
  private:
@@ -110,6 +125,7 @@ class BrokenProvider final : public Provider {
   Completion Finish(const CompletionRequest& request, Stream stream, Attempt attempt) const {
     Completion completion;
     completion.text = Is(Defect::kMixesCalls) ? shared_text_ : std::move(stream.text);
+    if (Is(Defect::kAnswersNothing)) completion.text.clear();
     completion.finish_reason = "stop";
     completion.model = request.model;
     completion.provider = attempt.provider;
@@ -128,6 +144,8 @@ class BrokenProvider final : public Provider {
   asio::awaitable<bool> Wait(const CompletionRequest& request, TimePoint at) {
     TimePoint deadline = request.deadline.value_or(TimePoint::max());
     if (Is(Defect::kIgnoresTheDeadline) || deadline <= clock_.Now()) deadline = TimePoint::max();
+    if (Is(Defect::kEndsLongAfterTheDeadline) && request.deadline) deadline += 1s;
+    if (Is(Defect::kEndsLongBeforeTheDeadline) && request.deadline) deadline = clock_.Now();
     co_await clock_.SleepUntil(std::min(at, deadline));
     co_return at <= deadline&& at != TimePoint::max();
   }
@@ -182,6 +200,7 @@ class BrokenProvider final : public Provider {
       tell();
     }
     if (!request.stream) return;
+    if (observer == nullptr && Is(Defect::kCountsForTheObserverOnly)) return;
     ++stream.events;
     if (!stream.timings.first_token) stream.timings.first_token = now;
     stream.timings.last_token = now;
@@ -204,6 +223,7 @@ class BrokenProvider final : public Provider {
   const Secret credential_;
   ProviderIdentity identity_{.name = kName, .region = {}, .credential = {}};
   std::uint64_t calls_ = 0;
+  int under_way_ = 0;
   std::string shared_text_;
 };
 

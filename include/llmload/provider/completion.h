@@ -81,7 +81,7 @@ enum class TokenKind : std::uint8_t { kContent, kReasoning, kToolCall };
 struct TokenEvent {
   TokenKind kind = TokenKind::kContent;
   std::string_view text;  ///< valid during the call only
-  TimePoint at{};
+  TimePoint at{};         ///< of the first event: the same instant as `Timings::first_token`
 };
 
 /// Sees the tokens of a stream as they arrive, in order, on the thread of the request.

@@ -73,8 +73,9 @@ struct ConformanceSubject {
   /// Checks that do not apply, by name, and why; they are skipped with that reason.
   std::map<std::string, std::string, std::less<>> waived;
 
-  /// How long a call may go on, on the clock, after it should have ended: then it counts as one
-  /// that never ends. A bound for what hangs, not a measurement.
+  /// How long a call may go on, on the clock: then it counts as one that never ends. A bound for
+  /// what hangs, not a measurement. A call that a deadline or a cancellation ends is on time within
+  /// one second, and whatever time the machine held up its thread; within 10 ms in virtual time.
   Duration patience = std::chrono::seconds(10);
 };
 
@@ -113,11 +114,11 @@ bool RegisterProviderConformance(const char* suite,
                                  std::function<ConformanceSubject()> make_subject, const char* file,
                                  int line);
 
-/// Registers the suite when the program starts. `make_subject` is a function without parameters, or
-/// a lambda.
-#define LLMLOAD_PROVIDER_CONFORMANCE(suite, make_subject)    \
+/// Registers the suite when the program starts. What follows its name is a function without
+/// parameters, or a lambda: with commas, too.
+#define LLMLOAD_PROVIDER_CONFORMANCE(suite, ...)             \
   [[maybe_unused]] static const bool suite##_is_registered = \
-      ::llmload::RegisterProviderConformance(#suite, make_subject, __FILE__, __LINE__)
+      ::llmload::RegisterProviderConformance(#suite, __VA_ARGS__, __FILE__, __LINE__)
 
 }  // namespace llmload
 

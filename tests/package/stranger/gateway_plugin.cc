@@ -1,0 +1,12 @@
+// A shared library of the stranger's own, which keeps what it uses of llmload to itself.
+#include <llmload/provider/openai_provider.h>
+
+#include <memory>
+
+extern "C" __attribute__((visibility("default"))) llmload::Provider* MakeStrangerGateway(
+    const char* url) {
+  llmload::OpenAiOptions options;
+  options.name = "gateway";
+  options.base_url = url;
+  return std::make_unique<llmload::OpenAiProvider>(options).release();
+}
