@@ -35,8 +35,8 @@ std::string Identifier(std::string_view prefix, std::size_t size, Random& random
 std::string_view Padding(int event) {
   constexpr std::string_view kText =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-  const auto length = 1 + static_cast<std::uint32_t>(event) * 2654435761U % kText.size();
-  return kText.substr(0, length);
+  const std::uint32_t mixed = static_cast<std::uint32_t>(event) * 2654435761U;
+  return kText.substr(0, 1 + mixed % kText.size());
 }
 
 }  // namespace llmload::mocks

@@ -32,15 +32,15 @@ std::variant<ChatRequest, ApiError> ParseRequest(std::string_view body, const Ro
                                                  const FakeLlmServerOptions& options);
 
 // The parsers of each API.
-std::variant<ChatRequest, ApiError> ParseOpenAiRequest(std::string_view body, const Route& route,
+std::variant<ChatRequest, ApiError> ParseOpenAiRequest(std::string_view text, const Route& route,
                                                        const FakeLlmServerOptions& options);
-std::variant<ChatRequest, ApiError> ParseAnthropicRequest(std::string_view body, const Route& route,
+std::variant<ChatRequest, ApiError> ParseAnthropicRequest(std::string_view text, const Route& route,
                                                           const FakeLlmServerOptions& options);
-std::variant<ChatRequest, ApiError> ParseConverseRequest(std::string_view body, const Route& route,
+std::variant<ChatRequest, ApiError> ParseConverseRequest(std::string_view text, const Route& route,
                                                          const FakeLlmServerOptions& options);
-std::variant<ChatRequest, ApiError> ParseTitanRequest(std::string_view body, const Route& route,
+std::variant<ChatRequest, ApiError> ParseTitanRequest(std::string_view text, const Route& route,
                                                       const FakeLlmServerOptions& options);
-std::variant<ChatRequest, ApiError> ParseOllamaRequest(std::string_view body, const Route& route,
+std::variant<ChatRequest, ApiError> ParseOllamaRequest(std::string_view text, const Route& route,
                                                        const FakeLlmServerOptions& options);
 
 }  // namespace llmload::mocks

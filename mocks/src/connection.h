@@ -54,8 +54,8 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void ParseRequests();
   void PeerGone();
 
-  void Serve(HttpRequest request);
-  void ServeChat(HttpRequest request, const Route& route);
+  void Serve(const HttpRequest& request);
+  void ServeChat(const HttpRequest& request, const Route& route);
   void ServeModels(const HttpRequest& request);
   /// The refusal, if the credential is not one of the accepted.
   std::optional<ApiError> CheckKey(const HttpRequest& request);

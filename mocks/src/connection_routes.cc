@@ -39,7 +39,7 @@ ApiError WrongContentType(std::string_view content_type) {
 
 }  // namespace
 
-void Connection::Serve(HttpRequest request) {
+void Connection::Serve(const HttpRequest& request) {
   state_ = State::kAnswer;
   worker_.timers().Cancel(*this);
   http_1_1_ = request.http_1_1;
@@ -49,7 +49,7 @@ void Connection::Serve(HttpRequest request) {
   switch (route.endpoint) {
     case Endpoint::kCompletion:
       counters().CountCompletion(route.protocol);
-      if (request.method == "POST") return ServeChat(std::move(request), route);
+      if (request.method == "POST") return ServeChat(request, route);
       break;
     case Endpoint::kModels:
       counters().models_requests.Add();
@@ -103,7 +103,7 @@ std::optional<ApiError> Connection::Admit(TimePoint now) {
   return std::nullopt;
 }
 
-void Connection::ServeChat(HttpRequest request, const Route& route) {
+void Connection::ServeChat(const HttpRequest& request, const Route& route) {
   const TimePoint now = std::chrono::steady_clock::now();
   const std::uint64_t arrival = counters().arrivals.Next();
   server().arrivals.Add(now);

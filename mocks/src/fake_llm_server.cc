@@ -22,7 +22,7 @@ using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, asio::io_context::ex
 
 asio::ip::address ParseAddress(const FakeLlmServerOptions& options) {
   boost::system::error_code error;
-  const auto address = asio::ip::make_address(options.address, error);
+  auto address = asio::ip::make_address(options.address, error);
   if (error) {
     throw ConfigurationError::Invalid("address", options.address, "a numeric IPv4 or IPv6 address");
   }

@@ -268,6 +268,7 @@ Parsed ParseOllamaRequest(std::string_view text, const Route& route,
                  static constexpr std::array<std::string_view, 4> kRoles = {"system", "user",
                                                                             "assistant", "tool"};
                  const Json* const model = Find(body, "model");
+                 // NOLINTNEXTLINE(readability-container-size-empty): of JSON, `empty` is about null
                  if (model == nullptr || *model == "") check.Refuse("model", "is required");
                  request.model = check.String(*model, "model");
                  request.stream = check.Boolean(body, "stream", true);

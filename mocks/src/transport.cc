@@ -67,7 +67,7 @@ long BioControl(BIO* bio, int command, long, void*) {
 }
 
 const BIO_METHOD* SocketMethod() {
-  static BIO_METHOD* const method = [] {
+  static BIO_METHOD* const kMethod = [] {
     BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "llmload socket");
     if (made == nullptr) throw std::bad_alloc();
     BIO_meth_set_read_ex(made, BioRead);
@@ -75,7 +75,7 @@ const BIO_METHOD* SocketMethod() {
     BIO_meth_set_ctrl(made, BioControl);
     return made;
   }();
-  return method;
+  return kMethod;
 }
 
 }  // namespace
@@ -88,6 +88,7 @@ Transport::Transport(int socket, SSL_CTX* context) : socket_(socket) {
     BIO_free(bio);
     throw std::bad_alloc();
   }
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): carried as a number, never followed as a pointer
   BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(socket)));
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl_.get(), bio, bio);

@@ -9,6 +9,7 @@
 
 namespace llmload {
 
+// NOLINTNEXTLINE(performance-move-constructor-init): copied on purpose, see `Wipe`
 Secret::Secret(Secret&& other) noexcept : text_(other.text_) { other.Wipe(); }
 
 Secret& Secret::operator=(const Secret& other) {

@@ -72,14 +72,14 @@ Prompt ReadPrompt(JsonlLine& line) {
   if (prompt.messages.empty()) line.Reject("messages", "[]", "at least one message");
   bool empty = true;
   for (const Message& message : prompt.messages) empty = empty && message.content.empty();
-  if (empty) line.Reject(text ? "prompt" : "messages", "", "a text that is not empty");
+  if (empty) line.Reject(has_messages ? "messages" : "prompt", "", "a text that is not empty");
   return prompt;
 }
 
 class DatasetPrompts final : public PromptSource {
  public:
-  DatasetPrompts(std::vector<Prompt> prompts, std::string name, const DatasetOptions& options)
-      : prompts_(std::move(prompts)), name_(std::move(name)), options_(options) {}
+  DatasetPrompts(std::vector<Prompt> prompts, std::string name, DatasetOptions options)
+      : prompts_(std::move(prompts)), name_(std::move(name)), options_(std::move(options)) {}
 
   CompletionRequest MakeRequest(std::uint64_t index) const override {
     const std::uint64_t chosen = options_.order == DatasetOrder::kSequential

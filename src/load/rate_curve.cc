@@ -37,7 +37,7 @@ class SegmentList {
 };
 
 struct SegmentMaker {
-  double duration;
+  double duration = 0;
   SegmentList list;
 
   void operator()(const ConstantRate& rate) {

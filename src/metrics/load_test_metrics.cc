@@ -16,7 +16,7 @@ using metrics::ErrorSlot;
 using metrics::kNever;
 using metrics::ProviderSlot;
 
-LoadTestMetrics::LoadTestMetrics(MetricsOptions options) : options_(std::move(options)) {}
+LoadTestMetrics::LoadTestMetrics(MetricsOptions options) : options_(options) {}
 LoadTestMetrics::~LoadTestMetrics() = default;
 
 MetricsShard& LoadTestMetrics::AddShard() {

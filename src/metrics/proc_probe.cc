@@ -64,8 +64,8 @@ std::optional<StatFields> ParseStat(const std::string& text) {
 }
 
 Duration FromTicks(std::uint64_t ticks) {
-  static const auto per_second = static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK));
-  return Duration(static_cast<Duration::rep>(ticks * (1'000'000'000 / per_second)));
+  static const auto kPerSecond = static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK));
+  return Duration(static_cast<Duration::rep>(ticks * (1'000'000'000 / kPerSecond)));
 }
 
 }  // namespace

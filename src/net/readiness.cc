@@ -142,6 +142,7 @@ void Readiness::Poll() {
     Readiness& readiness;
     ~Finally() { readiness.AfterPoll(); }
   } const finally{*this};
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): `count` of them are filled
   std::array<epoll_event, kAtOnce> events;
   const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 0);
   {

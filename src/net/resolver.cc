@@ -72,7 +72,7 @@ Resolver::Resolver(std::string host, std::uint16_t port, bool is_address, Durati
 std::shared_ptr<Resolver::Lookup> Resolver::JoinLookup() {
   // Called with mutex_ held.
   if (lookup_ && std::chrono::steady_clock::now() - lookup_->started < kAbandoned) return lookup_;
-  const auto lookup = std::make_shared<Lookup>(shared_from_this());
+  auto lookup = std::make_shared<Lookup>(shared_from_this());
   // Asio's own resolver has one thread per io_context: a name server that hangs would hold up the
   // look-ups of all other services there, of those too that calls are to fail over to.
   try {

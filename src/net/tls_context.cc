@@ -46,14 +46,14 @@ struct StoreFree {
 
 // The system's authorities, read once: that takes some 25 ms.
 X509_STORE* SystemStore() {
-  static const std::unique_ptr<X509_STORE, StoreFree> store = [] {
+  static const std::unique_ptr<X509_STORE, StoreFree> kStore = [] {
     std::unique_ptr<X509_STORE, StoreFree> made(X509_STORE_new());
     if (!made) throw std::bad_alloc();
     X509_STORE_set_default_paths(made.get());
     ERR_clear_error();
     return made;
   }();
-  return store.get();
+  return kStore.get();
 }
 
 // Adds what the system trusts to a store of its own.

@@ -76,7 +76,7 @@ struct DescriptorBio {
   }
 
   static const BIO_METHOD* Method() {
-    static BIO_METHOD* const method = [] {
+    static BIO_METHOD* const kMethod = [] {
       BIO_METHOD* const made =
           BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "llmload descriptor");
       if (made != nullptr) {
@@ -86,7 +86,7 @@ struct DescriptorBio {
       }
       return made;
     }();
-    return method;
+    return kMethod;
   }
 };
 

@@ -20,6 +20,7 @@
 #include "src/net/http_client.h"
 #include "src/net/resolver.h"
 
+// NOLINTNEXTLINE(readability-redundant-declaration): POSIX leaves it to the program; glibc does not
 extern char** environ;
 
 namespace llmload {

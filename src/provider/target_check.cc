@@ -46,7 +46,7 @@ TargetCheck CheckTarget(const Target& target, CompletionRequest request, Clock& 
   std::exception_ptr failure;
   asio::co_spawn(context, target.provider->Complete(request, nullptr),
                  [&](std::exception_ptr thrown, std::optional<Result<Completion>> result) {
-                   failure = thrown;
+                   failure = std::move(thrown);
                    outcome = std::move(result);
                  });
   clock.Run(context);

@@ -123,7 +123,7 @@ std::vector<std::pair<std::string, double>> CTestMeasurements(const RunReport& r
 }
 
 std::string CTestMeasurementLine(std::string_view name, double value) {
-  std::array<char, 32> digits;
+  std::array<char, 32> digits{};
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
   return MeasurementLine("numeric/double", name, std::string(digits.data(), end));
 }

@@ -55,7 +55,7 @@ Metric OfDistribution(std::string name, std::string_view which, Duration Latency
     }
     return {.remark = "the run has no sample of it"};
   };
-  return Metric(std::string(which) + " " + name, "s", std::move(observe));
+  return Metric(std::string(which) + " " + std::move(name), "s", std::move(observe));
 }
 
 }  // namespace

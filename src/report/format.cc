@@ -10,7 +10,7 @@ namespace llmload::report {
 namespace {
 
 std::string Fixed(double value, int decimals) {
-  std::array<char, 64> buffer;
+  std::array<char, 64> buffer{};
   const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
                                           std::chars_format::fixed, decimals);
   if (error != std::errc{}) return "?";
@@ -32,7 +32,7 @@ std::string FormatNumber(double value, int digits) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value > 0 ? "infinite" : "-infinite";
   if (std::abs(value) >= 1e15) {
-    std::array<char, 32> buffer;
+    std::array<char, 32> buffer{};
     const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
                                             std::chars_format::scientific, digits - 1);
     return error == std::errc{} ? std::string(buffer.data(), end) : "?";

@@ -30,7 +30,7 @@ RunReport MakeLoadReport(const RunIdentity& identity, const LoadResult& result,
   if (resources != nullptr) report.resources = resources->Summarise();
   report.interrupted = result.interrupted;
   if (!result.drained) {
-    report.invalid_reasons.push_back("a provider call did not end even when it was cancelled");
+    report.invalid_reasons.emplace_back("a provider call did not end even when it was cancelled");
   }
   return report;
 }

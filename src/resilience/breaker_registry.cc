@@ -22,7 +22,7 @@ std::string BreakerKey::ToString() const {
   return text;
 }
 
-BreakerRegistry::BreakerRegistry(CircuitBreakerOptions options, const Clock& clock)
+BreakerRegistry::BreakerRegistry(const CircuitBreakerOptions& options, const Clock& clock)
     : BreakerRegistry([options](const BreakerKey&) { return options; }, clock) {
   Validate(options);
 }

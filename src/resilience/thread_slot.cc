@@ -49,8 +49,8 @@ namespace detail {
 thread_local constinit std::size_t this_thread_slot = kNoSlot;
 
 std::size_t TakeThreadSlot() noexcept {
-  static thread_local const Owner owner;
-  return this_thread_slot = owner.slot();
+  static thread_local const Owner kOwner;
+  return this_thread_slot = kOwner.slot();
 }
 
 }  // namespace detail

@@ -75,7 +75,7 @@ class LoadGenerator {
  public:
   /// Throws `ConfigurationError` for options that make no sense. `clock` must outlive the
   /// generator.
-  LoadGenerator(LoadOptions options, Clock& clock = SystemClock::Instance());
+  explicit LoadGenerator(LoadOptions options, Clock& clock = SystemClock::Instance());
   ~LoadGenerator();
 
   LoadGenerator(const LoadGenerator&) = delete;

@@ -33,7 +33,7 @@ struct QuantileBounds {
 /// KB, of which only the pages with recorded values are touched.
 class Histogram {
  public:
-  static constexpr std::size_t kCellCount = 23 * 1024;
+  static constexpr std::size_t kCellCount = std::size_t{23} * 1024;
   static constexpr Duration kHighestTracked = std::chrono::hours(1);
 
   /// Throws std::bad_alloc.

@@ -39,7 +39,7 @@ class BreakerRegistry {
 
   /// The same options for every key. Throws `ConfigurationError` if they are invalid. `clock` must
   /// outlive the registry and its breakers.
-  BreakerRegistry(CircuitBreakerOptions options, const Clock& clock);
+  BreakerRegistry(const CircuitBreakerOptions& options, const Clock& clock);
   /// `options` is called once per key, under the registry's lock; what it throws reaches the caller
   /// of `Get`.
   BreakerRegistry(OptionsForKey options, const Clock& clock);

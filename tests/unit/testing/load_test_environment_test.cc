@@ -19,9 +19,8 @@ class LoadTestEnvironmentTest : public ::testing::Test {
   ~LoadTestEnvironmentTest() override { Clear(); }
 
   static void Clear() {
-    for (const char* name :
-         {"SKIP_LOAD_TESTS", "LLMLOAD_PROVIDER", "LLMLOAD_MODEL", "LLMLOAD_REPORT_DIR",
-          "LLMLOAD_LOCAL_PID", "LLMLOAD_SEED"}) {
+    for (const char* name : {"SKIP_LOAD_TESTS", "LLMLOAD_PROVIDER", "LLMLOAD_MODEL",
+                             "LLMLOAD_REPORT_DIR", "LLMLOAD_LOCAL_PID", "LLMLOAD_SEED"}) {
       ::unsetenv(name);
     }
   }
