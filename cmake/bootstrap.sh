@@ -6,14 +6,15 @@
 #   cmake/bootstrap.sh asan-ubsan   all free tests under the address and undefined-behaviour sanitizers
 #   cmake/bootstrap.sh tsan         all free tests under the thread sanitizer
 #   cmake/bootstrap.sh fuzz         a short run of every fuzzer, with clang
+#   cmake/bootstrap.sh lint         no test: clang-format, a build of everything with clang, clang-tidy
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly workflow="${1:-}"
 case "$workflow" in
-  test | load | asan-ubsan | tsan | fuzz) ;;
+  test | load | asan-ubsan | tsan | fuzz | lint) ;;
   *)
-    printf 'bootstrap.sh: workflow: got "%s", expected one of: test, load, asan-ubsan, tsan, fuzz\n' "$workflow" >&2
+    printf 'bootstrap.sh: workflow: got "%s", expected one of: test, load, asan-ubsan, tsan, fuzz, lint\n' "$workflow" >&2
     exit 2
     ;;
 esac
@@ -42,6 +43,7 @@ install_packages() {
       packages+=(clang)
       if [ "$system" = "debian 12" ]; then packages+=(libclang-rt-14-dev); fi
       ;;
+    lint) packages+=(clang clang-format clang-tidy) ;;
   esac
   if ! cmake/install_packages.sh "${packages[@]}"; then
     say "the packages are not all there (see above). If apt-get wants to remove another Boost: this"
@@ -63,5 +65,9 @@ if command -v ccache >/dev/null && [ -z "${CMAKE_CXX_COMPILER_LAUNCHER:-}" ]; th
   export CMAKE_CXX_COMPILER_LAUNCHER=ccache
 fi
 
+if [ "$workflow" = lint ]; then
+  say "cmake/lint.sh"
+  exec cmake/lint.sh
+fi
 say "cmake --workflow --preset $workflow"
 exec cmake --workflow --preset "$workflow"

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Checks the form of the code, and builds it with clang; everything it finds is an error:
+#
+#   cmake/lint.sh              clang-format on all C++, the preset `clang`, clang-tidy on the folders below
+#   cmake/lint.sh src tests    the same, but clang-tidy on these folders
+#
+# clang-tidy reads the unity sources of the preset (16 files each), so that the headers of Boost, which are most of
+# its work, are read once for all of them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+folders=("$@")
+if [ "$#" -eq 0 ]; then folders=(src mocks tools examples); fi
+readonly build="build/clang"
+readonly root="$PWD"
+
+say() { printf -- '-- lint: %s\n' "$*"; }
+jobs="$(nproc)"
+
+mapfile -t sources < <(git ls-files '*.h' '*.cc')
+say "clang-format on ${#sources[@]} files"
+if ! printf '%s\0' "${sources[@]}" | xargs -0 -n 40 -P "$jobs" clang-format --dry-run -Werror; then
+  say "not formatted: the files above (clang-format -i FILE)"
+  exit 1
+fi
+
+say "cmake --preset clang; cmake --build --preset clang"
+cmake --preset clang
+cmake --build --preset clang
+
+# In the folder itself, or, for a unity source, in its counterpart in the build folder.
+units=()
+while IFS= read -r file; do
+  relative="${file#"$root/"}"
+  relative="${relative#"$build/"}"
+  for folder in "${folders[@]}"; do
+    if [[ "$relative" == "$folder"/* ]]; then units+=("$file"); fi
+  done
+done < <(sed -nE 's#^ *"file": "(.*)",?$#\1#p' "$build/compile_commands.json" | sort -u)
+if [ "${#units[@]}" -eq 0 ]; then
+  say "nothing to check in: ${folders[*]}"
+  exit 2
+fi
+say "clang-tidy on ${#units[@]} compilations of: ${folders[*]}"
+
+logs="$(mktemp -d)"
+trap 'rm -rf "$logs"' EXIT
+export build logs
+# shellcheck disable=SC2016
+if ! printf '%s\0' "${units[@]}" | xargs -0 -n 1 -P "$jobs" bash -c '
+    log="$logs/$$"
+    if clang-tidy --quiet -p "$build" "$1" >"$log" 2>"$log.note"; then exit 0; fi
+    cat "$log" "$log.note"
+    printf -- "-- lint: clang-tidy: FAILED %s\n" "$1"
+    exit 1' lint; then
+  say "clang-tidy found the above"
+  exit 1
+fi
+say "clean"
