@@ -92,11 +92,11 @@ void PrintMemory(const Settings& settings) {
          {MemoryNoise::kAutocorrelated, MemoryNoise::kSawtooth, MemoryNoise::kExponential,
           MemoryNoise::kExponentialFromFar, MemoryNoise::kOneOffSteps, MemoryNoise::kChunks,
           MemoryNoise::kAll}) {
-      for (const std::uint64_t requests : {500, 5000}) print(leak, noise, requests);
+      for (const std::uint64_t requests : {500U, 5000U}) print(leak, noise, requests);
     }
   }
   for (const double leak : {10e3, 5e3, 2e3}) {
-    for (const std::uint64_t requests : {500, 5000}) {
+    for (const std::uint64_t requests : {500U, 5000U}) {
       print(leak, MemoryNoise::kAutocorrelated, requests);
     }
   }
