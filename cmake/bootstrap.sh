@@ -6,7 +6,7 @@
 #   cmake/bootstrap.sh asan-ubsan   all free tests under the address and undefined-behaviour sanitizers
 #   cmake/bootstrap.sh tsan         all free tests under the thread sanitizer
 #   cmake/bootstrap.sh fuzz         a short run of every fuzzer, with clang
-#   cmake/bootstrap.sh lint         no test: clang-format, a build of everything with clang, clang-tidy
+#   cmake/bootstrap.sh lint         no test: clang-format, clang-tidy
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

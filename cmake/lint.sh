@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Checks the form of the code, and builds it with clang; everything it finds is an error:
+# Checks the form of the code, and has clang-tidy look for mistakes; everything it finds is an error:
 #
-#   cmake/lint.sh              clang-format on all C++, the preset `clang`, clang-tidy on the folders below
+#   cmake/lint.sh              clang-format on all C++, clang-tidy on the folders below
 #   cmake/lint.sh src tests    the same, but clang-tidy on these folders
 #
-# clang-tidy reads the unity sources of the preset (16 files each), so that the headers of Boost, which are most of
+# clang-tidy reads the unity sources of the preset `clang` (16 files each), so that the headers of Boost, which are most of
 # its work, are read once for all of them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -24,9 +24,9 @@ if ! printf '%s\0' "${sources[@]}" | xargs -0 -n 40 -P "$jobs" clang-format --dr
   exit 1
 fi
 
-say "cmake --preset clang; cmake --build --preset clang"
-cmake --preset clang
-cmake --build --preset clang
+# Compiles nothing: clang's own warnings are errors in the preset `tsan`, which builds everything.
+say "cmake --preset clang"
+cmake --preset clang >/dev/null
 
 # In the folder itself, or, for a unity source, in its counterpart in the build folder.
 units=()

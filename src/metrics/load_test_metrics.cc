@@ -31,11 +31,11 @@ MetricsSummary LoadTestMetrics::Summarise() const {
       failed_latency, schedule_lag, failover_overhead, failover_added_latency;
   Duration::rep first = kNever;
   Duration::rep last = std::numeric_limits<Duration::rep>::min();
-  struct Provider {
+  struct ProviderTotals {
     ProviderUsage usage;
     Histogram attempt_latency, attempt_ttft;
   };
-  std::map<std::tuple<std::string, std::string, std::string>, Provider> providers;
+  std::map<std::tuple<std::string, std::string, std::string>, ProviderTotals> providers;
   SeriesMerger series;
   std::uint64_t good = 0;
   for (std::size_t kind = 0; kind < summary.errors.size(); ++kind) {
@@ -81,7 +81,7 @@ MetricsSummary LoadTestMetrics::Summarise() const {
     const std::size_t known = state.provider_count.load(std::memory_order_acquire);
     for (std::size_t i = 0; i < known; ++i) {
       const ProviderSlot& slot = state.providers[i];
-      Provider& provider = providers[{slot.name, slot.region, slot.model}];
+      ProviderTotals& provider = providers[{slot.name, slot.region, slot.model}];
       provider.attempt_latency.Merge(*slot.attempt_latency);
       provider.attempt_ttft.Merge(*slot.attempt_ttft);
       ProviderUsage& usage = provider.usage;

@@ -21,8 +21,8 @@ constexpr std::size_t kMaxFileNameLength = 200;
 
 Json Number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 Json Number(const std::optional<double>& value) { return value ? Number(*value) : Json(nullptr); }
-Json ToSeconds(const std::optional<Duration>& value) {
-  return value ? ToSeconds(*value) : Json(nullptr);
+Json InSeconds(const std::optional<Duration>& value) {
+  return value ? Json(ToSeconds(*value)) : Json(nullptr);
 }
 template <class T>
 Json Optional(const std::optional<T>& value) {
@@ -44,17 +44,17 @@ std::string Timestamp(std::chrono::system_clock::time_point at) {
 }
 
 Json Percentile(const QuantileBounds& bounds) {
-  return {{"value_seconds", ToSeconds(bounds.value)},
-          {"lower_seconds", ToSeconds(bounds.lower)},
-          {"upper_seconds", ToSeconds(bounds.upper)}};
+  return {{"value_seconds", InSeconds(bounds.value)},
+          {"lower_seconds", InSeconds(bounds.lower)},
+          {"upper_seconds", InSeconds(bounds.upper)}};
 }
 
 Json Latency(const LatencySummary& latency) {
   Json json{{"count", latency.count}};
   if (latency.count == 0) return json;
-  json["mean_seconds"] = ToSeconds(latency.mean);
-  json["min_seconds"] = ToSeconds(latency.min);
-  json["max_seconds"] = ToSeconds(latency.max);
+  json["mean_seconds"] = InSeconds(latency.mean);
+  json["min_seconds"] = InSeconds(latency.min);
+  json["max_seconds"] = InSeconds(latency.max);
   json["p50"] = Percentile(latency.p50);
   json["p90"] = Percentile(latency.p90);
   json["p95"] = Percentile(latency.p95);
@@ -67,9 +67,9 @@ Json Latency(const LatencySummary& latency) {
 
 Json Adjusted(const FailureAdjusted& figures) {
   return {{"count", figures.count},
-          {"p50_seconds", ToSeconds(figures.p50)},
-          {"p95_seconds", ToSeconds(figures.p95)},
-          {"p99_seconds", ToSeconds(figures.p99)}};
+          {"p50_seconds", InSeconds(figures.p50)},
+          {"p95_seconds", InSeconds(figures.p95)},
+          {"p99_seconds", InSeconds(figures.p99)}};
 }
 
 Json Criteria(const std::vector<CriterionResult>& criteria) {
@@ -148,7 +148,7 @@ void AddMetrics(Json& json, const MetricsSummary& m) {
 
 // One array per figure: what a plot wants.
 Json Series(const TimeSeries& series) {
-  Json json{{"interval_seconds", ToSeconds(series.interval)}};
+  Json json{{"interval_seconds", InSeconds(series.interval)}};
   const auto add = [&](const char* name, auto read) {
     Json& list = json[name] = Json::array();
     for (const SeriesPoint& point : series.points) list.push_back(read(point));
@@ -160,9 +160,9 @@ Json Series(const TimeSeries& series) {
   add("dropped", [](const SeriesPoint& p) { return Json(p.dropped); });
   add("in_flight", [](const SeriesPoint& p) { return Json(p.in_flight); });
   add("token_events", [](const SeriesPoint& p) { return Json(p.token_events); });
-  add("p50_seconds", [](const SeriesPoint& p) { return ToSeconds(p.p50); });
-  add("p95_seconds", [](const SeriesPoint& p) { return ToSeconds(p.p95); });
-  add("p99_seconds", [](const SeriesPoint& p) { return ToSeconds(p.p99); });
+  add("p50_seconds", [](const SeriesPoint& p) { return InSeconds(p.p50); });
+  add("p95_seconds", [](const SeriesPoint& p) { return InSeconds(p.p95); });
+  add("p99_seconds", [](const SeriesPoint& p) { return InSeconds(p.p99); });
   return json;
 }
 
@@ -170,8 +170,8 @@ Json Generator(const GeneratorHealth& health) {
   Json json{{"real_time", health.real_time}};
   json["workers"] = Json::array();
   for (const WorkerHealth& worker : health.workers) {
-    json["workers"].push_back({{"wall_seconds", ToSeconds(worker.wall)},
-                               {"cpu_seconds", ToSeconds(worker.cpu)},
+    json["workers"].push_back({{"wall_seconds", InSeconds(worker.wall)},
+                               {"cpu_seconds", InSeconds(worker.cpu)},
                                {"cpu_share", Number(worker.CpuShare())},
                                {"saturated_share", Number(worker.SaturatedShare())}});
   }
@@ -189,9 +189,9 @@ Json Generator(const GeneratorHealth& health) {
                          {"reuses", c.reuses},
                          {"stale", c.stale},
                          {"reuse_ratio", Number(health.ReuseRatio())},
-                         {"dns_seconds", ToSeconds(c.dns_time)},
-                         {"connect_seconds", ToSeconds(c.connect_time)},
-                         {"tls_seconds", ToSeconds(c.tls_time)}};
+                         {"dns_seconds", InSeconds(c.dns_time)},
+                         {"connect_seconds", InSeconds(c.connect_time)},
+                         {"tls_seconds", InSeconds(c.tls_time)}};
   return json;
 }
 
@@ -225,7 +225,7 @@ Json Resource(const ResourceSummary& r) {
                          {"max", Optional(r.descriptors_max)}};
   json["series"] = Json::array();
   for (const ResourceSample& sample : r.series) {
-    json["series"].push_back({{"at_seconds", ToSeconds(sample.at - r.series.front().at)},
+    json["series"].push_back({{"at_seconds", InSeconds(sample.at - r.series.front().at)},
                               {"rss_bytes", sample.rss_bytes},
                               {"cpu_percent", Number(sample.cpu_percent)},
                               {"threads", sample.threads},
@@ -301,7 +301,7 @@ std::string ToJson(const RunReport& report) {
   json["schema"] = kReportSchema;
   json["test"] = report.test_name;
   json["started_at"] = Timestamp(report.started_at);
-  json["duration_seconds"] = ToSeconds(report.duration);
+  json["duration_seconds"] = InSeconds(report.duration);
   json["verdict"] = ToString(report.verdict);
   json["reason"] = Explain(report);
   json["interrupted"] = report.interrupted;
@@ -319,7 +319,7 @@ std::string ToJson(const RunReport& report) {
   }
   json["timeline"] = Json::array();
   for (const TimelineEvent& event : report.timeline) {
-    json["timeline"].push_back({{"at_seconds", ToSeconds(event.at)}, {"what", event.what}});
+    json["timeline"].push_back({{"at_seconds", InSeconds(event.at)}, {"what", event.what}});
   }
   json["distributions"] = Json::array();
   for (const NamedDistribution& distribution : report.distributions) {

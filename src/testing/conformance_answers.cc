@@ -137,9 +137,9 @@ void CheckInstants(CheckRun& run) {
     if (!run.Succeeded(call)) continue;
     const Timings& timings = (*call.result)->timings;
     struct Instant {
-      const char* name;
+      const char* name = nullptr;
       std::optional<TimePoint> at;
-      bool required;
+      bool required = false;
     };
     const Instant instants[] = {{"the call's start", call.started, true},
                                 {"sent", timings.sent, false},

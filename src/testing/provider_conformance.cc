@@ -19,7 +19,7 @@ constexpr std::string_view kObserver = "llmload/provider/completion.h, StreamObs
 
 struct Entry {
   ConformanceCheck check;
-  void (*function)(conformance::CheckRun& run);
+  void (*function)(conformance::CheckRun& run) = nullptr;
 };
 
 // One table, so that no check lacks a test, a rule or a place in the contract. A constant: suites
@@ -126,12 +126,12 @@ class ConformanceTest : public ::testing::Test {
 }  // namespace
 
 const std::vector<ConformanceCheck>& ConformanceChecks() {
-  static const std::vector<ConformanceCheck> checks = [] {
+  static const std::vector<ConformanceCheck> kChecks = [] {
     std::vector<ConformanceCheck> all;
     for (const Entry& entry : kEntries) all.push_back(entry.check);
     return all;
   }();
-  return checks;
+  return kChecks;
 }
 
 ConformanceResult CheckConformance(const ConformanceSubject& subject, std::string_view check) {
