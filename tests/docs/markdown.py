@@ -30,9 +30,16 @@ def anchors(text):
 def commands(text):
     """The commands of a page's ```sh blocks: lines joined at their backslashes, without comments."""
     found = []
-    for block in re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S):
+    for block in re.findall(r"^ *```sh\n(.*?)^ *```", text, re.M | re.S):
         for line in re.sub(r"\\\n\s*", "", block).splitlines():
             command = re.sub(r"(^|\s)#\s.*", "", line).strip()
             if command:
                 found.append(command)
     return found
+
+
+def commands_elsewhere(text):
+    """What looks like a command in a block of no language, where nobody would run it."""
+    blocks = re.findall(r"^( *)```(\w*)\n(.*?)^\1```", text, re.M | re.S)
+    return [line.strip() for _, language, block in blocks if not language for line in block.splitlines()
+            if re.match(r" *(?:[A-Z_]+=\S+ )*(?:cmake/|\.ci/|bench/|build/|cmake|ctest|llmload|export|git) [^:]*$", line)]

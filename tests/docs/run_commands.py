@@ -30,7 +30,7 @@ RULES = [
     (r"--target docs$", "skip", "the test Docs.reference does the same"),
     (r"^clang-format\b", "skip", "changes files"),
     (r"llmload fake-server\b", "briefly", "runs until it is stopped"),
-    (r"llmload bench --provider bedrock --spend\b", "plan", "costs money"),
+    (r"llmload bench --provider (bedrock|openai) --spend\b", "plan", "costs money"),
     (r"llmload bench --profile 'ramp", "plan", "takes minutes"),
     (r"llmload bench\b", "shorter", "takes half a minute or more"),
 ]
@@ -85,7 +85,7 @@ def carry_out(command, folder, env, server):
     elif action == "plan":
         # The whole command is read and planned, then refused for want of --spend.
         planned = command.replace(" --spend", "") + " --url https://llm.invalid/v1"
-        if "this may cost money" not in run(planned, folder, {**env, "AWS_REGION": "us-east-1"}, expected=(2,)):
+        if "this may cost money" not in run(planned, folder, {**env, "AWS_REGION": "us-east-1", "OPENAI_API_KEY": "none"}, expected=(2,)):
             raise Failure(f"{command}\n  was not planned")
     elif action == "shorter":
         # Any verdict will do: the time is short, and this machine may be busy.
@@ -127,6 +127,8 @@ def main():
             url = re.match(r"listening on (\S+)", server.stdout.readline()).group(1)
             done = set()
             for page in markdown.pages(source_dir):
+                for line in markdown.commands_elsewhere(page.read_text()):
+                    failures.append(f"{page.name}: in a block that is not sh, and so run by nobody: {line}")
                 for command in markdown.commands(page.read_text()):
                     if command in done:
                         continue
