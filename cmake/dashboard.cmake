@@ -10,7 +10,7 @@
 #   LLMLOAD_DASHBOARD_SITE        name of the machine (default: its host name, which in containers changes)
 #   LLMLOAD_DASHBOARD_BUILD_NAME  name of the build (default: system, architecture, compiler, provider)
 #   LLMLOAD_DASHBOARD_STEPS       what to do, of: configure, build, test, coverage, memcheck, submit
-#                                 (default: all but memcheck, and without coverage if there is no gcov)
+#                                 (default: all; a step whose tool is not installed is an error)
 #   SKIP_LOAD_TESTS=0             runs the load tests too, against the provider that LLMLOAD_PROVIDER names
 #
 # Variables, given with -D: CTEST_SOURCE_DIRECTORY, CTEST_BINARY_DIRECTORY, DASHBOARD_CONFIGURE_OPTIONS, and
@@ -41,11 +41,7 @@ find_program(valgrind valgrind)
 
 string(REPLACE "," ";" steps "$ENV{LLMLOAD_DASHBOARD_STEPS}")
 if(steps STREQUAL "")
-  set(steps configure build test coverage submit)
-  if(NOT gcov)
-    list(REMOVE_ITEM steps coverage)
-    message(STATUS "dashboard: no coverage: there is no gcov")
-  endif()
+  set(steps configure build test coverage memcheck submit)
 endif()
 foreach(step IN LISTS steps)
   if(NOT step MATCHES "^(configure|build|test|coverage|memcheck|submit)$")
@@ -58,13 +54,17 @@ foreach(tool_of coverage:gcov memcheck:valgrind)
   list(GET tool_of 0 step)
   list(GET tool_of 1 tool)
   if(step IN_LIST steps AND NOT ${tool})
-    message(FATAL_ERROR "LLMLOAD_DASHBOARD_STEPS: ${step} needs ${tool}, which is not installed")
+    message(FATAL_ERROR "LLMLOAD_DASHBOARD_STEPS: ${step} needs ${tool}, which is not installed; "
+      "name the steps without ${step} to do without")
   endif()
 endforeach()
 
 set(load_enabled FALSE)
 if("$ENV{SKIP_LOAD_TESTS}" STREQUAL "0")
   set(load_enabled TRUE)
+elseif(NOT "$ENV{SKIP_LOAD_TESTS}" MATCHES "^1?$")
+  message(FATAL_ERROR "SKIP_LOAD_TESTS: got \"$ENV{SKIP_LOAD_TESTS}\", "
+    "expected 0 (run the load tests), 1 or nothing (leave them out)")
 endif()
 
 # --- Where it goes
@@ -81,6 +81,11 @@ if("submit" IN_LIST steps)
   if(CTEST_SUBMIT_URL STREQUAL "")
     message(FATAL_ERROR "LLMLOAD_DASHBOARD_URL: not set, expected where to submit to, as in "
       "https://cdash.example.com/submit.php?project=llmload; or leave submit out of LLMLOAD_DASHBOARD_STEPS")
+  endif()
+  # It ends up in the build folder and in ctest's output. What stands before the '@' is not shown here either.
+  if(CTEST_SUBMIT_URL MATCHES "^[a-z]+://[^/?#]*@")
+    message(FATAL_ERROR "LLMLOAD_DASHBOARD_URL: holds a user name or password, expected an URL without; "
+      "a token goes into LLMLOAD_DASHBOARD_TOKEN")
   endif()
   # A token in clear text is everybody's.
   if(NOT CTEST_SUBMIT_URL MATCHES "^https://[^/]" AND
@@ -157,6 +162,7 @@ function(write_notes file build)
   if(NOT changes STREQUAL "")
     set(tree "with local changes")
   endif()
+  list(REMOVE_DUPLICATES steps)
   string(REPLACE ";" ", " done "${steps}")
   file(WRITE "${file}"
     "commit: ${commit}\ntree: ${tree}\nprovider: ${provider}\nmodel: ${llm_model}\nseed: ${seed}\n"
@@ -171,7 +177,8 @@ macro(note_failure step why)
 endmacro()
 
 # Tests that did not run make no difference to ctest's exit status. Here they do, where they were the point:
-# no test at all, and load tests that were switched on but skipped (a key is missing, the target is down).
+# no test at all, and load tests that were switched on but skipped (a key is missing, the target is down) or are
+# not there.
 macro(check_that_tests_ran label_that_must_run)
   set(results "${CTEST_BINARY_DIRECTORY}/Testing/${tag}/Test.xml")
   set(lines "")
@@ -179,6 +186,7 @@ macro(check_that_tests_ran label_that_must_run)
     file(STRINGS "${results}" lines REGEX "^\t\t<Test Status=|^\t\t\t<Name>|^\t+<Label>")
   endif()
   set(tests 0)
+  set(labelled 0)
   set(status "")
   foreach(line IN LISTS lines)
     if(line MATCHES "<Test Status=\"([a-z]+)\"")
@@ -186,12 +194,32 @@ macro(check_that_tests_ran label_that_must_run)
       math(EXPR tests "${tests} + 1")
     elseif(line MATCHES "<Name>(.*)</Name>")
       set(name "${CMAKE_MATCH_1}")
-    elseif(line MATCHES "<Label>${label_that_must_run}</Label>" AND status STREQUAL "notrun")
-      note_failure(test "${name} was skipped although the load tests are on")
+    elseif(line MATCHES "<Label>${label_that_must_run}</Label>")
+      math(EXPR labelled "${labelled} + 1")
+      if(status STREQUAL "notrun")
+        note_failure(test "${name} was skipped although the load tests are on")
+      endif()
     endif()
   endforeach()
   if(tests EQUAL 0)
     note_failure(test "there was no test to run")
+  elseif(load_enabled AND kind STREQUAL "main" AND NOT DASHBOARD_TESTS AND labelled EQUAL 0)
+    note_failure(test "there was no load test to run although the load tests are on")
+  endif()
+endmacro()
+
+# ctest takes whatever is no HTTP error for a success: a redirection, the page of a proxy, a refusal in words. A CDash
+# answers with the number of the build, and ctest writes down if it refused a file.
+macro(check_that_it_arrived)
+  file(GLOB submit_logs "${CTEST_BINARY_DIRECTORY}/Testing/Temporary/LastSubmit_${tag}.log")
+  set(accepted "")
+  if(submit_logs)
+    file(STRINGS ${submit_logs} accepted REGEX "^ *Submission successful")
+  endif()
+  if("${accepted}" STREQUAL "")
+    note_failure(submit "the server refused a file, see above")
+  elseif("${build_id}" STREQUAL "")
+    note_failure(submit "the server did not answer as a CDash does: no number of the build")
   endif()
 endmacro()
 
@@ -208,6 +236,8 @@ function(run_build kind)
     set(CTEST_CONFIGURATION_TYPE Debug)
     set(options "-DCMAKE_BUILD_TYPE=Debug" "-DCMAKE_CXX_FLAGS=--coverage" "-DLLMLOAD_BUILD_BENCHMARKS=OFF")
     list(APPEND steps configure build test)
+    # A ccache that makes the sources' paths relative would have gcov look for them in the wrong folder.
+    set(ENV{CCACHE_BASEDIR} "${CTEST_BINARY_DIRECTORY}")
   endif()
   list(APPEND options ${DASHBOARD_CONFIGURE_OPTIONS})
   set(selection "")
@@ -249,6 +279,13 @@ function(run_build kind)
       set(proceed FALSE)
     endif()
   endif()
+  if(kind STREQUAL "coverage")
+    # What was counted the night before: counts add up, and those of code that is gone stay.
+    file(GLOB_RECURSE counts LIST_DIRECTORIES FALSE "${CTEST_BINARY_DIRECTORY}/*.gcda")
+    if(counts)
+      file(REMOVE ${counts})
+    endif()
+  endif()
   if(proceed AND "test" IN_LIST steps)
     ctest_test(${selection} PARALLEL_LEVEL ${cores} RETURN_VALUE status CAPTURE_CMAKE_ERROR error)
     if(error OR status)
@@ -268,16 +305,29 @@ function(run_build kind)
     string(REGEX REPLACE "([][+.*()^$?|\\\\])" "\\\\\\1" source "${CTEST_SOURCE_DIRECTORY}")
     set(CTEST_CUSTOM_COVERAGE_EXCLUDE "^/usr/" "^${source}/(tests|bench|build)/")
     ctest_coverage(RETURN_VALUE status CAPTURE_CMAKE_ERROR error)
+    file(GLOB covered "${CTEST_BINARY_DIRECTORY}/Testing/${tag}/CoverageLog-*.xml")
     if(error OR status)
       note_failure(coverage "gcov ended with ${status}")
+    elseif(NOT covered)
+      note_failure(coverage "gcov found no line that was run")
     endif()
   elseif("memcheck" IN_LIST steps AND proceed)
     set(CTEST_MEMORYCHECK_COMMAND "${valgrind}")
-    set(CTEST_MEMORYCHECK_COMMAND_OPTIONS "--leak-check=full --show-leak-kinds=definite --error-exitcode=99")
-    ctest_memcheck(${selection} INCLUDE_LABEL "^mock$" PARALLEL_LEVEL ${cores}
+    set(CTEST_MEMORYCHECK_COMMAND_OPTIONS "--leak-check=full --show-leak-kinds=definite \
+--errors-for-leak-kinds=definite --error-exitcode=99")
+    # Left out: tests of thousands of simulated verdicts, half an hour of the same arithmetic over and over.
+    ctest_memcheck(${selection} INCLUDE_LABEL "^mock$" EXCLUDE "^OperatingCharacteristic[.]" PARALLEL_LEVEL ${cores}
       RETURN_VALUE status DEFECT_COUNT defects CAPTURE_CMAKE_ERROR error)
     if(error OR status OR defects)
       note_failure(memcheck "${defects} defects, ctest ended with ${status}")
+    endif()
+    file(GLOB results "${CTEST_BINARY_DIRECTORY}/Testing/${tag}/DynamicAnalysis.xml")
+    set(checked "")
+    if(results)
+      file(STRINGS ${results} checked REGEX "<Test>" LIMIT_COUNT 1)  # of the list; the others are those with defects
+    endif()
+    if("${checked}" STREQUAL "")
+      note_failure(memcheck "there was no test to check")
     endif()
   endif()
 
@@ -287,9 +337,11 @@ function(run_build kind)
       set(header HTTPHEADER "Authorization: Bearer ${submit_token}")
     endif()
     ctest_submit(${header} RETRY_COUNT 2 RETRY_DELAY ${submit_retry_seconds}
-      RETURN_VALUE status CAPTURE_CMAKE_ERROR error)
+      BUILD_ID build_id RETURN_VALUE status CAPTURE_CMAKE_ERROR error)
     if(error OR status)
       note_failure(submit "ctest_submit ended with ${status}")
+    else()
+      check_that_it_arrived()
     endif()
   endif()
   set(failed "${failed}" PARENT_SCOPE)

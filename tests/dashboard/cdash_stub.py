@@ -28,9 +28,9 @@ class Submission:
 
 
 class CDashStub:
-    """Serves from construction until `close`. With `refuse`, every upload is answered 403."""
+    """Serves from construction until `close`. With `answer`, a status and a text, that is what each upload gets."""
 
-    def __init__(self, refuse=False, certificate=None):
+    def __init__(self, answer=None, certificate=None):
         self.submissions = []
         stub = self
 
@@ -46,11 +46,12 @@ class CDashStub:
                 body = self.rfile.read(length)
                 query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
                 stub.submissions.append(Submission(query, dict(self.headers), body))
-                if refuse:
-                    self._answer(403, "<cdash><status>ERROR</status><message>no</message></cdash>")
+                if answer:
+                    self._answer(*answer)
                     return
                 digest = hashlib.md5(body).hexdigest()
-                self._answer(200, f"<cdash><status>OK</status><message></message><md5>{digest}</md5></cdash>")
+                self._answer(200, "<cdash><status>OK</status><message></message><buildId>42</buildId>"
+                                  f"<md5>{digest}</md5></cdash>")
 
             def _answer(self, status, text):
                 data = text.encode()

@@ -210,6 +210,8 @@ def no_tests(run):
     """A run that tests nothing is no success; nor is one whose load tests were skipped."""
     with CDashStub() as stub:
         run.expect_failed(run(stub.url, definitions=["-DDASHBOARD_TESTS=no such test"]), "test")
+        run.expect_failed(run(stub.url, environment={"SKIP_LOAD_TESTS": "0"}), "test")
+        expect_in("there was no load test to run although the load tests are on", run.output, "output")
         run.expect_failed(run(stub.url, load_tests=True, definitions=["-DDASHBOARD_TESTS=RealLoad|Probe"],
                               environment={"SKIP_LOAD_TESTS": "0", "LLMLOAD_PROVIDER": "openai",
                                            "OPENAI_API_KEY": None}), "test")
@@ -221,8 +223,13 @@ def no_tests(run):
 def refused(run):
     """A submission that is refused, or whose server cannot prove who it is, fails the run."""
     quick = {"steps": "configure,submit", "definitions": ["-DDASHBOARD_TESTS=Probe"]}
-    with CDashStub(refuse=True) as stub:
-        run.expect_failed(run(stub.url, **quick), "submit")
+    for answer in ((401, "<cdash><status>ERROR</status><message>no</message></cdash>"),
+                   (200, "<cdash><status>ERROR</status><message>Invalid token</message></cdash>"),
+                   (302, ""), (500, "oops"), (200, "<html>Please log in</html>")):
+        with CDashStub(answer=answer) as stub:
+            run.expect_failed(run(stub.url, **quick), "submit")
+            expect(stub.submissions, f"{answer}: nothing was sent")
+    run.expect_failed(run("http://127.0.0.1:1/submit.php", **quick), "submit")
     key, certificate = run.folder / "key.pem", run.folder / "certificate.pem"
     made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                            "-keyout", key, "-out", certificate, "-days", "1", "-subj", "/CN=127.0.0.1",
@@ -244,8 +251,12 @@ def malformed(run):
             ("LLMLOAD_DASHBOARD_URL: not set", {"url": ""}),
             ('LLMLOAD_DASHBOARD_URL: got "http://cdash.example.com/submit.php"',
              {"url": "http://cdash.example.com/submit.php?project=llmload"}),
-            ('LLMLOAD_DASHBOARD_URL: got "http://127.0.0.1@cdash.example.com/"',
-             {"url": "http://127.0.0.1@cdash.example.com/"}),
+            ("LLMLOAD_DASHBOARD_URL: holds a user name", {"url": f"https://user:{KEY}@cdash.example.com/"}),
+            ("LLMLOAD_DASHBOARD_URL: holds a user name", {"url": "http://127.0.0.1@cdash.example.com/"}),
+            ('SKIP_LOAD_TESTS: got "no"', {"url": https, "environment": {"SKIP_LOAD_TESTS": "no"}}),
+            ("coverage needs gcov, which is not installed",
+             {"url": https, "steps": "", "environment": {"PATH": os.devnull},
+              "definitions": ["-DCMAKE_SYSTEM_IGNORE_PATH=/usr/bin;/bin;/usr/local/bin"]}),
             ("LLMLOAD_DASHBOARD_TOKEN: expected", {"url": https, "environment": {"LLMLOAD_DASHBOARD_TOKEN": "a b"}})):
         status = run(**arguments)
         expect(status != 0, f"{expected}: the exit status is 0")
@@ -264,6 +275,10 @@ def coverage(run):
     expect(roots["Coverage"].get("BuildName").endswith("-coverage"), roots["Coverage"].get("BuildName"))
     covered = {node.get("Name"): float(node.findtext("PercentCoverage")) for node in roots["Coverage"].iter("File")}
     expect(set(covered) == {"probe.cc"} and covered["probe.cc"] > 50, f"covered: {covered}")
+    with CDashStub() as stub:
+        # The last option wins: nothing is instrumented.
+        run.expect_failed(run(stub.url, steps="coverage,submit", options=["-DCMAKE_CXX_FLAGS="],
+                              definitions=["-DDASHBOARD_TESTS=Probe"]), "coverage")
 
 
 def memcheck(run):
@@ -275,6 +290,7 @@ def memcheck(run):
         roots = parts(stub)
         checked = [node.text for node in roots["DynamicAnalysis"].find("DynamicAnalysis/TestList")]
         expect(checked == ["./Probe"], f"checked: {checked}")
+        run.expect_failed(run(stub.url, steps="memcheck,submit", definitions=["-DDASHBOARD_TESTS=no such"]), "memcheck")
         run.expect_failed(run(stub.url, steps="configure,memcheck,submit", options=["-DBREAK_MEMORY=ON"]), "memcheck")
 
 

@@ -26,6 +26,7 @@ RULES = [
     (r"\bctest --test-dir build/dev -L (mock|docs)\b", "list", "the same tests run beside this one"),
     (r"\bctest -S cmake/dashboard\.cmake\b", "skip", "builds everything: the Dashboard tests run the script"),
     (r"^cmake --(preset|build --preset|install)\b", "skip", "builds everything: the tests labelled package install"),
+    (r"^cmake/install_packages\.sh\b", "skip", "changes the system: the bootstrap script calls it"),
     (r"^(conan|vcpkg)\b", "skip", "needs a package manager that is not here"),
     (r"--target docs$", "skip", "the test Docs.reference does the same"),
     (r"^clang-format\b", "skip", "changes files"),
