@@ -236,6 +236,8 @@ function(run_build kind)
     set(CTEST_CONFIGURATION_TYPE Debug)
     set(options "-DCMAKE_BUILD_TYPE=Debug" "-DCMAKE_CXX_FLAGS=--coverage" "-DLLMLOAD_BUILD_BENCHMARKS=OFF")
     list(APPEND steps configure build test)
+    # A ccache that makes the sources' paths relative would have gcov look for them in the wrong folder.
+    set(ENV{CCACHE_BASEDIR} "${CTEST_BINARY_DIRECTORY}")
   endif()
   list(APPEND options ${DASHBOARD_CONFIGURE_OPTIONS})
   set(selection "")
