@@ -15,6 +15,7 @@
 
 namespace llmload {
 
+/// One planned request.
 struct Arrival {
   std::uint64_t index = 0;  ///< from 0, over all phases
   Duration at{};            ///< since the start of the schedule

@@ -22,6 +22,7 @@ namespace llmload {
 /// anything else, an unknown field too, is an error.
 class ArrivalTrace {
  public:
+  /// One recorded request: its instant and its size.
   struct Entry {
     Duration at{};  ///< since the beginning of the trace
     std::optional<std::uint32_t> input_tokens;

@@ -26,6 +26,7 @@ inline RequestFactory RequestsFrom(std::shared_ptr<const PromptSource> source) {
   return [source = std::move(source)](std::uint64_t index) { return source->MakeRequest(index); };
 }
 
+/// What a run sends and when, and what bounds it.
 struct LoadOptions {
   LoadShape shape;
   RequestFactory make_request;
@@ -56,6 +57,7 @@ struct LoadOptions {
   Duration progress_interval = std::chrono::seconds(1);
 };
 
+/// What a run measured.
 struct LoadResult {
   MetricsSummary metrics;  ///< of the requests that are measured
   /// Of those that are not: warm-up and cool-down. The accounting identity holds here too.

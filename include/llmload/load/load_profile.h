@@ -57,6 +57,7 @@ struct Spike {
 /// Rates that follow each other. Their durations must add up to that of the phase; a phase of
 /// duration zero takes their sum.
 struct RateSteps {
+  /// One rate and how long it lasts.
   struct Step {
     double per_second = 1;
     Duration duration = std::chrono::seconds(10);

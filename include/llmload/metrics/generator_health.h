@@ -33,6 +33,7 @@ struct WorkerHealth {
   }
 };
 
+/// Whether the generator kept up, so that the numbers are those of the service and not its own.
 struct GeneratorHealth {
   /// False in virtual time, where threads take no time: then `workers` is empty and `loop_delay`
   /// has no samples.

@@ -24,6 +24,7 @@ struct RequestInstants {
   std::optional<Duration> longest_chunk_gap;
 };
 
+/// What is measured beside what always is.
 struct MetricsOptions {
   LatencyObjectives objectives;           ///< for goodput; none: it is not measured
   std::optional<TimePoint> series_start;  ///< of the per-second series; empty: none is kept

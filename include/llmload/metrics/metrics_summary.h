@@ -93,6 +93,7 @@ struct LatencyObjectives {
   }
 };
 
+/// The figures of a run; docs/metrics.md has the formula of each.
 struct MetricsSummary {
   // scheduled = succeeded + failed + dropped + unfinished, once the run is over.
   std::uint64_t scheduled = 0;  ///< arrivals whose instant came: what was attempted

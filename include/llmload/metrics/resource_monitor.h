@@ -63,6 +63,7 @@ class ProcProbe final : public ResourceProbe {
   std::string failure_;
 };
 
+/// What a process used at one instant.
 struct ResourceSample {
   TimePoint at{};
   std::uint64_t rss_bytes = 0;

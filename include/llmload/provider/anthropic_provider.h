@@ -13,6 +13,7 @@
 
 namespace llmload {
 
+/// How to reach Anthropic's Messages API, or a gateway that speaks it.
 struct AnthropicOptions : HttpOptions {
   /// How the key is sent.
   enum class Auth : std::uint8_t {

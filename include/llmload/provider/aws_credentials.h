@@ -16,6 +16,7 @@
 
 namespace llmload {
 
+/// What signs a request to AWS, or authenticates it as a bearer.
 struct AwsCredentials {
   std::string access_key_id;
   Secret secret_access_key;

@@ -14,6 +14,7 @@
 
 namespace llmload {
 
+/// How to reach a resource of Azure OpenAI.
 struct AzureOpenAiOptions : HttpOptions {
   /// Which of the two paths to the same models.
   enum class Surface : std::uint8_t {

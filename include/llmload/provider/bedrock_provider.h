@@ -16,7 +16,9 @@
 
 namespace llmload {
 
+/// How to reach a model of AWS Bedrock.
 struct BedrockOptions : HttpOptions {
+  /// Which of the two APIs of Bedrock is asked.
   enum class Api : std::uint8_t {
     kConverse,     ///< one body for all models
     kInvokeModel,  ///< the body of the model's vendor: Anthropic or Titan

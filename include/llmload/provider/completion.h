@@ -15,6 +15,7 @@ namespace llmload {
 
 enum class Role : std::uint8_t { kSystem, kUser, kAssistant };
 
+/// One message of a conversation.
 struct Message {
   Role role = Role::kUser;
   std::string content = {};

@@ -13,6 +13,7 @@
 
 namespace llmload {
 
+/// How to reach an Ollama server's own API.
 struct OllamaOptions : HttpOptions {
   std::string name = "ollama";  ///< `ProviderIdentity::name`
   /// Without "/api/chat".

@@ -17,6 +17,7 @@ enum class TargetState : std::uint8_t {
   kHopeless,     ///< wrong key, model, certificate or request: all other requests would fail alike
 };
 
+/// What the one question before the load came to.
 struct TargetCheck {
   TargetState state = TargetState::kReady;
   std::string message;  ///< why it is not ready, and what to check; never holds a secret

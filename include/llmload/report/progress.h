@@ -12,6 +12,7 @@
 
 namespace llmload {
 
+/// Where a run stands.
 struct ProgressSnapshot {
   Duration elapsed{};             ///< since the start of the run
   std::optional<Duration> total;  ///< planned length, where there is one

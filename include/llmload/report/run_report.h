@@ -35,6 +35,8 @@ struct NamedDistribution {
   LatencySummary summary;
 };
 
+/// All there is to say about one run: what ran, what was measured, and the verdict. Reports are
+/// written from it.
 struct RunReport {
   std::string test_name;  ///< "SustainedLoad.Handles1000RequestsPerMinute"
   std::chrono::system_clock::time_point started_at{};

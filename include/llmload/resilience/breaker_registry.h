@@ -53,6 +53,7 @@ class BreakerRegistry {
   void AddObserver(std::shared_ptr<BreakerObserver> observer,
                    ObservedEvents events = ObservedEvents::kAll);
 
+  /// One breaker of the registry and the key it was made for.
   struct Entry {
     BreakerKey key;
     std::shared_ptr<CircuitBreaker> breaker;

@@ -27,6 +27,7 @@ enum class BreakerCause : std::uint8_t {
 
 std::string_view ToString(BreakerCause cause) noexcept;
 
+/// The breaker went from one state to another.
 struct StateChange {
   BreakerState from = BreakerState::kClosed;
   BreakerState to = BreakerState::kClosed;
@@ -45,6 +46,7 @@ struct CallRecorded {
   BreakerState state = BreakerState::kClosed;  ///< at the time of the report, before what it causes
 };
 
+/// A call was refused without being made.
 struct CallRejected {
   TimePoint at{};
   BreakerState state = BreakerState::kOpen;

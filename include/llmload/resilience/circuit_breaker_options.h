@@ -61,11 +61,13 @@ struct TimeWindow {
   std::uint32_t minimum_calls = 20;          ///< no ratio is formed of fewer; at least 1
 };
 
+/// Opens when this share of the last calls failed.
 struct FailureRatioOverCount {
   CountWindow window;
   double threshold = 0.5;  ///< trips at failures / calls >= threshold; in (0, 1]
 };
 
+/// Opens when this share of the calls of the last seconds failed.
 struct FailureRatioOverTime {
   TimeWindow window;
   double threshold = 0.5;  ///< trips at failures / calls >= threshold; in (0, 1]
@@ -105,6 +107,7 @@ struct CloseOnRatio {
   double threshold = 0.5;      ///< in (0, 1]
 };
 
+/// How a breaker that was open finds out whether the service is well again.
 struct HalfOpenOptions {
   std::uint32_t max_concurrent_probes = 1;  ///< 1 to 1000000
   std::variant<CloseOnSuccesses, CloseOnRatio> close;
@@ -113,6 +116,8 @@ struct HalfOpenOptions {
   Duration probe_deadline = std::chrono::seconds(60);
 };
 
+/// When a breaker opens, for how long, and when it closes again. docs/resilience.md says how to
+/// choose.
 struct CircuitBreakerOptions {
   BreakerState initial_state = BreakerState::kClosed;
 

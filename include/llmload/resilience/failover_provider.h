@@ -50,6 +50,7 @@ enum class StreamingPolicy : std::uint8_t {
   kContinueOnce,
 };
 
+/// How often, how long and within which budget a request is tried.
 struct FailoverOptions {
   std::string name = "failover";  ///< `ProviderIdentity::name` of the chain
 

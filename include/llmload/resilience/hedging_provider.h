@@ -12,6 +12,7 @@
 
 namespace llmload {
 
+/// When a second, identical request is sent beside a slow one.
 struct HedgingOptions {
   std::string name = "hedging";  ///< `ProviderIdentity::name`
 

@@ -7,6 +7,7 @@
 
 namespace llmload {
 
+/// How many attempts there may be beyond one for each request.
 struct RetryBudgetOptions {
   double ratio = 0.2;  ///< tokens that each request deposits; 0 to 10
   double reserve =

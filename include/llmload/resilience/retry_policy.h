@@ -11,6 +11,7 @@
 
 namespace llmload {
 
+/// The waits before retries: exponential, with a bound.
 struct BackoffOptions {
   Duration base = std::chrono::milliseconds(100);  ///< shortest wait; above zero
   Duration cap = std::chrono::seconds(10);         ///< longest wait; at least `base`

@@ -40,6 +40,7 @@ class FailoverPairTest : public LoadTest {
   std::shared_ptr<RecordingProvider> chain_;
 };
 
+/// Load and criteria of `CircuitBreakerTest`.
 struct CircuitBreakerTestOptions {
   CircuitBreakerOptions breaker;  ///< opens at the 5th consecutive failure
   std::uint64_t requests = 20;
@@ -64,6 +65,7 @@ class CircuitBreakerTest : public FailoverPairTest {
   std::shared_ptr<CircuitBreaker> breaker_;
 };
 
+/// Load and criteria of `FailoverTimeTest`.
 struct FailoverTimeTestOptions {
   std::uint64_t attempts = 10;
   std::uint64_t min_failed_over = 8;

@@ -10,6 +10,7 @@
 
 namespace llmload {
 
+/// Load, watched processes and criteria of `MemoryUsageTest`.
 struct MemoryUsageTestOptions {
   ClosedLoop load{.concurrency = 50, .requests = 500};
   /// Before the baseline: connections are opened and buffers reach their size, which is not a leak.

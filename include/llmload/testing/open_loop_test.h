@@ -12,6 +12,7 @@
 
 namespace llmload {
 
+/// Load, objectives and criteria of `SustainedLoadTest` and `ProductionReadinessTest`.
 struct OpenLoopTestOptions {
   OpenLoop load;
   /// If given, what is run instead of `load`: ramps, spikes, phases that are not measured.

@@ -16,6 +16,7 @@ namespace llmload {
 /// to hundreds.
 class RecordingProvider final : public Provider {
  public:
+  /// One call, as the provider behind answered it.
   struct Call {
     TimePoint started{};
     TimePoint finished{};  ///< equals `started` while under way or if cancelled

@@ -27,6 +27,7 @@ struct FakeAwsCredential {
   bool expired = false;  ///< true: answered with ExpiredTokenException
 };
 
+/// Where the server listens, how fast it answers, whom it lets in, and its faults.
 struct FakeLlmServerOptions {
   std::string address = "127.0.0.1";  ///< numeric IPv4 or IPv6
   std::uint16_t port = 0;             ///< 0: any free one

@@ -45,6 +45,7 @@ struct SimulatedFault {
   int after_tokens = 3;                               ///< the mid-stream faults
 };
 
+/// How fast a simulated service answers, what it can bear, and its faults.
 struct SimulationOptions {
   ProviderIdentity identity{.name = "simulated", .region = {}, .credential = {}};
   std::uint64_t seed = 1;
