@@ -54,10 +54,3 @@ function(llmload_public_headers name directory)
   target_sources(${name} PUBLIC FILE_SET HEADERS
     BASE_DIRS "${PROJECT_SOURCE_DIR}/${directory}" FILES ${headers})
 endfunction()
-
-# llmload_precompile(NAME HEADER...): with LLMLOAD_PRECOMPILE_HEADERS, precompiles what most files of NAME include.
-function(llmload_precompile name)
-  if(LLMLOAD_PRECOMPILE_HEADERS)
-    target_precompile_headers(${name} PRIVATE ${ARGN})
-  endif()
-endfunction()

@@ -41,9 +41,19 @@ class Collector {
     if (latency.count == 0) return;
     Add(prefix + "_mean_seconds", ToSeconds(latency.mean));
     Add(prefix + "_p50_seconds", ToSeconds(latency.p50.value));
+    Add(prefix + "_p90_seconds", ToSeconds(latency.p90.value));
     Add(prefix + "_p95_seconds", ToSeconds(latency.p95.value));
     Add(prefix + "_p99_seconds", ToSeconds(latency.p99.value));
+    Add(prefix + "_p999_seconds", ToSeconds(latency.p999.value));
     Add(prefix + "_max_seconds", ToSeconds(latency.max));
+  }
+  void Add(const std::string& prefix, const FailureAdjusted& latency) {
+    const auto add = [&](const char* percentile, const std::optional<Duration>& value) {
+      if (value) Add(prefix + percentile, ToSeconds(*value));
+    };
+    add("_adjusted_p50_seconds", latency.p50);
+    add("_adjusted_p95_seconds", latency.p95);
+    add("_adjusted_p99_seconds", latency.p99);
   }
   std::vector<std::pair<std::string, double>> Take() { return std::move(list_); }
 
@@ -94,6 +104,8 @@ std::vector<std::pair<std::string, double>> CTestMeasurements(const RunReport& r
   all.Add("good_fraction", m.good_fraction);
   all.Add("scheduled_latency", m.scheduled_latency);
   all.Add("service_latency", m.service_latency);
+  all.Add("scheduled_latency", m.scheduled_latency_adjusted);
+  all.Add("service_latency", m.service_latency_adjusted);
   all.Add("ttft", m.ttft);
   all.Add("ttfo", m.ttfo);
   all.Add("tpot", m.tpot);
@@ -101,6 +113,9 @@ std::vector<std::pair<std::string, double>> CTestMeasurements(const RunReport& r
   all.Add("schedule_lag", m.schedule_lag);
   all.Add("failover_overhead", m.failover_overhead);
   all.Add("failover_added_latency", m.failover_added_latency);
+  all.Add("event_loop_delay", report.health.loop_delay);
+  all.Add("connection_reuse_ratio", report.health.ReuseRatio());
+  all.Add("input_tokens", static_cast<double>(m.tokens.input));
   all.Add("output_tokens", static_cast<double>(m.tokens.output));
   all.Add("output_tokens_per_second", m.output_tokens_per_second);
   for (const ResourceSummary& resource : report.resources) {
@@ -109,6 +124,8 @@ std::vector<std::pair<std::string, double>> CTestMeasurements(const RunReport& r
     all.Add(prefix + "_rss_initial_bytes", resource.rss_initial_bytes);
     all.Add(prefix + "_rss_peak_bytes", resource.rss_peak_bytes);
     all.Add(prefix + "_rss_final_bytes", resource.rss_final_bytes);
+    all.Add(prefix + "_rss_increase", resource.increase);
+    all.Add(prefix + "_rss_peak_ratio", resource.peak_ratio);
     all.Add(prefix + "_rss_growth", resource.growth);
     if (const auto& leak = resource.slope_bytes_per_request) {
       all.Add(prefix + "_rss_slope_bytes_per_request", leak->slope);

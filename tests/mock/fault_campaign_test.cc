@@ -16,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint64_t kSeeds = test_support::kSanitized ? 4 : 20;
+constexpr std::uint64_t kSeeds = test_support::kSanitized ? 2 : 20;
 
 std::vector<std::string> Names() {
   std::vector<std::string> names;

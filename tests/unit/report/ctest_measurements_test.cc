@@ -51,7 +51,15 @@ TEST(CTestMeasurements, HoldTheHeadlineFigures) {
   const auto measurements = CTestMeasurements(SampleReport());
   EXPECT_THAT(measurements, Contains(Pair("requests_scheduled", 1000)));
   EXPECT_THAT(measurements, Contains(Pair("success_rate", 0.985)));
-  EXPECT_THAT(measurements, Contains(Key("scheduled_latency_p95_seconds")));
+  for (const char* name :
+       {"scheduled_latency_p50_seconds", "scheduled_latency_p90_seconds",
+        "scheduled_latency_p95_seconds", "scheduled_latency_p99_seconds",
+        "scheduled_latency_p999_seconds", "scheduled_latency_adjusted_p95_seconds",
+        "service_latency_adjusted_p50_seconds", "event_loop_delay_p99_seconds",
+        "connection_reuse_ratio", "input_tokens", "output_tokens", "test_process_rss_increase",
+        "test_process_rss_peak_ratio", "test_process_rss_growth"}) {
+    EXPECT_THAT(measurements, Contains(Key(name)));
+  }
   EXPECT_THAT(measurements, Contains(Pair("test_process_rss_peak_bytes", 30.6e6)));
   EXPECT_THAT(measurements, Contains(Pair("calls_seen_by_the_primary", 5)));
   EXPECT_THAT(measurements, Contains(Pair("detection_time_mean_seconds", 0.5)));
