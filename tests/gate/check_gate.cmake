@@ -1,5 +1,6 @@
 # One case of the gate: runs ctest on the load tests under some environment and checks what it says.
 cmake_minimum_required(VERSION 3.25)
+include("${CMAKE_CURRENT_LIST_DIR}/../support/expect_output.cmake")
 
 foreach(variable SKIP_LOAD_TESTS LLMLOAD_PROVIDER OPENAI_API_KEY OPENAI_BASE_URL LLMLOAD_LOCAL_URL
     LLMLOAD_CA_FILE LLMLOAD_MODEL LLMLOAD_SEED LLMLOAD_REPORT_DIR)
@@ -17,15 +18,6 @@ function(expect_status expected)
   if(NOT status STREQUAL expected)
     message(FATAL_ERROR "${CASE}: ctest ended with ${status}, expected ${expected}:\n${out}")
   endif()
-endfunction()
-
-function(expect_output)
-  foreach(text IN LISTS ARGN)
-    string(FIND "${out}" "${text}" at)
-    if(at EQUAL -1)
-      message(FATAL_ERROR "${CASE}: expected \"${text}\" in:\n${out}")
-    endif()
-  endforeach()
 endfunction()
 
 function(expect_count expected pattern)

@@ -1,6 +1,7 @@
 # One case of what the package promises: tests/package/CMakeLists.txt passes the variables. The case
 # `builds_llmload_along` is called by .ci/run, and needs CASE, WORK and BUILD_TYPE alone.
 cmake_minimum_required(VERSION 3.25)
+include("${CMAKE_CURRENT_LIST_DIR}/../support/expect_output.cmake")
 
 if(NOT SOURCE)
   cmake_path(SET SOURCE NORMALIZE "${CMAKE_CURRENT_LIST_DIR}/../..")
@@ -26,15 +27,6 @@ function(run)
     message(FATAL_ERROR "${CASE}: ${command}\nended with ${status}:\n${out}")
   endif()
   set(out "${out}" PARENT_SCOPE)
-endfunction()
-
-function(expect_output)
-  foreach(text IN LISTS ARGN)
-    string(FIND "${out}" "${text}" at)
-    if(at EQUAL -1)
-      message(FATAL_ERROR "${CASE}: expected \"${text}\" in:\n${out}")
-    endif()
-  endforeach()
 endfunction()
 
 # configure(SOURCE_FOLDER BUILD_FOLDER [option...])
