@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "llmload/report/criterion.h"
+#include "llmload/judge/criterion.h"
 #include "tests/support/verdict_simulation.h"
 
 namespace llmload {

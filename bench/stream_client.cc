@@ -14,7 +14,7 @@
 #include "bench_support.h"
 #include "llmload/core/clock.h"
 #include "llmload/metrics/histogram.h"
-#include "llmload/provider/openai_provider.h"
+#include "llmload/service/openai_provider.h"
 
 namespace llmload::bench {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "bench_support.h"
 #include "llmload/load/load_generator.h"
-#include "llmload/provider/openai_provider.h"
+#include "llmload/service/openai_provider.h"
 
 namespace llmload::bench {
 namespace {

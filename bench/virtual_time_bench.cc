@@ -4,7 +4,7 @@
 #include "bench_support.h"
 #include "llmload/core/virtual_clock.h"
 #include "llmload/load/load_generator.h"
-#include "llmload/mocks/simulated_provider.h"
+#include "llmload/simulation/simulated_provider.h"
 
 namespace {
 

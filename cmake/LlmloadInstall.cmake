@@ -17,8 +17,11 @@ function(llmload_install component)
 endfunction()
 
 llmload_install(core TARGETS llmload_core)
+llmload_install(simulation TARGETS llmload_simulation)
+llmload_install(fake_server TARGETS llmload_fake_server)
+llmload_install(world TARGETS llmload_world)
 llmload_install(testing TARGETS llmload_testing llmload_testing_main)
-llmload_install(mocks TARGETS llmload_fake_server llmload_mocks)
+llmload_install(mocks TARGETS llmload_mocks)
 
 configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/llmloadConfig.cmake.in"
   "${PROJECT_BINARY_DIR}/package/llmloadConfig.cmake"
@@ -57,10 +60,16 @@ endfunction()
 
 llmload_pkg_config(llmload core DESCRIPTION "${PROJECT_DESCRIPTION}"
   LIBRARIES llmload_core REQUIRES "openssl >= 3.0")
+llmload_pkg_config(llmload-simulation simulation DESCRIPTION "Simulated LLM providers of llmload"
+  LIBRARIES llmload_simulation REQUIRES "llmload = ${PROJECT_VERSION}")
+llmload_pkg_config(llmload-fake-server fake_server DESCRIPTION "Fake LLM server of llmload"
+  LIBRARIES llmload_fake_server REQUIRES "llmload-simulation = ${PROJECT_VERSION}")
+llmload_pkg_config(llmload-world world DESCRIPTION "Where runs of llmload take place"
+  LIBRARIES llmload_world REQUIRES "llmload-fake-server = ${PROJECT_VERSION}")
 llmload_pkg_config(llmload-testing testing DESCRIPTION "GoogleTest fixtures of llmload"
-  LIBRARIES llmload_testing REQUIRES "llmload = ${PROJECT_VERSION}" "gtest >= 1.12")
+  LIBRARIES llmload_testing REQUIRES "llmload-world = ${PROJECT_VERSION}" "gtest >= 1.12")
 llmload_pkg_config(llmload-testing-main testing DESCRIPTION "main() of an llmload load-test program"
   LIBRARIES llmload_testing_main REQUIRES "llmload-testing = ${PROJECT_VERSION}" "gmock >= 1.12")
-llmload_pkg_config(llmload-mocks mocks DESCRIPTION "GoogleMock kit and fake LLM server of llmload"
-  LIBRARIES llmload_mocks llmload_fake_server
+llmload_pkg_config(llmload-mocks mocks DESCRIPTION "GoogleMock kit of llmload"
+  LIBRARIES llmload_mocks
   REQUIRES "llmload-testing = ${PROJECT_VERSION}" "gmock >= 1.12")

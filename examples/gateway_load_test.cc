@@ -3,8 +3,8 @@
 #include <memory>
 #include <utility>
 
-#include "llmload/mocks/fake_llm_server.h"
-#include "llmload/provider/openai_provider.h"
+#include "llmload/fake_server/fake_llm_server.h"
+#include "llmload/service/openai_provider.h"
 #include "llmload/testing/open_loop_test.h"
 
 namespace {

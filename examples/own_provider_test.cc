@@ -11,9 +11,9 @@
 #include <utility>
 
 #include "llmload/core/deadline.h"
-#include "llmload/mocks/in_virtual_time.h"
 #include "llmload/testing/open_loop_test.h"
 #include "llmload/testing/provider_conformance.h"
+#include "llmload/world/in_virtual_time.h"
 
 namespace {
 

@@ -3,8 +3,8 @@
 
 #include <chrono>
 
-#include "llmload/mocks/in_virtual_time.h"
 #include "llmload/testing/open_loop_test.h"
+#include "llmload/world/in_virtual_time.h"
 
 namespace {
 

@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "llmload/mocks/in_virtual_time.h"
 #include "llmload/resilience/failover_provider.h"
 #include "llmload/testing/open_loop_test.h"
+#include "llmload/world/in_virtual_time.h"
 
 namespace {
 

@@ -10,11 +10,11 @@
 #include <string>
 #include <vector>
 
+#include "llmload/judge/criterion.h"
 #include "llmload/load/load_profile.h"
 #include "llmload/load/prompt_source.h"
 #include "llmload/metrics/metrics_summary.h"
-#include "llmload/provider/provider_factory.h"
-#include "llmload/report/criterion.h"
+#include "llmload/service/target.h"
 
 namespace llmload::tools {
 

@@ -12,8 +12,8 @@
 #include <string_view>
 
 #include "llmload/core/environment.h"
-#include "llmload/mocks/fake_llm_server.h"
-#include "llmload/mocks/fault_spec.h"
+#include "llmload/fake_server/fake_llm_server.h"
+#include "llmload/fake_server/fault_spec.h"
 #include "tools/option_values.h"
 
 namespace llmload::tools {

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "llmload/judge/criterion.h"
 #include "llmload/metrics/metrics_summary.h"
-#include "llmload/report/criterion.h"
 
 namespace llmload::tools {
 

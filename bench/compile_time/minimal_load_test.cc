@@ -1,5 +1,5 @@
 // The smallest load test a user writes: what bench/compile_time.sh compiles.
-#include <llmload/provider/openai_provider.h>
+#include <llmload/service/openai_provider.h>
 #include <llmload/testing/open_loop_test.h>
 
 #include <memory>

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "src/wire/json_cursor.h"
+#include "src/core/text/json_cursor.h"
 
 namespace llmload {
 

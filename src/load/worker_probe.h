@@ -6,9 +6,9 @@
 #include <cstdint>
 
 #include "llmload/core/clock.h"
-#include "llmload/core/error.h"
 #include "llmload/metrics/generator_health.h"
 #include "llmload/metrics/histogram.h"
+#include "llmload/provider/error.h"
 
 namespace llmload {
 

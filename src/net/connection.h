@@ -12,7 +12,7 @@
 #include <string>
 
 #include "llmload/core/clock.h"
-#include "llmload/core/error.h"
+#include "llmload/provider/error.h"
 #include "src/net/readiness.h"
 #include "src/net/resolver.h"
 #include "src/net/response_reader.h"

@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "llmload/core/environment.h"
-#include "src/wire/base64.h"
-#include "src/wire/uri.h"
+#include "src/core/text/base64.h"
+#include "src/core/text/uri.h"
 
 namespace llmload::net {
 namespace {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "llmload/core/clock.h"
-#include "llmload/core/error.h"
 #include "llmload/provider/completion.h"
+#include "llmload/provider/error.h"
 #include "llmload/provider/provider.h"
 
 namespace llmload::resilience {

@@ -5,11 +5,11 @@
 #include <utility>
 
 #include "llmload/core/environment.h"
-#include "llmload/load/target_probes.h"
-#include "llmload/provider/target_check.h"
 #include "llmload/report/load_report.h"
 #include "llmload/report/progress.h"
+#include "llmload/service/target_check.h"
 #include "llmload/testing/deliver.h"
+#include "llmload/world/target_probes.h"
 
 namespace llmload {
 

@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "llmload/core/clock.h"
-#include "llmload/core/error.h"
 #include "llmload/provider/completion.h"
+#include "llmload/provider/error.h"
 
 namespace llmload::wire {
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "src/wire/base64.h"
+#include "src/core/text/base64.h"
 #include "src/wire/json_fields.h"
 
 namespace llmload::wire {

@@ -8,10 +8,10 @@
 #include <string_view>
 
 #include "llmload/provider/completion.h"
+#include "src/core/text/json_cursor.h"
 #include "src/wire/answer_decoder.h"
 #include "src/wire/anthropic_codec.h"
 #include "src/wire/event_stream.h"
-#include "src/wire/json_cursor.h"
 
 namespace llmload::wire {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "llmload/provider/completion.h"
-#include "src/wire/json_cursor.h"
+#include "src/core/text/json_cursor.h"
 
 namespace llmload::wire {
 

@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "llmload/provider/completion.h"
+#include "src/core/text/json_cursor.h"
 #include "src/wire/answer_decoder.h"
-#include "src/wire/json_cursor.h"
 #include "src/wire/ndjson_parser.h"
 
 namespace llmload::wire {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <string>
 
-#include "src/core/trim.h"
+#include "src/core/text/trim.h"
 #include "src/wire/timestamp.h"
 
 namespace llmload::wire {

@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "llmload/core/clock.h"
-#include "llmload/core/error.h"
-#include "src/wire/json_cursor.h"
+#include "llmload/provider/error.h"
+#include "src/core/text/json_cursor.h"
 
 namespace llmload::wire {
 

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "llmload/core/secret.h"
-#include "src/wire/uri.h"
+#include "src/core/text/uri.h"
 
 namespace llmload::wire {
 

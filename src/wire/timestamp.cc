@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "src/core/trim.h"
+#include "src/core/text/trim.h"
 
 namespace llmload::wire {
 namespace {

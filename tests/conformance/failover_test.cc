@@ -4,11 +4,11 @@
 #include <memory>
 #include <ostream>
 
-#include "llmload/mocks/fake_llm_server.h"
-#include "llmload/provider/aws_credentials.h"
-#include "llmload/provider/bedrock_provider.h"
-#include "llmload/provider/ollama_provider.h"
-#include "llmload/provider/openai_provider.h"
+#include "llmload/fake_server/fake_llm_server.h"
+#include "llmload/service/aws_credentials.h"
+#include "llmload/service/bedrock_provider.h"
+#include "llmload/service/ollama_provider.h"
+#include "llmload/service/openai_provider.h"
 #include "llmload/testing/failover_tests.h"
 
 namespace llmload {

@@ -4,13 +4,13 @@
 #include <utility>
 #include <vector>
 
-#include "llmload/mocks/fake_llm_server.h"
-#include "llmload/provider/anthropic_provider.h"
-#include "llmload/provider/aws_credentials.h"
-#include "llmload/provider/azure_openai_provider.h"
-#include "llmload/provider/bedrock_provider.h"
-#include "llmload/provider/ollama_provider.h"
-#include "llmload/provider/openai_provider.h"
+#include "llmload/fake_server/fake_llm_server.h"
+#include "llmload/service/anthropic_provider.h"
+#include "llmload/service/aws_credentials.h"
+#include "llmload/service/azure_openai_provider.h"
+#include "llmload/service/bedrock_provider.h"
+#include "llmload/service/ollama_provider.h"
+#include "llmload/service/openai_provider.h"
 #include "tests/conformance/kit_subjects.h"
 
 namespace llmload::test_support {

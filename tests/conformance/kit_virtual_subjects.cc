@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "llmload/mocks/mock_provider.h"
-#include "llmload/mocks/simulated_provider.h"
 #include "llmload/resilience/circuit_breaker_provider.h"
 #include "llmload/resilience/failover_provider.h"
 #include "llmload/resilience/hedging_provider.h"
-#include "llmload/testing/recording_provider.h"
+#include "llmload/resilience/recording_provider.h"
+#include "llmload/simulation/simulated_provider.h"
 #include "tests/conformance/kit_subjects.h"
 
 namespace llmload::test_support {

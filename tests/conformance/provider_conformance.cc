@@ -3,12 +3,12 @@
 #include <chrono>
 #include <utility>
 
-#include "llmload/provider/anthropic_provider.h"
-#include "llmload/provider/aws_credentials.h"
-#include "llmload/provider/azure_openai_provider.h"
-#include "llmload/provider/bedrock_provider.h"
-#include "llmload/provider/ollama_provider.h"
-#include "llmload/provider/openai_provider.h"
+#include "llmload/service/anthropic_provider.h"
+#include "llmload/service/aws_credentials.h"
+#include "llmload/service/azure_openai_provider.h"
+#include "llmload/service/bedrock_provider.h"
+#include "llmload/service/ollama_provider.h"
+#include "llmload/service/openai_provider.h"
 
 namespace llmload::test_support {
 namespace {

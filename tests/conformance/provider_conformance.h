@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "llmload/mocks/fake_llm_server.h"
+#include "llmload/fake_server/fake_llm_server.h"
 #include "llmload/provider/http_options.h"
 #include "llmload/provider/provider.h"
 #include "tests/support/provider_caller.h"

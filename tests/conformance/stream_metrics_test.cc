@@ -13,9 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include "llmload/fake_server/fake_llm_server.h"
 #include "llmload/load/load_generator.h"
-#include "llmload/mocks/fake_llm_server.h"
-#include "llmload/provider/openai_provider.h"
+#include "llmload/service/openai_provider.h"
 #include "tests/support/http_answers.h"
 #include "tests/support/scripted_server.h"
 #include "tests/support/test_certificates.h"

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "llmload/core/environment.h"
-#include "llmload/mocks/fake_llm_server.h"
-#include "llmload/provider/openai_provider.h"
+#include "llmload/fake_server/fake_llm_server.h"
+#include "llmload/service/openai_provider.h"
 #include "llmload/testing/deliver.h"
 #include "llmload/testing/load_test_environment.h"
 #include "tests/support/fault_campaign.h"

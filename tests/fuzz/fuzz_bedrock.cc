@@ -4,7 +4,7 @@
 #include <array>
 #include <memory>
 
-#include "src/wire/base64.h"
+#include "src/core/text/base64.h"
 #include "src/wire/bedrock_codec.h"
 #include "src/wire/event_stream.h"
 #include "tests/fuzz/fuzz_decoder.h"

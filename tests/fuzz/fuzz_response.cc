@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "src/net/response_reader.h"
-#include "src/provider/answer_sink.h"
+#include "src/service/answer_sink.h"
 #include "src/wire/anthropic_codec.h"
 #include "src/wire/ollama_codec.h"
 #include "src/wire/openai_codec.h"

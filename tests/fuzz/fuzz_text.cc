@@ -1,10 +1,10 @@
 // What is read out of header fields and small texts.
-#include "src/wire/base64.h"
-#include "src/wire/json_cursor.h"
+#include "src/core/text/base64.h"
+#include "src/core/text/json_cursor.h"
+#include "src/core/text/uri.h"
 #include "src/wire/retry_after.h"
 #include "src/wire/sigv4.h"
 #include "src/wire/timestamp.h"
-#include "src/wire/uri.h"
 #include "tests/fuzz/fuzz_decoder.h"
 
 namespace llmload {

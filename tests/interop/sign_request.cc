@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "src/wire/json_cursor.h"
+#include "src/core/text/json_cursor.h"
 #include "src/wire/sigv4.h"
 
 namespace llmload {

@@ -1,8 +1,8 @@
 // The documented load tests that call a service: the embedded fake LLM server, or the one that
 // LLMLOAD_PROVIDER names.
-#include "llmload/mocks/with_embedded_server.h"
 #include "llmload/testing/memory_usage_test.h"
 #include "llmload/testing/open_loop_test.h"
+#include "llmload/world/with_embedded_server.h"
 
 namespace llmload {
 namespace {

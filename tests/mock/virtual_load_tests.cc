@@ -6,11 +6,11 @@
 #include <memory>
 #include <optional>
 
-#include "llmload/mocks/in_virtual_time.h"
 #include "llmload/mocks/mock_provider.h"
 #include "llmload/testing/failover_tests.h"
 #include "llmload/testing/memory_usage_test.h"
 #include "llmload/testing/open_loop_test.h"
+#include "llmload/world/in_virtual_time.h"
 
 namespace llmload {
 namespace {

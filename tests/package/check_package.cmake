@@ -212,7 +212,7 @@ elseif(CASE STREQUAL "links_by_pkg_config")
     list(APPEND flags "-I${path}")
   endforeach()
   file(WRITE "${WORK}/pkg_config.cc"
-    "#include <gtest/gtest.h>\n#include <llmload/mocks/fault_spec.h>\n"
+    "#include <gtest/gtest.h>\n#include <llmload/fake_server/fault_spec.h>\n"
     "TEST(PkgConfig, Links) { EXPECT_NO_THROW(llmload::mocks::ParseFault(\"status=500\")); }\n")
   run("${CXX}" -std=c++20 "${WORK}/pkg_config.cc" -o "${WORK}/pkg_config" ${flags})
   run("${WORK}/pkg_config")

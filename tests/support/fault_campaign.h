@@ -11,16 +11,16 @@
 #include <vector>
 
 #include "llmload/load/load_generator.h"
-#include "llmload/mocks/event_log.h"
-#include "llmload/mocks/fault.h"
-#include "llmload/mocks/latency_model.h"
-#include "llmload/mocks/simulated_provider.h"
 #include "llmload/report/run_report.h"
 #include "llmload/resilience/circuit_breaker.h"
 #include "llmload/resilience/failover_metrics.h"
 #include "llmload/resilience/failover_provider.h"
+#include "llmload/resilience/recording_provider.h"
 #include "llmload/resilience/retry_budget.h"
-#include "llmload/testing/recording_provider.h"
+#include "llmload/simulation/event_log.h"
+#include "llmload/simulation/fault.h"
+#include "llmload/simulation/latency_model.h"
+#include "llmload/simulation/simulated_provider.h"
 
 namespace llmload {
 

@@ -9,10 +9,10 @@
 
 #include "llmload/core/random.h"
 #include "llmload/core/virtual_clock.h"
+#include "llmload/judge/criterion.h"
 #include "llmload/metrics/histogram.h"
 #include "llmload/metrics/metrics_summary.h"
 #include "llmload/metrics/resource_monitor.h"
-#include "llmload/report/criterion.h"
 #include "llmload/report/run_report.h"
 
 namespace llmload {

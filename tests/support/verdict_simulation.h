@@ -6,7 +6,7 @@
 #include <functional>
 #include <string>
 
-#include "llmload/report/verdict.h"
+#include "llmload/judge/verdict.h"
 
 namespace llmload {
 

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "llmload/core/clock.h"
-#include "llmload/core/error.h"
 #include "llmload/metrics/metrics_summary.h"
 #include "llmload/provider/completion.h"
+#include "llmload/provider/error.h"
 
 namespace llmload {
 

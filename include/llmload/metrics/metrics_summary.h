@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "llmload/core/clock.h"
-#include "llmload/core/error.h"
 #include "llmload/metrics/histogram.h"
 #include "llmload/metrics/time_series.h"
+#include "llmload/provider/error.h"
 
 namespace llmload {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "llmload/core/clock.h"
-#include "llmload/core/error.h"
+#include "llmload/provider/error.h"
 
 namespace llmload {
 

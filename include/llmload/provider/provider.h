@@ -7,8 +7,8 @@
 #include <memory>
 #include <string>
 
-#include "llmload/core/error.h"
 #include "llmload/provider/completion.h"
+#include "llmload/provider/error.h"
 
 namespace llmload {
 

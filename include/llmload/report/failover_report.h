@@ -5,7 +5,7 @@
 #include <span>
 #include <string>
 
-#include "llmload/report/criterion.h"
+#include "llmload/judge/criterion.h"
 #include "llmload/report/run_report.h"
 #include "llmload/resilience/failover_metrics.h"
 

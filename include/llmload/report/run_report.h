@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "llmload/core/clock.h"
+#include "llmload/judge/criterion.h"
+#include "llmload/judge/verdict.h"
 #include "llmload/metrics/generator_health.h"
 #include "llmload/metrics/metrics_summary.h"
 #include "llmload/metrics/resource_monitor.h"
-#include "llmload/report/criterion.h"
-#include "llmload/report/verdict.h"
 
 namespace llmload {
 

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "llmload/core/clock.h"
-#include "llmload/core/error.h"
+#include "llmload/provider/error.h"
 #include "llmload/resilience/circuit_breaker_events.h"
 #include "llmload/resilience/circuit_breaker_options.h"
 

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "llmload/core/clock.h"
-#include "llmload/core/error.h"
+#include "llmload/provider/error.h"
 #include "llmload/resilience/circuit_breaker_options.h"
 
 namespace llmload {

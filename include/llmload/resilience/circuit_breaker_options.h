@@ -10,8 +10,8 @@
 #include <variant>
 
 #include "llmload/core/clock.h"
-#include "llmload/core/error.h"
 #include "llmload/provider/completion.h"
+#include "llmload/provider/error.h"
 
 namespace llmload {
 

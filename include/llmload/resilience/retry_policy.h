@@ -6,8 +6,8 @@
 #include <optional>
 
 #include "llmload/core/clock.h"
-#include "llmload/core/error.h"
 #include "llmload/core/random.h"
+#include "llmload/provider/error.h"
 
 namespace llmload {
 

@@ -5,11 +5,11 @@
 #include <memory>
 #include <vector>
 
-#include "llmload/report/criterion.h"
+#include "llmload/judge/criterion.h"
 #include "llmload/resilience/circuit_breaker.h"
 #include "llmload/resilience/failover_provider.h"
+#include "llmload/resilience/recording_provider.h"
 #include "llmload/testing/load_test.h"
-#include "llmload/testing/recording_provider.h"
 
 namespace llmload {
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "llmload/core/load_gate.h"
-#include "llmload/provider/provider_factory.h"
+#include "llmload/service/target.h"
 
 namespace llmload {
 

@@ -4,8 +4,8 @@
 
 #include <vector>
 
+#include "llmload/judge/criterion.h"
 #include "llmload/load/arrival_schedule.h"
-#include "llmload/report/criterion.h"
 #include "llmload/testing/load_test.h"
 
 namespace llmload {

@@ -6,8 +6,8 @@
 #include <optional>
 #include <vector>
 
+#include "llmload/judge/criterion.h"
 #include "llmload/load/load_profile.h"
-#include "llmload/report/criterion.h"
 #include "llmload/testing/load_test.h"
 
 namespace llmload {

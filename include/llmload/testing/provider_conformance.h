@@ -21,9 +21,9 @@
 #include <vector>
 
 #include "llmload/core/clock.h"
-#include "llmload/core/error.h"
 #include "llmload/core/secret.h"
 #include "llmload/provider/completion.h"
+#include "llmload/provider/error.h"
 #include "llmload/provider/provider.h"
 
 namespace llmload {

@@ -8,8 +8,8 @@
 #include <string>
 #include <utility>
 
-#include "llmload/core/error.h"
 #include "llmload/provider/completion.h"
+#include "llmload/provider/error.h"
 
 namespace llmload {
 

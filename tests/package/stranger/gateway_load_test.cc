@@ -1,6 +1,6 @@
 // The stranger's load tests: their own provider, and one of llmload's over TLS.
-#include <llmload/mocks/with_embedded_server.h>
 #include <llmload/testing/open_loop_test.h>
+#include <llmload/world/with_embedded_server.h>
 
 #include <memory>
 

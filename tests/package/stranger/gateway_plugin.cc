@@ -1,5 +1,5 @@
 // A shared library of the stranger's own, which keeps what it uses of llmload to itself.
-#include <llmload/provider/openai_provider.h>
+#include <llmload/service/openai_provider.h>
 
 #include <memory>
 

@@ -1,11 +1,11 @@
 // The stranger's tests in every pull request: mocks, virtual time, no socket.
 #include <gmock/gmock.h>
-#include <llmload/mocks/in_virtual_time.h>
 #include <llmload/mocks/matchers.h>
 #include <llmload/mocks/mock_provider.h>
 #include <llmload/mocks/virtual_time.h>
 #include <llmload/resilience/failover_provider.h>
 #include <llmload/testing/open_loop_test.h>
+#include <llmload/world/in_virtual_time.h>
 
 #include <memory>
 

@@ -31,8 +31,8 @@
 #include "llmload/core/virtual_clock.h"
 #include "llmload/load/load_generator.h"
 #include "llmload/mocks/mock_provider.h"
-#include "llmload/provider/openai_provider.h"
 #include "llmload/report/run_report.h"
+#include "llmload/service/openai_provider.h"
 #include "src/load/worker_probe.h"
 #include "tests/unit/load/make_request.h"
 

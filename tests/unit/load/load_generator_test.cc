@@ -13,7 +13,7 @@
 #include "llmload/core/environment.h"
 #include "llmload/core/virtual_clock.h"
 #include "llmload/mocks/mock_provider.h"
-#include "llmload/mocks/simulated_provider.h"
+#include "llmload/simulation/simulated_provider.h"
 #include "tests/unit/load/make_request.h"
 
 namespace llmload {

@@ -10,9 +10,9 @@
 #include <sstream>
 #include <string>
 
-#include "llmload/mocks/in_virtual_time.h"
 #include "llmload/mocks/mock_provider.h"
 #include "llmload/testing/open_loop_test.h"
+#include "llmload/world/in_virtual_time.h"
 
 namespace llmload {
 namespace {

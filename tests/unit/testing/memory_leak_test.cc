@@ -1,8 +1,8 @@
 // The memory test against a real process that leaks: this one, with the embedded server in it.
 #include <gmock/gmock.h>
 
-#include "llmload/mocks/with_embedded_server.h"
 #include "llmload/testing/memory_usage_test.h"
+#include "llmload/world/with_embedded_server.h"
 #include "tests/support/sanitized.h"
 
 namespace llmload {

@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-#include "llmload/mocks/fake_llm_server.h"
+#include "llmload/fake_server/fake_llm_server.h"
 #include "tests/support/tool_command.h"
 #include "tools/exit_status.h"
 

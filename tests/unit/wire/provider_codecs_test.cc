@@ -3,12 +3,12 @@
 
 #include <limits>
 
+#include "src/core/text/base64.h"
+#include "src/core/text/uri.h"
 #include "src/wire/anthropic_codec.h"
-#include "src/wire/base64.h"
 #include "src/wire/bedrock_codec.h"
 #include "src/wire/ndjson_parser.h"
 #include "src/wire/ollama_codec.h"
-#include "src/wire/uri.h"
 #include "tests/support/answer_recording.h"
 #include "tests/unit/wire/wire_fixture.h"
 

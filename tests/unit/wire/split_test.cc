@@ -4,8 +4,8 @@
 #include <array>
 #include <ostream>
 
+#include "src/core/text/base64.h"
 #include "src/wire/anthropic_codec.h"
-#include "src/wire/base64.h"
 #include "src/wire/bedrock_codec.h"
 #include "src/wire/event_stream.h"
 #include "src/wire/ollama_codec.h"

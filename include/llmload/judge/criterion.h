@@ -1,0 +1,199 @@
+// What a run has to meet, written as it is said: `P95() < 5s`, `SuccessRate() >= 0.95`.
+#ifndef LLMLOAD_JUDGE_CRITERION_H_
+#define LLMLOAD_JUDGE_CRITERION_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "llmload/core/clock.h"
+#include "llmload/judge/verdict.h"
+
+namespace llmload {
+
+struct RunReport;
+
+/// Where the true value of what was sampled lies. A side without a number has no bound.
+struct ConfidenceInterval {
+  std::optional<double> lower;
+  std::optional<double> upper;
+};
+
+/// What a metric says about a run.
+struct Observation {
+  std::optional<double> value;        ///< in the metric's unit; empty: nothing was observed
+  std::uint64_t samples = 0;          ///< how many measurements `value` rests on
+  std::uint64_t minimum_samples = 1;  ///< below it the verdict is INCONCLUSIVE
+  /// Used where there is no value, or (INCONCLUSIVE) where the value cannot confirm a criterion.
+  Verdict without_value = Verdict::kInconclusive;
+  /// 99 % confidence interval (0.5 % beyond each side) of the true value that `value` estimates.
+  /// Empty: `value` is no estimate (a count, a maximum) and is judged as it is.
+  std::optional<ConfidenceInterval> interval;
+  /// `value` is the share of `samples` independent requests that had some quality, in [0, 1].
+  bool is_proportion = false;
+  /// The interval narrows with the root of `samples`: then a message can say how many would do.
+  bool narrows_with_samples = true;
+  std::string remark;  ///< why there is no value, or what limits it
+  bool partial =
+      false;  ///< observation ended early: it can violate a criterion, but not confirm it
+};
+
+enum class Comparison : std::uint8_t { kLess, kLessOrEqual, kGreater, kGreaterOrEqual, kEqual };
+
+/// "<", "<=", ">", ">=", "==".
+std::string_view ToString(Comparison comparison) noexcept;
+
+/// One criterion, evaluated.
+struct CriterionResult {
+  std::string name;  ///< of the metric: "p95 scheduled latency"
+  std::string unit;  ///< of bound and observed: "s", "requests/s", "" for ratios and counts
+  Comparison comparison = Comparison::kLess;
+  double bound = 0;
+  std::optional<double> observed;
+  std::optional<double> observed_lower;  ///< 99 % confidence; empty: no estimate, or no bound
+  std::optional<double> observed_upper;
+  std::uint64_t samples = 0;
+  Verdict verdict = Verdict::kInconclusive;
+  std::string message;  ///< one sentence that names metric, observed value, bound and samples
+};
+
+/// A metric with a bound. Cheap to copy.
+class Criterion {
+ public:
+  /// Throws ConfigurationError for a bound that is not finite.
+  Criterion(std::string name, std::string unit, Comparison comparison, double bound,
+            std::function<Observation(const RunReport&)> observe);
+
+  const std::string& name() const noexcept { return name_; }
+  const std::string& unit() const noexcept { return unit_; }
+  double bound() const noexcept { return bound_; }
+
+  /// Compares what was observed with the bound. Never PASS without a value and enough samples. An
+  /// exception from a custom metric is INVALID, with its message.
+  ///
+  /// An observation with a confidence interval PASSes if the bound holds for the whole interval,
+  /// FAILs if it is violated by the whole interval, and is INCONCLUSIVE otherwise. Two exceptions
+  /// for proportions: a bound of 0 or 1 is about the requests of this run, since no sample could
+  /// confirm it, and is judged by the value alone; and where not one request had the quality, a
+  /// bound that asks for some is violated. See docs/verdicts.md.
+  CriterionResult Evaluate(const RunReport& report) const;
+
+ private:
+  std::string name_;
+  std::string unit_;
+  Comparison comparison_;
+  double bound_;
+  std::function<Observation(const RunReport&)> observe_;
+};
+
+/// Something measured, from which comparisons make criteria. A metric in seconds takes bounds of
+/// type Duration only, every other metric takes numbers only; a mixture throws ConfigurationError.
+class Metric {
+ public:
+  Metric(std::string name, std::string unit, std::function<Observation(const RunReport&)> observe);
+
+  const std::string& name() const noexcept { return name_; }
+  const std::string& unit() const noexcept { return unit_; }
+  Observation Observe(const RunReport& report) const { return observe_(report); }
+
+  Criterion operator<(double bound) const;
+  Criterion operator<=(double bound) const;
+  Criterion operator>(double bound) const;
+  Criterion operator>=(double bound) const;
+  /// For counts: exact.
+  Criterion operator==(double bound) const;
+  Criterion operator<(Duration bound) const;
+  Criterion operator<=(Duration bound) const;
+  Criterion operator>(Duration bound) const;
+  Criterion operator>=(Duration bound) const;
+
+ private:
+  Criterion Compare(Comparison comparison, double bound) const;
+  Criterion Compare(Comparison comparison, Duration bound) const;
+
+  std::string name_;
+  std::string unit_;
+  std::function<Observation(const RunReport&)> observe_;
+};
+
+/// Distributions of a run that have percentiles.
+enum class LatencyKind : std::uint8_t {
+  kScheduled,  ///< completed - scheduled: what a user waits. The default
+  kService,    ///< completed - dispatched
+  kTtft,       ///< time to first token
+  kTtfo,       ///< time to first answer token
+  kTpot,       ///< time per output token
+  kChunkGap,   ///< time between successive token events
+  kFailoverOverhead,
+  kFailoverAddedLatency,
+};
+
+/// "scheduled latency", "service latency", "time to first token", ...
+std::string_view ToString(LatencyKind kind) noexcept;
+
+/// succeeded / attempted, in [0, 1]. Judged with the confidence interval of `Proportion`.
+Metric SuccessRate();
+/// A share of your own: `part` of `whole` requests, with the exact confidence interval
+/// (`ExactProportionBounds`) under the assumption that they are independent. Not observed if
+/// `whole` is 0.
+Metric Proportion(std::string name, std::function<std::uint64_t(const RunReport&)> part,
+                  std::function<std::uint64_t(const RunReport&)> whole);
+/// Completed requests per second, failures included; see `MetricsSummary::throughput_per_second`.
+Metric Throughput();
+/// Successful requests per second.
+Metric SuccessThroughput();
+/// Requests per second that meet every one of `LoadOptions::objectives`.
+Metric Goodput();
+/// Their share of the requests attempted, in [0, 1].
+Metric GoodFraction();
+/// Requests whose end is known: succeeded + failed.
+Metric CompletedRequests();
+Metric SuccessfulRequests();
+Metric FailedRequests();
+Metric AttemptsPerRequest();
+/// Requests that more than one provider was asked for.
+Metric FailedOverRequests();
+
+/// Percentiles over successes, judged with the confidence interval of `QuantileBounds`. Below the
+/// minimum sample count (statistics.h) the verdict is INCONCLUSIVE. For the request latencies
+/// (scheduled, service), a run in which no request succeeded FAILs.
+Metric P50(LatencyKind kind = LatencyKind::kScheduled);
+Metric P90(LatencyKind kind = LatencyKind::kScheduled);
+Metric P95(LatencyKind kind = LatencyKind::kScheduled);
+Metric P99(LatencyKind kind = LatencyKind::kScheduled);
+Metric P999(LatencyKind kind = LatencyKind::kScheduled);
+Metric MeanLatency(LatencyKind kind = LatencyKind::kScheduled);
+Metric MaxLatency(LatencyKind kind = LatencyKind::kScheduled);
+
+/// Memory of the process with this label, or with an empty label the worst of all sampled
+/// processes. Definitions: `ResourceSummary`. A process that ended before the run did cannot
+/// confirm a criterion.
+Metric MemoryIncrease(std::string process = {});
+Metric PeakMemoryRatio(std::string process = {});
+Metric MemoryGrowth(std::string process = {});
+
+/// Bytes of resident memory that each request leaves behind, with the confidence interval of
+/// `EstimateSustainedSlope`. Growth that was slowing down when the run ended can PASS, but not
+/// FAIL. With an empty label, the interval reaches from the largest lower to the largest upper end
+/// of all sampled processes: one that leaks is enough for FAIL, and all have to be below the bound
+/// for PASS.
+Metric MemoryLeakPerRequest(std::string process = {});
+
+/// What `MemoryUsageTest` allows, in bytes: its 500 requests tell a leak of 20 KB per request from
+/// none with room to spare on both sides (docs/verdicts.md). For a lower bound, send more requests.
+inline constexpr double kMaxLeakBytesPerRequest = 5000;
+
+/// One of `RunReport::measurements`, by its name; INCONCLUSIVE if the run did not measure it.
+Metric Measurement(std::string name, std::string unit = {});
+
+/// A metric of your own. `value` reads it off the report (empty: not observed) in `unit` ("s" takes
+/// Duration bounds); `samples` says how many measurements it rests on (default: 1).
+Metric Custom(std::string name, std::string unit,
+              std::function<std::optional<double>(const RunReport&)> value,
+              std::function<std::uint64_t(const RunReport&)> samples = {});
+
+}  // namespace llmload
+
+#endif  // LLMLOAD_JUDGE_CRITERION_H_

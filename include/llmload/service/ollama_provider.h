@@ -1,0 +1,35 @@
+// Ollama's own chat API.
+#ifndef LLMLOAD_SERVICE_OLLAMA_PROVIDER_H_
+#define LLMLOAD_SERVICE_OLLAMA_PROVIDER_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "llmload/core/clock.h"
+#include "llmload/core/secret.h"
+#include "llmload/provider/http_options.h"
+#include "llmload/service/http_provider.h"
+
+namespace llmload {
+
+/// How to reach an Ollama server's own API.
+struct OllamaOptions : HttpOptions {
+  std::string name = "ollama";  ///< `ProviderIdentity::name`
+  /// Without "/api/chat".
+  std::string base_url = "http://127.0.0.1:11434";
+  Secret api_key;  ///< sent as bearer; empty: not sent
+  std::optional<bool>
+      think;  ///< whether a model that can reason shall; empty: as it does by itself
+};
+
+/// Thinking is `TokenKind::kReasoning`. A stream is complete with the line that says `done` only.
+/// `Usage::input` is 0 where the server does not count a prompt it has in its cache.
+class OllamaProvider final : public HttpProvider {
+ public:
+  explicit OllamaProvider(OllamaOptions options, const Clock& clock = SystemClock::Instance());
+};
+
+}  // namespace llmload
+
+#endif  // LLMLOAD_SERVICE_OLLAMA_PROVIDER_H_

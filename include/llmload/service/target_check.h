@@ -1,0 +1,33 @@
+// One question before a thousand: does the target answer at all?
+#ifndef LLMLOAD_SERVICE_TARGET_CHECK_H_
+#define LLMLOAD_SERVICE_TARGET_CHECK_H_
+
+#include <cstdint>
+#include <string>
+
+#include "llmload/core/clock.h"
+#include "llmload/provider/completion.h"
+#include "llmload/service/target.h"
+
+namespace llmload {
+
+enum class TargetState : std::uint8_t {
+  kReady,        ///< it answered, or failed in a way that other requests need not share
+  kUnavailable,  ///< nobody is there, or no credential was found
+  kHopeless,     ///< wrong key, model, certificate or request: all other requests would fail alike
+};
+
+/// What the one question before the load came to.
+struct TargetCheck {
+  TargetState state = TargetState::kReady;
+  std::string message;  ///< why it is not ready, and what to check; never holds a secret
+};
+
+/// Sends `request` to `target` and waits for the answer, for 30 s at most; the deadline of
+/// `request` is replaced. Blocks the calling thread; `clock` is the one the target was made with.
+/// Throws what the provider throws. Precondition: `target.provider` is not null.
+TargetCheck CheckTarget(const Target& target, CompletionRequest request, Clock& clock);
+
+}  // namespace llmload
+
+#endif  // LLMLOAD_SERVICE_TARGET_CHECK_H_

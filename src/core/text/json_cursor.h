@@ -1,0 +1,91 @@
+// A strict, allocation-free JSON pull parser: a codec takes the few members it needs out of each
+// event and skips the rest, instead of building a tree of it.
+#ifndef LLMLOAD_SRC_CORE_TEXT_JSON_CURSOR_H_
+#define LLMLOAD_SRC_CORE_TEXT_JSON_CURSOR_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace llmload::wire {
+
+/// A JSON string as it stands between its quotes, already validated.
+struct JsonString {
+  std::string_view raw;
+  bool escaped = false;  ///< `raw` holds escape sequences
+};
+
+/// The text of `string`: `raw` itself, or unescaped into `storage`.
+std::string_view Text(const JsonString& string, std::string& storage);
+
+/// Appends the text of `string` to `out`.
+void AppendText(const JsonString& string, std::string& out);
+
+/// Appends `text` to `out` as a JSON string with its quotes. Bytes that are not UTF-8 become
+/// U+FFFD.
+void AppendJsonString(std::string_view text, std::string& out);
+
+/// Walks one JSON text (RFC 8259) from front to back. What is skipped is validated as strictly as
+/// what is read: `Finished` is true exactly for a valid text whose nesting is at most `kMaxDepth`.
+/// After a syntax error every operation fails; a value of an unexpected type is not an error, it
+/// can still be skipped.
+///
+/// The text must stay alive as long as the strings read from it. Never throws.
+class JsonCursor {
+ public:
+  enum class Type : std::uint8_t { kObject, kArray, kString, kNumber, kBoolean, kNull, kInvalid };
+
+  static constexpr int kMaxDepth = 63;
+
+  explicit JsonCursor(std::string_view text) : at_(text.data()), end_(text.data() + text.size()) {}
+
+  /// Type of the value that comes next.
+  Type Peek();
+
+  /// Goes into the object that comes next; false (and nothing consumed) if it is no object.
+  bool EnterObject();
+  /// Reads the next member's name; its value must then be consumed. False after the last member.
+  bool NextMember(JsonString& name);
+
+  bool EnterArray();
+  /// True if there is another element, which must then be consumed. False after the last.
+  bool NextElement();
+
+  /// Each reads the value that comes next, or skips it and returns nothing if its type is another.
+  std::optional<JsonString> ReadString();
+  /// A number as an integer: fractions are cut, values beyond the range are clamped.
+  std::optional<std::int64_t> ReadInteger();
+
+  /// Consumes the value that comes next, whatever it is, and gives its text, without white space
+  /// around it; empty after a syntax error.
+  std::string_view ReadRaw();
+
+  /// Consumes the value that comes next, whatever it is.
+  void Skip();
+
+  bool Failed() const { return failed_; }
+  /// True if nothing has failed and only white space is left. Call it after the outermost value.
+  bool Finished();
+
+ private:
+  void SkipSpace();
+  bool Fail();
+  bool Enter(char open);
+  bool Next(char close);
+  bool ScanString(JsonString& string);
+  bool ScanEscape();
+  bool ScanUtf8();
+  bool ScanNumber(std::string_view& number);
+  bool ScanLiteral(std::string_view literal);
+
+  const char* at_;
+  const char* end_;
+  int depth_ = 0;
+  std::uint64_t first_ = 0;  // bit d: nothing read yet at depth d
+  bool failed_ = false;
+};
+
+}  // namespace llmload::wire
+
+#endif  // LLMLOAD_SRC_CORE_TEXT_JSON_CURSOR_H_

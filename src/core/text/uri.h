@@ -1,0 +1,19 @@
+// Percent-encoding (RFC 3986, section 2.1).
+#ifndef LLMLOAD_SRC_CORE_TEXT_URI_H_
+#define LLMLOAD_SRC_CORE_TEXT_URI_H_
+
+#include <string>
+#include <string_view>
+
+namespace llmload::wire {
+
+/// Appends `bytes` with every byte but the unreserved ones (section 2.3) encoded; '/' only if
+/// asked.
+void AppendUriEncoded(std::string_view bytes, bool encode_slash, std::string& out);
+
+/// Decodes once; what is no valid escape stays as it is.
+std::string UriDecoded(std::string_view text);
+
+}  // namespace llmload::wire
+
+#endif  // LLMLOAD_SRC_CORE_TEXT_URI_H_

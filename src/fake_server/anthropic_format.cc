@@ -1,0 +1,72 @@
+// Anthropic's Messages API.
+#include "src/fake_server/answer_format.h"
+#include "src/fake_server/anthropic_events.h"
+
+namespace llmload::mocks {
+namespace {
+
+class AnthropicFormat final : public AnswerFormat {
+ public:
+  AnthropicFormat(const AnswerFacts& facts, std::string id, std::string request_id)
+      : AnswerFormat(std::move(request_id)), facts_(facts), events_(facts, std::move(id)) {}
+
+  std::string_view StreamType() const override { return "text/event-stream; charset=utf-8"; }
+
+  void AppendFields(HeadWriter& head) const override {
+    head.Field("request-id", request_id())
+        .Field("anthropic-organization-id", "llmload")
+        .Field("anthropic-ratelimit-requests-limit", facts_.limit_requests)
+        .Field("anthropic-ratelimit-requests-remaining", facts_.remaining_requests)
+        .Field("anthropic-ratelimit-requests-reset", "2030-01-01T00:00:00Z")
+        .Field("anthropic-ratelimit-input-tokens-limit", 2'000'000)
+        .Field("anthropic-ratelimit-input-tokens-remaining", 1'999'000)
+        .Field("anthropic-ratelimit-input-tokens-reset", "2030-01-01T00:00:00Z")
+        .Field("anthropic-ratelimit-output-tokens-limit", 400'000)
+        .Field("anthropic-ratelimit-output-tokens-remaining", 399'000)
+        .Field("anthropic-ratelimit-output-tokens-reset", "2030-01-01T00:00:00Z");
+  }
+
+  void AppendBegin(BodyWriter& body) override {
+    Append(body, "message_start", events_.MessageStart());
+    Append(body, "content_block_start", events_.BlockStart());
+    Append(body, "ping", "{\"type\":\"ping\"}");
+  }
+  void AppendToken(BodyWriter& body, std::string_view text) override {
+    body.Append({"event: content_block_delta\ndata: ", AnthropicEvents::kDeltaBegin, text,
+                 AnthropicEvents::kDeltaEnd, "\n\n"});
+  }
+  void AppendFinish(BodyWriter& body) override {
+    Append(body, "content_block_stop", events_.BlockStop());
+    Append(body, "message_delta", events_.MessageDelta());
+  }
+  void AppendTerminal(BodyWriter& body) override {
+    Append(body, "message_stop", "{\"type\":\"message_stop\"}");
+  }
+  void AppendError(BodyWriter& body, std::string_view code) override {
+    const std::string type(code.empty() ? "overloaded_error" : code);
+    Append(body, "error",
+           "{\"type\":\"error\",\"error\":{\"type\":" + Quoted(type) +
+               ",\"message\":\"Overloaded\"},\"request_id\":" + Quoted(request_id()) + "}");
+  }
+  void AppendBroken(BodyWriter& body) override {
+    Append(body, "content_block_delta", AnthropicEvents::kDeltaBegin);
+  }
+  std::string UnaryBody(std::string_view text) const override { return events_.UnaryBody(text); }
+
+ private:
+  static void Append(BodyWriter& body, std::string_view event, std::string_view data) {
+    body.Append({"event: ", event, "\ndata: ", data, "\n\n"});
+  }
+
+  const AnswerFacts& facts_;
+  const AnthropicEvents events_;
+};
+
+}  // namespace
+
+std::unique_ptr<AnswerFormat> MakeAnthropicFormat(const AnswerFacts& facts, Random& random) {
+  std::string id = Identifier("msg_01", 22, random);
+  return std::make_unique<AnthropicFormat>(facts, std::move(id), Identifier("req_011", 21, random));
+}
+
+}  // namespace llmload::mocks

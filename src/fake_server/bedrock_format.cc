@@ -1,0 +1,215 @@
+// Bedrock's Converse and InvokeModel: event-stream frames around JSON.
+#include <array>
+
+#include "src/core/text/base64.h"
+#include "src/fake_server/answer_format.h"
+#include "src/fake_server/anthropic_events.h"
+#include "src/wire/event_stream.h"
+
+namespace llmload::mocks {
+namespace {
+
+using wire::EventStreamHeader;
+using wire::EventStreamType;
+
+std::int64_t Milliseconds(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
+
+EventStreamHeader Text(std::string_view name, std::string_view value) {
+  return {.name = name, .type = EventStreamType::kString, .number = 0, .bytes = value};
+}
+
+class BedrockFormat final : public AnswerFormat {
+ public:
+  BedrockFormat(const AnswerFacts& facts, std::string id, std::string request_id)
+      : AnswerFormat(std::move(request_id)),
+        facts_(facts),
+        protocol_(facts.request.protocol),
+        anthropic_(facts, std::move(id)) {}
+
+  std::string_view StreamType() const override { return "application/vnd.amazon.eventstream"; }
+
+  void AppendFields(HeadWriter& head) const override {
+    head.Field("x-amzn-RequestId", request_id());
+    if (protocol_ == Protocol::kConverse) return;
+    if (facts_.request.stream) {
+      head.Field("X-Amzn-Bedrock-Content-Type", "application/json");
+    } else {
+      head.Field("X-Amzn-Bedrock-Input-Token-Count", facts_.request.prompt_tokens)
+          .Field("X-Amzn-Bedrock-Output-Token-Count", facts_.tokens)
+          .Field("X-Amzn-Bedrock-Invocation-Latency", Milliseconds(facts_.total));
+    }
+  }
+
+  void AppendBegin(BodyWriter& body) override {
+    if (protocol_ == Protocol::kConverse) {
+      Event(body, "messageStart", {"{\"p\":\"", Padding(0), "\",\"role\":\"assistant\"}"});
+    } else if (protocol_ == Protocol::kInvokeAnthropic) {
+      Chunk(body, {anthropic_.MessageStart()});
+      Chunk(body, {AnthropicEvents::BlockStart()});
+    }
+  }
+
+  void AppendToken(BodyWriter& body, std::string_view text) override {
+    ++event_;
+    switch (protocol_) {
+      case Protocol::kInvokeAnthropic:
+        return Chunk(body, {AnthropicEvents::kDeltaBegin, text, AnthropicEvents::kDeltaEnd});
+      case Protocol::kInvokeTitan:
+        return AppendTitan(body, text, false);
+      default:
+        return Event(body, "contentBlockDelta",
+                     {"{\"contentBlockIndex\":0,\"delta\":{\"text\":\"", text, "\"},\"p\":\"",
+                      Padding(event_), "\"}"});
+    }
+  }
+
+  void AppendFinish(BodyWriter& body) override {
+    switch (protocol_) {
+      case Protocol::kInvokeAnthropic:
+        Chunk(body, {AnthropicEvents::BlockStop()});
+        return Chunk(body, {anthropic_.MessageDelta()});
+      case Protocol::kInvokeTitan:
+        return;
+      default:
+        Event(body, "contentBlockStop",
+              {"{\"contentBlockIndex\":0,\"p\":\"", Padding(event_ + 1), "\"}"});
+        return Event(body, "messageStop",
+                     {"{\"p\":\"", Padding(event_ + 2), "\",\"stopReason\":\"",
+                      facts_.cut ? "max_tokens" : "end_turn", "\"}"});
+    }
+  }
+
+  void AppendTerminal(BodyWriter& body) override {
+    switch (protocol_) {
+      case Protocol::kInvokeAnthropic:
+        return Chunk(
+            body,
+            {"{\"type\":\"message_stop\",\"amazon-bedrock-invocationMetrics\":", Metrics(), "}"});
+      case Protocol::kInvokeTitan:
+        return AppendTitan(body, "", true);
+      default:
+        return Event(body, "metadata",
+                     {"{\"metrics\":{\"latencyMs\":", std::to_string(Milliseconds(facts_.total)),
+                      "},\"p\":\"", Padding(event_ + 3), "\",\"usage\":", Usage(), "}"});
+    }
+  }
+
+  void AppendError(BodyWriter& body, std::string_view code) override {
+    const std::string name(code.empty() ? "internalServerException" : code);
+    const std::array<EventStreamHeader, 3> headers = {Text(":exception-type", name),
+                                                      Text(":content-type", "application/json"),
+                                                      Text(":message-type", "exception")};
+    const std::string_view text = name == "throttlingException"
+                                      ? "Too many requests"
+                                      : "The system encountered an unexpected error during "
+                                        "processing. Try your request again.";
+    Frame(body, headers, "{\"message\":\"" + std::string(text) + "\"}");
+  }
+
+  void AppendBroken(BodyWriter& body) override {
+    Event(body, protocol_ == Protocol::kConverse ? "contentBlockDelta" : "chunk",
+          {"{\"contentBlockIndex\":0,\"delta\":{\"text\":\""});
+  }
+
+  std::string UnaryBody(std::string_view text) const override {
+    switch (protocol_) {
+      case Protocol::kInvokeAnthropic:
+        return anthropic_.UnaryBody(text);
+      case Protocol::kInvokeTitan:
+        return "{\"inputTextTokenCount\":" + std::to_string(facts_.request.prompt_tokens) +
+               ",\"results\":[{\"tokenCount\":" + std::to_string(facts_.tokens) +
+               ",\"outputText\":\"" + std::string(text) + "\",\"completionReason\":\"" +
+               std::string(CompletionReason()) + "\"}]}";
+      default:
+        return "{\"metrics\":{\"latencyMs\":" + std::to_string(Milliseconds(facts_.total)) +
+               "},\"output\":{\"message\":{\"content\":[{\"text\":\"" + std::string(text) +
+               "\"}],\"role\":\"assistant\"}},\"stopReason\":\"" +
+               (facts_.cut ? "max_tokens" : "end_turn") + "\",\"usage\":" + Usage() + "}";
+    }
+  }
+
+ private:
+  void Frame(BodyWriter& body, std::span<const EventStreamHeader> headers,
+             std::string_view payload) {
+    frame_.clear();
+    wire::AppendEventStreamMessage(headers, payload, frame_);
+    body.Append({frame_});
+  }
+
+  void Event(BodyWriter& body, std::string_view type,
+             std::initializer_list<std::string_view> parts) {
+    payload_.clear();
+    for (const std::string_view part : parts) payload_.append(part);
+    const std::array<EventStreamHeader, 3> headers = {Text(":event-type", type),
+                                                      Text(":content-type", "application/json"),
+                                                      Text(":message-type", "event")};
+    Frame(body, headers, payload_);
+  }
+
+  // One event of the vendor's, in base64.
+  void Chunk(BodyWriter& body, std::initializer_list<std::string_view> parts) {
+    inner_.clear();
+    for (const std::string_view part : parts) inner_.append(part);
+    encoded_.clear();
+    wire::AppendBase64(inner_, encoded_);
+    Event(body, "chunk", {"{\"bytes\":\"", encoded_, "\",\"p\":\"", Padding(event_), "\"}"});
+  }
+
+  void AppendTitan(BodyWriter& body, std::string_view text, bool last) {
+    if (last) {
+      Chunk(body, {"{\"outputText\":\"\",\"index\":0,\"totalOutputTextTokenCount\":",
+                   std::to_string(facts_.tokens), ",\"completionReason\":\"", CompletionReason(),
+                   "\",\"inputTextTokenCount\":", std::to_string(facts_.request.prompt_tokens),
+                   ",\"amazon-bedrock-invocationMetrics\":", Metrics(), "}"});
+    } else {
+      Chunk(body, {"{\"outputText\":\"", text,
+                   "\",\"index\":0,\"totalOutputTextTokenCount\":null,\"completionReason\":null,"
+                   "\"inputTextTokenCount\":null}"});
+    }
+  }
+
+  std::string_view CompletionReason() const { return facts_.cut ? "LENGTH" : "FINISH"; }
+
+  std::string Metrics() const {
+    return "{\"inputTokenCount\":" + std::to_string(facts_.request.prompt_tokens) +
+           ",\"outputTokenCount\":" + std::to_string(facts_.tokens) +
+           ",\"invocationLatency\":" + std::to_string(Milliseconds(facts_.total)) +
+           ",\"firstByteLatency\":" + std::to_string(Milliseconds(facts_.ttft)) + "}";
+  }
+
+  std::string Usage() const {
+    return "{\"inputTokens\":" + std::to_string(facts_.request.prompt_tokens) +
+           ",\"outputTokens\":" + std::to_string(facts_.tokens) +
+           ",\"totalTokens\":" + std::to_string(facts_.request.prompt_tokens + facts_.tokens) + "}";
+  }
+
+  const AnswerFacts& facts_;
+  const Protocol protocol_;
+  const AnthropicEvents anthropic_;
+  int event_ = 0;
+  std::string payload_;
+  std::string frame_;
+  std::string inner_;
+  std::string encoded_;
+};
+
+// 8-4-4-4-12, as AWS's request ids.
+std::string Uuid(Random& random) {
+  std::string text = Identifier("", 36, random);
+  for (const std::size_t dash : {8U, 13U, 18U, 23U}) text[dash] = '-';
+  for (char& c : text) {
+    if (c > 'f') c = static_cast<char>('0' + c % 10);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::unique_ptr<AnswerFormat> MakeBedrockFormat(const AnswerFacts& facts, Random& random) {
+  std::string id = Identifier("msg_bdrk_01", 22, random);
+  return std::make_unique<BedrockFormat>(facts, std::move(id), Uuid(random));
+}
+
+}  // namespace llmload::mocks

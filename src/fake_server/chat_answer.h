@@ -1,0 +1,98 @@
+// The answer to one chat completion request as a function of time: sans-io, bytes out.
+#ifndef LLMLOAD_SRC_FAKE_SERVER_CHAT_ANSWER_H_
+#define LLMLOAD_SRC_FAKE_SERVER_CHAT_ANSWER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "llmload/core/random.h"
+#include "src/fake_server/answer_format.h"
+#include "src/fake_server/behaviour.h"
+#include "src/fake_server/chat_request.h"
+#include "src/fake_server/server_counters.h"
+
+namespace llmload::mocks {
+
+/// What becomes of the connection after an answer.
+enum class Ending : std::uint8_t { kKeepAlive, kClose, kAbrupt, kReset };
+
+/// What an answer needs to know besides the request.
+struct AnswerContext {
+  BehaviourBox::Snapshot behaviour;
+  ArrivalPlan plan;
+  std::uint64_t arrival = 0;
+  TimePoint arrived{};
+  bool http_1_1 = true;
+  bool keep_alive = true;
+  bool timestamp_tokens = false;
+  std::int64_t limit_requests = 10000;  ///< for the x-ratelimit fields
+  std::int64_t remaining_requests = 9999;
+  std::string redirect_base;  ///< base URL, for `FaultKind::kRedirect`
+  bool multibyte_text = false;
+};
+
+class ChatAnswer {
+ public:
+  static constexpr TimePoint kNever = TimePoint::max();
+
+  struct Progress {
+    bool finished = false;
+    Ending ending = Ending::kKeepAlive;
+    TimePoint next = kNever;     ///< if not finished: when to call again; never for a hang
+    std::size_t drip_bytes = 0;  ///< if not 0: send the output so slowly
+    Duration drip_interval{0};
+  };
+
+  ChatAnswer(ChatRequest request, AnswerContext context, ServerCounters& counters);
+  ChatAnswer(const ChatAnswer&) = delete;
+  ChatAnswer& operator=(const ChatAnswer&) = delete;
+
+  /// Appends everything due by `now` to `out`.
+  Progress Advance(TimePoint now, std::string_view date, std::string& out);
+
+  bool stream() const noexcept { return request_.stream; }
+
+ private:
+  enum class Stage : std::uint8_t { kBegin, kTokens, kUnary, kUnaryRest, kSilent };
+
+  bool Is(FaultKind kind) const noexcept {
+    return context_.plan.fault != nullptr && context_.plan.fault->kind == kind;
+  }
+  Progress Finish(Ending ending) const;
+  Progress Begin(TimePoint now, std::string_view date, std::string& out);
+  Progress StreamTokens(TimePoint now, std::string& out);
+  Progress StreamEnd(std::string& out);
+  Progress Unary(TimePoint now, std::string_view date, std::string& out);
+  /// Does what the fault does after its number of tokens. True if the answer is over or silent.
+  bool StrikeMidStream(TimePoint now, std::string& out, Progress& progress);
+
+  void AppendHead(std::string& out, std::string_view date, std::string_view content_type,
+                  std::int64_t content_length);
+  void AppendToken(std::string& out, TimePoint now);
+  std::string UnaryBody();
+  std::string_view NextWord();
+  Ending UsualEnding() const noexcept;
+
+  ChatRequest request_;
+  AnswerContext context_;
+  ServerCounters& counters_;
+  AnswerPlan
+      times_;  // apart from the texts, so that a streamed and a unary answer take the same time
+  Random texts_;
+  AnswerFacts facts_;
+  std::unique_ptr<AnswerFormat> format_;
+  Stage stage_ = Stage::kBegin;
+  int tokens_ = 0;  // of the answer, per choice
+  int sent_ = 0;
+  bool chunked_ = true;
+  bool struck_ = false;
+  TimePoint begin_{};  // arrival plus extra latency
+  TimePoint due_{};    // of the next token, or of the whole unary answer
+  std::string rest_;   // of a unary answer that stalls half way
+};
+
+}  // namespace llmload::mocks
+
+#endif  // LLMLOAD_SRC_FAKE_SERVER_CHAT_ANSWER_H_

@@ -1,0 +1,104 @@
+// One client connection: reads requests, sends answers, and breaks as the faults say.
+#ifndef LLMLOAD_SRC_FAKE_SERVER_CONNECTION_H_
+#define LLMLOAD_SRC_FAKE_SERVER_CONNECTION_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/fake_server/chat_answer.h"
+#include "src/fake_server/http_request.h"
+#include "src/fake_server/protocol.h"
+#include "src/fake_server/transport.h"
+#include "src/fake_server/worker.h"
+
+namespace llmload::mocks {
+
+class Connection final : public std::enable_shared_from_this<Connection>,
+                         private TimerQueue::Entry {
+ public:
+  Connection(Worker& worker, Socket socket, std::uint64_t number);
+  ~Connection();
+
+  void Start(Worker::Connections::iterator position);
+  /// Closes at once, saying nothing more.
+  void Drop();
+  /// True if it waits for a request of which nothing has come yet.
+  bool IsIdle() const noexcept;
+
+ private:
+  enum class State : std::uint8_t {
+    kMute,  // never to speak: reads past TLS and waits for the peer to give up
+    kHandshake,
+    kRequest,    // waiting for a request, or part of one
+    kAnswer,     // an answer is in the making or on its way out
+    kLingering,  // all sent; reads until the peer has closed, so that no reset destroys what it has
+                 // to read
+    kClosed,
+  };
+
+  void OnTimer(TimePoint now) override;
+  void OnReadable();
+  void OnWritable();
+  void Continue();
+  bool IsReading() const noexcept;
+  void ArmRead();
+  void ArmWrite();
+
+  void Handshake();
+  void DiscardInput();
+  void ReadRequests();
+  /// Answers what is buffered, request by request.
+  void ParseRequests();
+  void PeerGone();
+
+  void Serve(const HttpRequest& request);
+  void ServeChat(const HttpRequest& request, const Route& route);
+  void ServeModels(const HttpRequest& request);
+  /// The refusal, if the credential is not one of the accepted.
+  std::optional<ApiError> CheckKey(const HttpRequest& request);
+  std::optional<ApiError> Admit(TimePoint now);
+  void AnswerTags(const std::vector<std::string>& models, bool keep_alive);
+  void AnswerText(std::string_view content_type, std::string_view body, bool keep_alive);
+  void AnswerError(const ApiError& error, bool keep_alive);
+  void FinishAnswer(Ending ending);
+
+  void Advance(TimePoint now);
+  void Flush();
+  void OnFlushed();
+  void ReleaseAdmission();
+  void BeginLingering();
+  void AwaitRequest();
+  void Close();
+
+  std::shared_ptr<Connection> Self() { return shared_from_this(); }
+  ServerState& server() noexcept { return worker_.state(); }
+  ServerCounters& counters() noexcept { return worker_.state().counters; }
+
+  Worker& worker_;
+  Socket socket_;
+  std::uint64_t number_;
+  Transport transport_;
+  HttpRequestParser parser_;
+  Worker::Connections::iterator position_{};
+  State state_ = State::kHandshake;
+  bool read_armed_ = false;
+  bool write_armed_ = false;
+  bool admitted_ = false;  // counted as in flight
+  bool admitted_stream_ = false;
+  bool http_1_1_ = true;
+  Protocol protocol_ = Protocol::kOpenAi;  // of the latest request
+  std::optional<ChatAnswer> answer_;       // while it produces output
+  std::optional<Ending> ending_;           // of an answer that is complete but not yet sent
+  std::size_t drip_bytes_ = 0;
+  Duration drip_interval_{0};
+  std::string in_;
+  std::string out_;
+  std::size_t out_sent_ = 0;
+};
+
+}  // namespace llmload::mocks
+
+#endif  // LLMLOAD_SRC_FAKE_SERVER_CONNECTION_H_

@@ -1,0 +1,40 @@
+// One error, as each API words it.
+#ifndef LLMLOAD_SRC_FAKE_SERVER_ERROR_DIALECT_H_
+#define LLMLOAD_SRC_FAKE_SERVER_ERROR_DIALECT_H_
+
+#include <string>
+#include <string_view>
+
+#include "src/fake_server/api_error.h"
+#include "src/fake_server/protocol.h"
+
+namespace llmload::mocks {
+
+/// What the service answers with `status`. `code` picks between the causes that share one; empty:
+/// the usual one. With Bedrock it is the name of the exception.
+ApiError ErrorForStatus(Protocol protocol, int status, std::string_view code,
+                        std::string_view model);
+
+ApiError WrongKey(Protocol protocol, std::string_view key);
+ApiError MissingKey(Protocol protocol);
+ApiError UnknownModel(Protocol protocol, std::string_view model);
+ApiError PromptTooLong(Protocol protocol, std::int64_t limit, std::int64_t prompt_tokens,
+                       std::int64_t output_tokens);
+/// A request that the service refuses, in its words.
+ApiError Invalid(Protocol protocol, std::string message);
+/// Too many requests for `requests_per_minute`.
+ApiError TooMany(Protocol protocol, int limit_per_minute, Duration wait);
+
+/// A complete error answer.
+void AppendError(std::string& out, Protocol protocol, const ApiError& error, std::string_view date,
+                 std::string_view request_id, bool keep_alive);
+
+/// The body alone.
+std::string ErrorBody(Protocol protocol, const ApiError& error, std::string_view request_id);
+
+/// The name of the field that carries the request id.
+std::string_view RequestIdField(Protocol protocol);
+
+}  // namespace llmload::mocks
+
+#endif  // LLMLOAD_SRC_FAKE_SERVER_ERROR_DIALECT_H_

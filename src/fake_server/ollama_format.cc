@@ -1,0 +1,83 @@
+// Ollama's own chat API: one JSON object a line.
+#include <array>
+#include <cstdio>
+#include <ctime>
+
+#include "src/fake_server/answer_format.h"
+#include "src/fake_server/api_error.h"
+
+namespace llmload::mocks {
+namespace {
+
+// "2026-11-24T09:30:00.123456789Z"
+std::string Rfc3339Now() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(now);
+  const std::time_t time = seconds.count();
+  std::tm utc{};
+  gmtime_r(&time, &utc);
+  std::array<char, 96> text{};
+  const int size = std::snprintf(
+      text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%09lldZ", utc.tm_year + 1900,
+      utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+      static_cast<long long>(
+          std::chrono::duration_cast<std::chrono::nanoseconds>(now - seconds).count()));
+  return {text.data(), static_cast<std::size_t>(size)};
+}
+
+class OllamaFormat final : public AnswerFormat {
+ public:
+  OllamaFormat(const AnswerFacts& facts, std::string request_id)
+      : AnswerFormat(std::move(request_id)),
+        facts_(facts),
+        prefix_("{\"model\":" + Quoted(facts.request.model) + ",\"created_at\":\"") {}
+
+  std::string_view StreamType() const override { return "application/x-ndjson"; }
+  void AppendFields(HeadWriter&) const override {}
+
+  void AppendBegin(BodyWriter&) override { created_ = Rfc3339Now(); }
+  void AppendToken(BodyWriter& body, std::string_view text) override {
+    body.Append({prefix_, created_, "\",\"message\":{\"role\":\"assistant\",\"content\":\"", text,
+                 "\"},\"done\":false}\n"});
+  }
+  void AppendFinish(BodyWriter&) override {}
+  void AppendTerminal(BodyWriter& body) override {
+    body.Append({prefix_, created_, "\",\"message\":{\"role\":\"assistant\",\"content\":\"\"}",
+                 Ending(), "\n"});
+  }
+  void AppendError(BodyWriter& body, std::string_view) override {
+    body.Append(
+        {"{\"error\":\"an error was encountered while running the model: unexpected "
+         "EOF\"}\n"});
+  }
+  void AppendBroken(BodyWriter& body) override {
+    body.Append({prefix_, created_, "\",\"message\":{\"role\":\"assistant\",\"content\":\"\n"});
+  }
+  std::string UnaryBody(std::string_view text) const override {
+    return prefix_ + Rfc3339Now() + "\",\"message\":{\"role\":\"assistant\",\"content\":\"" +
+           std::string(text) + "\"}" + Ending();
+  }
+
+ private:
+  std::string Ending() const {
+    return std::string(",\"done\":true,\"done_reason\":\"") + (facts_.cut ? "length" : "stop") +
+           "\",\"total_duration\":" + std::to_string(facts_.total.count()) +
+           ",\"load_duration\":1000000,\"prompt_eval_count\":" +
+           std::to_string(facts_.request.prompt_tokens) +
+           ",\"prompt_eval_duration\":" + std::to_string(facts_.ttft.count()) +
+           ",\"eval_count\":" + std::to_string(facts_.tokens) +
+           ",\"eval_duration\":" + std::to_string((facts_.total - facts_.ttft).count()) + "}";
+  }
+
+  const AnswerFacts& facts_;
+  const std::string prefix_;
+  std::string created_;
+};
+
+}  // namespace
+
+std::unique_ptr<AnswerFormat> MakeOllamaFormat(const AnswerFacts& facts, Random& random) {
+  return std::make_unique<OllamaFormat>(facts, Identifier("ollama-", 16, random));
+}
+
+}  // namespace llmload::mocks

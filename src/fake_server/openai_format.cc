@@ -1,0 +1,173 @@
+// OpenAI's chat completions, and Azure's version of them.
+#include <algorithm>
+#include <ctime>
+
+#include "src/fake_server/answer_format.h"
+#include "src/fake_server/api_error.h"
+
+namespace llmload::mocks {
+namespace {
+
+constexpr std::string_view kFilterResults =
+    "{\"hate\":{\"filtered\":false,\"severity\":\"safe\"},\"self_harm\":{\"filtered\":false,"
+    "\"severity\":\"safe\"},\"sexual\":{\"filtered\":false,\"severity\":\"safe\"},\"violence\":{"
+    "\"filtered\":false,\"severity\":\"safe\"}}";
+
+std::int64_t Milliseconds(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
+
+class OpenAiFormat final : public AnswerFormat {
+ public:
+  OpenAiFormat(const AnswerFacts& facts, std::string id, std::string request_id)
+      : AnswerFormat(std::move(request_id)),
+        facts_(facts),
+        azure_(facts.request.protocol == Protocol::kAzure),
+        id_(std::move(id)),
+        model_(Quoted(facts.request.model)) {
+    if (facts.request.include_usage) usage_null_ = ",\"usage\":null";
+  }
+
+  std::string_view StreamType() const override { return "text/event-stream; charset=utf-8"; }
+
+  void AppendFields(HeadWriter& head) const override {
+    if (azure_) {
+      head.Field("apim-request-id", request_id())
+          .Field("x-ms-region", "East US")
+          .Field("x-ratelimit-remaining-requests", facts_.remaining_requests)
+          .Field("x-ratelimit-remaining-tokens", RemainingTokens());
+      return;
+    }
+    head.Field("x-request-id", request_id())
+        .Field("openai-processing-ms",
+               Milliseconds(facts_.request.stream ? facts_.ttft : facts_.total))
+        .Field("openai-organization", "llmload")
+        .Field("openai-version", "2020-10-01")
+        .Field("x-ratelimit-limit-requests", facts_.limit_requests)
+        .Field("x-ratelimit-remaining-requests", facts_.remaining_requests)
+        .Field("x-ratelimit-reset-requests", "6ms")
+        .Field("x-ratelimit-limit-tokens", kTokenLimit)
+        .Field("x-ratelimit-remaining-tokens", RemainingTokens())
+        .Field("x-ratelimit-reset-tokens", "0s");
+  }
+
+  void AppendBegin(BodyWriter& body) override {
+    if (azure_) {
+      body.Append(
+          {"data: {\"choices\":[],\"created\":0,\"id\":\"\",\"model\":\"\",\"object\":\"\","
+           "\"prompt_filter_results\":[{\"prompt_index\":0,\"content_filter_results\":",
+           kFilterResults, "}]}\n\n"});
+    }
+    prefix_ = "data: {\"id\":\"" + id_ + "\",\"object\":\"chat.completion.chunk\",\"created\":" +
+              std::to_string(std::time(nullptr)) + ",\"model\":" + model_ +
+              (azure_ ? "" : ",\"service_tier\":\"default\"") +
+              ",\"system_fingerprint\":\"fp_llmload\",\"choices\":[{\"index\":";
+    for (int choice = 0; choice < facts_.request.choices; ++choice) {
+      AppendEvent(body, choice, ",\"delta\":{\"role\":\"assistant\",\"content\":\"", "",
+                  "\",\"refusal\":null}");
+    }
+  }
+
+  void AppendToken(BodyWriter& body, std::string_view text) override {
+    ++event_;
+    for (int choice = 0; choice < facts_.request.choices; ++choice) {
+      AppendEvent(body, choice, ",\"delta\":{\"content\":\"", text, "\"}");
+    }
+  }
+
+  void AppendFinish(BodyWriter& body) override {
+    for (int choice = 0; choice < facts_.request.choices; ++choice) {
+      body.Append({prefix_, std::to_string(choice),
+                   ",\"delta\":{},\"logprobs\":null,\"finish_reason\":\"", FinishReason(), "\"}]",
+                   usage_null_, "}\n\n"});
+    }
+    if (facts_.request.include_usage) {
+      constexpr std::string_view kFirstChoice = "{\"index\":";
+      const std::string_view head =
+          std::string_view(prefix_).substr(0, prefix_.size() - kFirstChoice.size());
+      body.Append({head, "],\"usage\":", UsageJson(), "}\n\n"});
+    }
+  }
+
+  void AppendTerminal(BodyWriter& body) override { body.Append({"data: [DONE]\n\n"}); }
+
+  void AppendError(BodyWriter& body, std::string_view code) override {
+    const std::string quoted = code.empty() ? "null" : Quoted(code);
+    body.Append(
+        {"data: {\"error\":{\"message\":\"The server had an error while processing your "
+         "request. Sorry about that!\",\"type\":\"server_error\",\"param\":null,\"code\":",
+         quoted, "}}\n\n"});
+  }
+
+  void AppendBroken(BodyWriter& body) override {
+    body.Append({"data: {\"id\":\"", id_, "\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"",
+                 "\n\n"});
+  }
+
+  std::string UnaryBody(std::string_view text) const override {
+    std::string body = "{\"id\":\"" + id_ + "\",\"object\":\"chat.completion\",\"created\":" +
+                       std::to_string(std::time(nullptr)) + ",\"model\":" + model_ +
+                       ",\"choices\":[";
+    for (int choice = 0; choice < facts_.request.choices; ++choice) {
+      body.append(choice == 0 ? "" : ",").append("{\"index\":");
+      AppendNumber(body, choice);
+      body.append(",\"message\":{\"role\":\"assistant\",\"content\":\"")
+          .append(text)
+          .append("\",\"refusal\":null,\"annotations\":[]},\"logprobs\":null,\"finish_reason\":\"")
+          .append(FinishReason())
+          .append("\"");
+      if (azure_) body.append(",\"content_filter_results\":").append(kFilterResults);
+      body.append("}");
+    }
+    body.append("],\"usage\":").append(UsageJson());
+    if (!azure_) body.append(",\"service_tier\":\"default\"");
+    return body + ",\"system_fingerprint\":\"fp_llmload\"}";
+  }
+
+ private:
+  static constexpr std::int64_t kTokenLimit = 2'000'000;
+
+  std::int64_t RemainingTokens() const {
+    return std::max<std::int64_t>(0, kTokenLimit - facts_.request.prompt_tokens);
+  }
+  std::string_view FinishReason() const { return facts_.cut ? "length" : "stop"; }
+
+  void AppendEvent(BodyWriter& body, int choice, std::string_view before, std::string_view content,
+                   std::string_view after) {
+    const bool pads = facts_.request.include_obfuscation && !azure_;
+    const std::string_view filtered = azure_ ? ",\"content_filter_results\":{}" : "";
+    // Short enough for the string's own buffer: no allocation per event.
+    body.Append({prefix_, std::to_string(choice), before, content, after, filtered,
+                 ",\"logprobs\":null,\"finish_reason\":null}]", usage_null_,
+                 pads ? ",\"obfuscation\":\"" : "", pads ? Padding(event_) : "",
+                 pads ? "\"}\n\n" : "}\n\n"});
+  }
+
+  std::string UsageJson() const {
+    const std::int64_t completion =
+        static_cast<std::int64_t>(facts_.tokens) * facts_.request.choices;
+    return "{\"prompt_tokens\":" + std::to_string(facts_.request.prompt_tokens) +
+           ",\"completion_tokens\":" + std::to_string(completion) +
+           ",\"total_tokens\":" + std::to_string(facts_.request.prompt_tokens + completion) +
+           ",\"prompt_tokens_details\":{\"cached_tokens\":0,\"audio_tokens\":0},"
+           "\"completion_tokens_details\":{\"reasoning_tokens\":0,\"audio_tokens\":0,"
+           "\"accepted_prediction_tokens\":0,\"rejected_prediction_tokens\":0}}";
+  }
+
+  const AnswerFacts& facts_;
+  const bool azure_;
+  const std::string id_;
+  const std::string model_;  // quoted
+  std::string prefix_;       // of every event, up to the choice's index
+  std::string_view usage_null_;
+  int event_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<AnswerFormat> MakeOpenAiFormat(const AnswerFacts& facts, Random& random) {
+  std::string id = Identifier("chatcmpl-", 29, random);
+  return std::make_unique<OpenAiFormat>(facts, std::move(id), Identifier("req_", 32, random));
+}
+
+}  // namespace llmload::mocks

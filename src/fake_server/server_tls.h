@@ -1,0 +1,32 @@
+// The server's certificate authority, certificate and TLS settings.
+#ifndef LLMLOAD_SRC_FAKE_SERVER_SERVER_TLS_H_
+#define LLMLOAD_SRC_FAKE_SERVER_SERVER_TLS_H_
+
+#include <openssl/ssl.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace llmload::mocks {
+
+struct SslContextDeleter {
+  void operator()(SSL_CTX* context) const noexcept { SSL_CTX_free(context); }
+};
+using SslContextPtr = std::unique_ptr<SSL_CTX, SslContextDeleter>;
+
+struct ServerTls {
+  SslContextPtr context;
+  std::string ca_pem;
+};
+
+/// Makes a certificate authority and a server certificate (EC P-256, valid for ten days), in
+/// memory, and a server context that uses them: TLS 1.2 and later, ALPN http/1.1.
+/// @param names  subjectAltName entries, "DNS:..." or "IP:..."
+/// Throws `ConfigurationError` for a malformed name, `std::runtime_error` if OpenSSL fails
+/// otherwise.
+ServerTls MakeServerTls(const std::vector<std::string>& names);
+
+}  // namespace llmload::mocks
+
+#endif  // LLMLOAD_SRC_FAKE_SERVER_SERVER_TLS_H_

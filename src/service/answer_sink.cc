@@ -1,0 +1,263 @@
+#include "src/service/answer_sink.h"
+
+#include <charconv>
+#include <initializer_list>
+#include <utility>
+
+#include "src/wire/retry_after.h"
+#include "src/wire/timestamp.h"
+
+namespace llmload {
+namespace {
+
+using Status = wire::AnswerDecoder::Status;
+
+constexpr std::size_t kMaxErrorBody = 64 << 10;
+constexpr std::size_t kMaxMessage = 512;
+constexpr std::size_t kMaxWord = 128;
+constexpr std::size_t kMaxRawUsage = 4 << 10;
+
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  }
+  return lower;
+}
+
+std::string MediaType(std::string_view content_type) {
+  content_type = content_type.substr(0, content_type.find(';'));
+  while (!content_type.empty() && content_type.back() == ' ') content_type.remove_suffix(1);
+  return Lower(content_type);
+}
+
+std::string_view FirstOf(const net::ResponseHead& head,
+                         std::initializer_list<std::string_view> names) {
+  for (const std::string_view name : names) {
+    if (const std::string_view value = head.Get(name); !value.empty()) return value;
+  }
+  return {};
+}
+
+}  // namespace
+
+AnswerSink::AnswerSink(bool stream, const ProviderLimits& limits, std::span<const Secret> secrets,
+                       wire::AnswerDecoder& decoder, StreamObserver* observer)
+    : stream_(stream), limits_(limits), secrets_(secrets), decoder_(decoder), observer_(observer) {}
+
+bool AnswerSink::OutputHasBegun() const {
+  if (mode_ == Mode::kNoHead) return false;
+  return mode_ != Mode::kStream || completion_.token_events > 0;
+}
+
+std::int64_t AnswerSink::output_tokens() const {
+  return has_usage_ ? completion_.usage.output : completion_.token_events;
+}
+
+AnswerSink::Next AnswerSink::OnHead(const net::ResponseHead& head, TimePoint) {
+  http_status_ = head.status;
+  if (const std::string_view request_id =
+          FirstOf(head, {"x-request-id", "request-id", "x-amzn-requestid", "apim-request-id"});
+      !request_id.empty()) {
+    completion_.request_id = Clean(std::string(request_id), kMaxWord);
+  }
+  if (http_status_ < 200 || http_status_ > 299) {
+    mode_ = Mode::kError;
+    ReadErrorHead(head);
+    return http_status_ < 400 ? Next::kStop : Next::kContinue;
+  }
+  mode_ = Mode::kBody;
+  const std::string_view encoding = head.Get("content-encoding");
+  if (!encoding.empty() && Lower(encoding) != "identity") {
+    return Fail(ErrorKind::kMalformedResponse,
+                "the answer is compressed, which was not asked for: " + std::string(encoding));
+  }
+  if (stream_ && decoder_.IsStream(MediaType(head.Get("content-type")))) {
+    mode_ = Mode::kStream;
+    return Next::kContinue;
+  }
+  const std::string_view length_text = head.Get("content-length");
+  std::uint64_t length = 0;
+  std::from_chars(length_text.data(), length_text.data() + length_text.size(), length);
+  if (length > limits_.body_bytes) {
+    return Fail(ErrorKind::kResponseTooLarge,
+                "the body of the answer has " + std::to_string(length) + " bytes, at most " +
+                    std::to_string(limits_.body_bytes) + " are accepted");
+  }
+  return Next::kContinue;
+}
+
+void AnswerSink::ReadErrorHead(const net::ResponseHead& head) {
+  retry_after_ = wire::ReadRetryAfter([&](std::string_view name) { return head.Get(name); },
+                                      std::chrono::system_clock::now());
+  const std::string_view should_retry = head.Get("x-should-retry");
+  if (should_retry == "true") should_retry_ = true;
+  if (should_retry == "false") should_retry_ = false;
+  error_type_ = head.Get("x-amzn-errortype");
+  // A cache may have stored the date along with the answer.
+  if (head.Get("age").empty()) server_time_ = wire::ParseHttpDate(head.Get("date"));
+}
+
+AnswerSink::Next AnswerSink::OnBody(std::string_view bytes, TimePoint at) {
+  switch (mode_) {
+    case Mode::kStream:
+      at_ = at;
+      return ToNext(decoder_.FeedStream(bytes, *this));
+    case Mode::kError:
+      body_.append(bytes.substr(0, kMaxErrorBody - body_.size()));
+      return body_.size() < kMaxErrorBody ? Next::kContinue : Next::kStop;
+    default:
+      break;
+  }
+  if (bytes.size() > limits_.body_bytes - body_.size()) {
+    return Fail(ErrorKind::kResponseTooLarge, "the body of the answer has more than " +
+                                                  std::to_string(limits_.body_bytes) + " bytes");
+  }
+  body_.append(bytes);
+  return Next::kContinue;
+}
+
+AnswerSink::Next AnswerSink::ToNext(Status status) {
+  if (error_) return Next::kAbort;  // there was too much text
+  switch (status) {
+    case Status::kNeedMore:
+      return Next::kContinue;
+    case Status::kDone:
+      done_ = true;
+      return Next::kStop;
+    case Status::kFailed:
+      break;
+  }
+  FailWith(decoder_.failure());
+  // After an error event the service goes on keeping to the protocol.
+  return error_->kind == ErrorKind::kStreamError ? Next::kStop : Next::kAbort;
+}
+
+void AnswerSink::OnToken(TokenKind kind, std::string_view text) {
+  if (error_) return;  // too much already
+  if (kind == TokenKind::kContent) {
+    if (text.size() > limits_.body_bytes - completion_.text.size()) {
+      Fail(ErrorKind::kResponseTooLarge,
+           "the text of the answer has more than " + std::to_string(limits_.body_bytes) + " bytes");
+      return;
+    }
+    completion_.text.append(text);
+  }
+  if (mode_ != Mode::kStream) return;
+  Timings& timings = completion_.timings;
+  if (!timings.first_token) timings.first_token = at_;
+  if (kind == TokenKind::kContent && !timings.first_output_token) timings.first_output_token = at_;
+  timings.last_token = at_;
+  ++completion_.token_events;
+  if (observer_ != nullptr) observer_->OnToken({kind, text, at_});
+}
+
+void AnswerSink::OnModel(std::string_view model) {
+  if (completion_.model.empty()) completion_.model = model;
+}
+
+void AnswerSink::OnFinishReason(std::string_view reason) { completion_.finish_reason = reason; }
+
+void AnswerSink::OnUsage(const Usage& usage, std::string_view raw) {
+  completion_.usage = usage;
+  completion_.raw_usage = raw.substr(0, raw.size() <= kMaxRawUsage ? raw.size() : 0);
+  has_usage_ = true;
+}
+
+AnswerSink::Next AnswerSink::Fail(ErrorKind kind, std::string message) {
+  FailWith({.kind = kind, .message = std::move(message), .code = {}, .retry_after = {}});
+  return Next::kAbort;
+}
+
+void AnswerSink::FailWith(wire::DecodeFailure failure) {
+  Error& error = error_.emplace();
+  error.kind = failure.kind;
+  error.message = std::move(failure.message);
+  error.provider_code = Clean(std::move(failure.code), kMaxWord);
+  error.retry_after = failure.retry_after;
+}
+
+void AnswerSink::FinishBody() {
+  const Status status = decoder_.DecodeAnswer(body_, *this);
+  if (error_) return;
+  if (status != Status::kDone) {
+    // An error in a body of status 200 says more than that it is no stream.
+    wire::DecodeFailure failure = decoder_.failure();
+    if (stream_ && failure.kind == ErrorKind::kMalformedResponse) {
+      failure.message = "the answer is not a stream of this API";
+    }
+    FailWith(std::move(failure));
+  } else if (stream_) {
+    Fail(ErrorKind::kMalformedResponse, "the answer is not a stream of this API");
+  }
+}
+
+void AnswerSink::FinishError() {
+  if (http_status_ >= 300 && http_status_ <= 399) {
+    Fail(ErrorKind::kUnexpectedRedirect, "a redirect is not followed: check the base URL");
+    return;
+  }
+  wire::DecodeFailure failure = decoder_.DecodeErrorAnswer(http_status_, error_type_, body_);
+  // Some say it in words only.
+  if (!failure.retry_after && failure.kind == ErrorKind::kRateLimited) {
+    failure.retry_after = wire::ParseRetryText(failure.message);
+  }
+  FailWith(std::move(failure));
+}
+
+// Without a secret, without control characters, and no longer than `max_size`, for logs and
+// reports.
+std::string AnswerSink::Clean(std::string text, std::size_t max_size) const {
+  for (const Secret& secret : secrets_) text = Redact(std::move(text), secret);
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
+  }
+  if (text.size() <= max_size) return text;
+  std::size_t size = max_size;
+  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) --size;
+  text.resize(size);
+  return text + "...";
+}
+
+Error AnswerSink::TakeError() {
+  Error error = *std::move(error_);
+  error.message = Clean(std::move(error.message), kMaxMessage);
+  error.http_status = http_status_;
+  if (retry_after_) error.retry_after = retry_after_;
+  error.should_retry = should_retry_;
+  error.after_first_token = completion_.token_events > 0;
+  error.request_id = std::move(completion_.request_id);
+  error.partial_text = std::move(completion_.text);
+  for (const Secret& secret : secrets_) {
+    error.partial_text = Redact(std::move(error.partial_text), secret);
+  }
+  error.partial_tokens = completion_.token_events;
+  return error;
+}
+
+Result<Completion> AnswerSink::Finish(const net::Exchange& exchange) {
+  // A status that says what is wrong counts more than how its body ended.
+  if (!error_ && mode_ == Mode::kError) {
+    FinishError();
+  } else if (!error_ && exchange.failure) {
+    Fail(exchange.failure->kind, exchange.failure->message);
+    error_->system_error = exchange.failure->system_error;
+  } else if (!error_ && mode_ == Mode::kStream) {
+    at_ = exchange.completed.value_or(at_);
+    if (!done_) ToNext(decoder_.FinishStream(*this));
+  } else if (!error_ && mode_ == Mode::kBody) {
+    FinishBody();
+  }
+  if (error_) return TakeError();
+  completion_.timings.sent = exchange.sent;
+  completion_.timings.first_byte = exchange.first_byte;
+  completion_.timings.completed = exchange.completed;
+  if (!has_usage_) {
+    completion_.usage = {};
+    completion_.usage.output = completion_.token_events;
+    completion_.token_source = TokenSource::kCountedEvents;
+  }
+  return std::move(completion_);
+}
+
+}  // namespace llmload

@@ -1,0 +1,86 @@
+// From the bytes of an answer to a completion or an error: what is the same for all APIs.
+#ifndef LLMLOAD_SRC_SERVICE_ANSWER_SINK_H_
+#define LLMLOAD_SRC_SERVICE_ANSWER_SINK_H_
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "llmload/core/secret.h"
+#include "llmload/provider/completion.h"
+#include "llmload/provider/error.h"
+#include "llmload/provider/http_options.h"
+#include "src/net/http_client.h"
+#include "src/net/response_reader.h"
+#include "src/wire/answer_decoder.h"
+
+namespace llmload {
+
+/// Takes one answer: status and header, limits, instants, error bodies. What the body means is the
+/// decoder's part. Not thread-safe.
+class AnswerSink final : public net::ResponseSink, private wire::AnswerHandler {
+ public:
+  /// @param secrets   taken out of whatever the service says
+  /// @param observer  may be null
+  /// All that is passed by reference, span or pointer must outlive the sink.
+  AnswerSink(bool stream, const ProviderLimits& limits, std::span<const Secret> secrets,
+             wire::AnswerDecoder& decoder, StreamObserver* observer);
+
+  Next OnHead(const net::ResponseHead& head, TimePoint at) override;
+  Next OnBody(std::string_view bytes, TimePoint at) override;
+  bool OutputHasBegun() const override;
+
+  /// What came of it. Call it once, after the exchange. Attempts and provider are left to the
+  /// caller.
+  Result<Completion> Finish(const net::Exchange& exchange);
+
+  /// Output tokens as far as known.
+  std::int64_t output_tokens() const;
+
+  /// The service's wall clock as an error answer tells it; empty if it does not, or if a cache on
+  /// the way may have told it before.
+  std::optional<std::chrono::sys_seconds> server_time() const { return server_time_; }
+
+ private:
+  enum class Mode : std::uint8_t { kNoHead, kStream, kBody, kError };
+
+  void OnToken(TokenKind kind, std::string_view text) override;
+  void OnModel(std::string_view model) override;
+  void OnFinishReason(std::string_view reason) override;
+  void OnUsage(const Usage& usage, std::string_view raw) override;
+
+  void ReadErrorHead(const net::ResponseHead& head);
+  Next ToNext(wire::AnswerDecoder::Status status);
+  Next Fail(ErrorKind kind, std::string message);
+  void FailWith(wire::DecodeFailure failure);
+  void FinishBody();
+  void FinishError();
+  Error TakeError();
+  std::string Clean(std::string text, std::size_t max_size) const;
+
+  const bool stream_;
+  const ProviderLimits& limits_;
+  const std::span<const Secret> secrets_;
+  wire::AnswerDecoder& decoder_;
+  StreamObserver* const observer_;
+
+  Mode mode_ = Mode::kNoHead;
+  TimePoint at_{};     // of the bytes being decoded
+  bool done_ = false;  // the decoder saw the terminal event
+  bool has_usage_ = false;
+  std::string body_;
+  std::string error_type_;  // the header field that names the error
+  Completion completion_;
+  std::optional<Error> error_;
+  int http_status_ = 0;
+  std::optional<Duration> retry_after_;
+  std::optional<bool> should_retry_;
+  std::optional<std::chrono::sys_seconds> server_time_;
+};
+
+}  // namespace llmload
+
+#endif  // LLMLOAD_SRC_SERVICE_ANSWER_SINK_H_

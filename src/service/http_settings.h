@@ -1,0 +1,32 @@
+// Checks and conversions of the options that HTTPS providers share.
+#ifndef LLMLOAD_SRC_SERVICE_HTTP_SETTINGS_H_
+#define LLMLOAD_SRC_SERVICE_HTTP_SETTINGS_H_
+
+#include <string>
+#include <string_view>
+
+#include "llmload/core/secret.h"
+#include "llmload/provider/http_options.h"
+#include "src/net/connection.h"
+#include "src/net/http_client.h"
+
+namespace llmload {
+
+// Each throws `ConfigurationError` that names the option.
+void CheckTimeouts(const ProviderTimeouts& timeouts);
+void CheckLimits(const ProviderLimits& limits);
+void CheckNotNegative(std::string_view name, Duration value);
+/// Printable ASCII: what could end a header line could smuggle in another.
+void CheckHeaderValue(std::string_view name, std::string_view value);
+/// As `CheckHeaderValue`, without spaces; the message does not hold the value.
+void CheckCredential(std::string_view name, const Secret& value);
+
+/// Throws `ConfigurationError` if the URL or the certificates cannot be used, or if the URL is
+/// http:// to another machine without `allow_clear_text`.
+net::Endpoint MakeEndpoint(const std::string& base_url, const HttpOptions& options);
+
+net::ExchangeTimeouts ToExchangeTimeouts(const ProviderTimeouts& timeouts);
+
+}  // namespace llmload
+
+#endif  // LLMLOAD_SRC_SERVICE_HTTP_SETTINGS_H_

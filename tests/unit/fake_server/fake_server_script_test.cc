@@ -1,0 +1,129 @@
+// When faults strike: order, probability, windows of arrivals and of time, changes at run time.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "llmload/core/environment.h"
+#include "llmload/fake_server/fake_llm_server.h"
+#include "llmload/fake_server/fault_spec.h"
+#include "tests/unit/fake_server/raw_client.h"
+
+namespace llmload::mocks {
+namespace {
+
+using std::chrono::milliseconds;
+
+FakeLlmServerOptions FastOptions() {
+  FakeLlmServerOptions options;
+  options.latency.ttft_median = options.latency.gap_median = Duration::zero();
+  options.latency.tokens_min = options.latency.tokens_max = 6;
+  return options;
+}
+
+RawResponse AskOnce(RawClient& client) {
+  client.SendPost("/v1/chat/completions", ChatBody());
+  return client.Read();
+}
+
+class FaultScript : public ::testing::Test {
+ protected:
+  FakeLlmServer server_{FastOptions()};
+};
+
+TEST_F(FaultScript, ModifiersAddToOtherFaultsAndTheFirstOfTheOthersWins) {
+  server_.SetFaults({ParseFault("latency=100ms"), ParseFault("status=500"),
+                     ParseFault("status=503"), ParseFault("connection-close")});
+  RawClient client(server_.port(), server_.ca_pem());
+  const auto start = std::chrono::steady_clock::now();
+  RawResponse response = AskOnce(client);
+  EXPECT_EQ(response.status, 500);
+  EXPECT_EQ(response.fields["connection"], "close");
+  EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(100));
+  EXPECT_EQ(server_.counters().faults(FaultKind::kHttpError), 1U);
+  EXPECT_EQ(server_.counters().faults(FaultKind::kExtraLatency), 1U);
+}
+
+std::vector<int> Statuses(FakeLlmServer& server, int requests) {
+  RawClient client(server.port(), server.ca_pem());
+  std::vector<int> statuses;
+  for (int i = 0; i < requests; ++i) {
+    client.SendPost("/v1/chat/completions", ChatBody());
+    statuses.push_back(client.Read().status);
+  }
+  return statuses;
+}
+
+TEST_F(FaultScript, ProbabilityIsDrawnFromTheSeed) {
+  const auto run = [](std::uint64_t seed) {
+    FakeLlmServerOptions options = FastOptions();
+    options.seed = seed;
+    options.faults = {ParseFault("status=500,p=0.4")};
+    FakeLlmServer server(options);
+    return Statuses(server, 400);
+  };
+  const auto first = run(3);
+  EXPECT_EQ(first, run(3));
+  EXPECT_NE(first, run(4));
+  const auto failed = std::count(first.begin(), first.end(), 500);
+  EXPECT_GT(failed, 120);  // 400 draws at 0.4: more than 4 sigma below
+  EXPECT_LT(failed, 200);
+}
+
+TEST_F(FaultScript, ArrivalRangeCountsFromSetFaults) {
+  server_.SetFaults({ParseFault("status=500,arrivals=2-3")});
+  EXPECT_THAT(Statuses(server_, 5), ::testing::ElementsAre(200, 500, 500, 200, 200));
+  server_.SetFaults({ParseFault("status=503,first=2")});
+  EXPECT_THAT(Statuses(server_, 4), ::testing::ElementsAre(503, 503, 200, 200));
+}
+
+TEST_F(FaultScript, TimeWindowScriptsAnOutageAndItsEnd) {
+  server_.SetFaults({ParseFault("status=500,from=150ms,until=400ms")});
+  const auto start = std::chrono::steady_clock::now();
+  RawClient client(server_.port(), server_.ca_pem());
+  bool failed = false;
+  while (std::chrono::steady_clock::now() - start < milliseconds(700)) {
+    const auto before = std::chrono::steady_clock::now() - start;
+    const int status = AskOnce(client).status;
+    const auto after = std::chrono::steady_clock::now() - start;
+    if (after < milliseconds(150) || before > milliseconds(420)) {
+      EXPECT_EQ(status, 200);
+    }
+    failed = failed || status == 500;
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  EXPECT_TRUE(failed);
+}
+
+TEST_F(FaultScript, InvalidRequestsAreRefusedWhateverTheFault) {
+  server_.SetFaults({ParseFault("status=500")});
+  RawClient client(server_.port(), server_.ca_pem());
+  client.SendPost("/v1/chat/completions", "{}");
+  EXPECT_EQ(client.Read().status, 400);
+  EXPECT_EQ(server_.counters().faults(FaultKind::kHttpError), 0U);
+}
+
+TEST_F(FaultScript, SetFaultsRefusesNonsenseAndChangesNothing) {
+  server_.SetFaults({ParseFault("status=500")});
+  EXPECT_THROW(server_.SetFaults({Fault{.status = 200}}), ConfigurationError);
+  EXPECT_THAT(Statuses(server_, 1), ::testing::ElementsAre(500));
+}
+
+TEST_F(FaultScript, SetLatencyTakesEffectOnTheNextRequest) {
+  LatencyModel slow;
+  slow.ttft_median = milliseconds(200);
+  slow.ttft_sigma = 0;
+  slow.gap_median = Duration::zero();
+  slow.tokens_min = slow.tokens_max = 6;
+  server_.SetLatency(slow);
+  RawClient client(server_.port(), server_.ca_pem());
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(AskOnce(client).status, 200);
+  EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(200));
+}
+
+}  // namespace
+}  // namespace llmload::mocks

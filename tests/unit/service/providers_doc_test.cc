@@ -1,0 +1,69 @@
+// docs/providers.md and the code it describes must not drift apart.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+
+#include "llmload/provider/error.h"
+#include "llmload/service/target.h"
+
+namespace llmload {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(std::filesystem::path(LLMLOAD_SOURCE_DIR) / path);
+  EXPECT_TRUE(file) << path;
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+TEST(ProvidersDoc, ListsEveryErrorAndWhetherToTryAgain) {
+  const std::string page = ReadFile("docs/providers.md");
+  for (int i = 0; i < kErrorKindCount; ++i) {
+    const auto kind = static_cast<ErrorKind>(i);
+    const std::string name(ToString(kind));
+    const std::string again = RetriabilityOf({.kind = kind}).retriable ? "yes" : "no";
+    EXPECT_TRUE(
+        std::regex_search(page, std::regex("\\| `" + name + "` \\| .* \\| " + again + " \\|\n")))
+        << name << " " << again;
+  }
+}
+
+TEST(ProvidersDoc, ListsEveryVariableThatConfiguresAProvider) {
+  const std::string page = ReadFile("docs/providers.md");
+  for (const char* source :
+       {"src/service/target.cc", "src/service/aws_credentials.cc", "src/service/proxy.cc"}) {
+    const std::string code = ReadFile(source);
+    const std::regex variable("\"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\"");
+    for (std::sregex_iterator it(code.begin(), code.end(), variable), end; it != end; ++it) {
+      const std::string name = (*it)[1];
+      // Two of a kind share a row, and the second's beginning.
+      const bool abbreviated = name == "AWS_CONTAINER_CREDENTIALS_FULL_URI" ||
+                               name == "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+      if (name == "LLMLOAD_PROVIDER" || name == "AWS_WEB_IDENTITY_TOKEN_FILE") continue;
+      EXPECT_THAT(page, HasSubstr(abbreviated ? "`..._" : "`" + name)) << source;
+    }
+  }
+}
+
+TEST(ProvidersDoc, HasASectionAndAnExampleForEveryProvider) {
+  const std::string page = ReadFile("docs/providers.md");
+  for (const auto choice :
+       {ProviderChoice::kOpenAi, ProviderChoice::kAzure, ProviderChoice::kBedrock,
+        ProviderChoice::kAnthropic, ProviderChoice::kOllama, ProviderChoice::kLocal}) {
+    const std::string name(ToString(choice));
+    EXPECT_THAT(page, HasSubstr("(`" + name + "`)\n"));
+    EXPECT_THAT(page, HasSubstr("LLMLOAD_PROVIDER=" + name + " "));
+  }
+}
+
+}  // namespace
+}  // namespace llmload
