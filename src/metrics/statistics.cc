@@ -1,16 +1,17 @@
 #include "llmload/metrics/statistics.h"
 
 #include <algorithm>
+#include <boost/math/distributions/binomial.hpp>
+#include <boost/math/distributions/normal.hpp>
+#include <boost/math/policies/policy.hpp>
 #include <cmath>
 #include <cstddef>
-#include <numbers>
 #include <vector>
 
 namespace llmload {
 namespace {
 
 constexpr std::size_t kMaxTrendPoints = 500;
-constexpr int kBisections = 60;  // more than a double can tell apart
 
 double LogBinomialPmf(double k, double n, double p) {
   return std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1) + k * std::log(p) +
@@ -33,59 +34,8 @@ std::uint64_t LowerTailRank(std::uint64_t count, double p, double tail) {
   return static_cast<std::uint64_t>(k);
 }
 
-// The argument between `low` and `high` at which `rising` reaches `target`.
-template <class Function>
-double Invert(const Function& rising, double target, double low, double high) {
-  for (int i = 0; i < kBisections; ++i) {
-    const double middle = (low + high) / 2;
-    (rising(middle) < target ? low : high) = middle;
-  }
-  return (low + high) / 2;
-}
-
-double NormalQuantile(double probability) {
-  const auto cumulative = [](double x) { return std::erfc(-x / std::numbers::sqrt2) / 2; };
-  return Invert(cumulative, probability, -40, 40);
-}
-
-// The continued fraction of the incomplete beta function (NIST Digital Library of Mathematical
-// Functions, 8.17.22), by the modified Lentz algorithm (Press et al., "Numerical Recipes", 3rd ed.,
-// section 6.4). Converges in O(sqrt(max(a, b))) steps for x < (a + 1) / (a + b + 2).
-double BetaFraction(double x, double a, double b) {
-  constexpr double kTiny = 1e-300;
-  constexpr double kAccuracy = 1e-15;
-  constexpr int kMaxSteps = 1'000'000;
-  const auto away_from_zero = [](double value) { return std::abs(value) < kTiny ? kTiny : value; };
-  double c = 1;
-  double d = 1 / away_from_zero(1 - (a + b) * x / (a + 1));
-  double fraction = d;
-  for (int step = 1; step <= kMaxSteps; ++step) {
-    const double m = step;
-    const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
-    d = 1 / away_from_zero(1 + even * d);
-    c = away_from_zero(1 + even / c);
-    fraction *= d * c;
-    const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
-    d = 1 / away_from_zero(1 + odd * d);
-    c = away_from_zero(1 + odd / c);
-    fraction *= d * c;
-    if (std::abs(d * c - 1) < kAccuracy) break;
-  }
-  return fraction;
-}
-
-// P(Binomial(count, x) >= least): the regularised incomplete beta function of (least, count - least
-// + 1). Precondition: 1 <= least <= count.
-double UpperBinomialTail(double x, double least, double count) {
-  if (x <= 0) return 0;
-  if (x >= 1) return 1;
-  const double a = least;
-  const double b = count - least + 1;
-  const double log_front =
-      std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) + a * std::log(x) + b * std::log1p(-x);
-  if (x < (a + 1) / (a + b + 2)) return std::exp(log_front) * BetaFraction(x, a, b) / a;
-  return 1 - std::exp(log_front) * BetaFraction(1 - x, b, a) / b;
-}
+// Doubles are accurate enough, and long doubles would cost several times as much.
+using Policy = boost::math::policies::policy<boost::math::policies::promote_double<false>>;
 
 }  // namespace
 
@@ -127,20 +77,15 @@ std::uint64_t MinimumSamples(double quantile) {
 
 ProportionBounds ExactProportionBounds(std::uint64_t successes, std::uint64_t trials,
                                        double confidence) {
-  ProportionBounds bounds;
+  if (trials == 0) return {};
+  using Binomial = boost::math::binomial_distribution<double, Policy>;
   const double tail = (1 - confidence) / 2;
   const double k = static_cast<double>(successes);
   const double n = static_cast<double>(trials);
   // The lower bound is the probability at which so many successes or more are just too unlikely,
-  // the upper bound the one at which so few are.
-  if (successes > 0) {
-    bounds.lower = Invert([&](double p) { return UpperBinomialTail(p, k, n); }, tail, 0, k / n);
-  }
-  if (successes < trials) {
-    bounds.upper =
-        Invert([&](double p) { return UpperBinomialTail(p, k + 1, n); }, 1 - tail, k / n, 1);
-  }
-  return bounds;
+  // the upper bound the one at which so few are. Both methods default to Clopper and Pearson.
+  return {.lower = Binomial::find_lower_bound_on_p(n, k, tail),
+          .upper = Binomial::find_upper_bound_on_p(n, k, tail)};
 }
 
 std::optional<SlopeEstimate> TheilSen(std::span<const double> x, std::span<const double> y,
@@ -163,8 +108,9 @@ std::optional<SlopeEstimate> TheilSen(std::span<const double> x, std::span<const
 
   const std::size_t pairs = slopes.size();
   const double n = static_cast<double>(count);
-  const double half_width =
-      NormalQuantile((1 + confidence) / 2) * std::sqrt(n * (n - 1) * (2 * n + 5) / 18) / 2;
+  const boost::math::normal_distribution<double, Policy> normal;
+  const double half_width = boost::math::quantile(normal, (1 + confidence) / 2) *
+                            std::sqrt(n * (n - 1) * (2 * n + 5) / 18) / 2;
   const double center = static_cast<double>(pairs) / 2;
   const auto slope_at = [&](double rank) {  // 1-based, clamped: too few points give the extremes
     const double clamped = std::clamp(rank, 1.0, static_cast<double>(pairs));

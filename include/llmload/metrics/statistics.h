@@ -40,8 +40,8 @@ struct ProportionBounds {
 
 /// Two-sided confidence bounds of a probability of which `successes` in `trials` independent trials
 /// were seen: the exact interval of Clopper and Pearson (Biometrika 26, 1934, pp. 404–413), which
-/// gives each side at most half of 1 - `confidence`. Cost grows with the square root of `trials`.
-/// Without trials: [0, 1]. Precondition: successes <= trials, 0 < confidence < 1.
+/// gives each side at most half of 1 - `confidence`. Without trials: [0, 1]. Precondition:
+/// successes <= trials, 0 < confidence < 1.
 ProportionBounds ExactProportionBounds(std::uint64_t successes, std::uint64_t trials,
                                        double confidence = 0.99);
 
@@ -56,7 +56,7 @@ struct SlopeEstimate {
 /// interval of Sen (Journal of the American Statistical Association 63, 1968, pp. 1379–1389),
 /// without the correction for ties, which can only widen the interval. It holds for points that
 /// scatter independently of each other. Robust against outliers up to 29 % of the points. Beyond
-/// 500 points, 500 evenly spread ones are used: the cost is quadratic. Nothing if there are fewer
+/// 500 points, 500 evenly spread ones are used: the cost is quadratic. Empty if there are fewer
 /// than three points or no two with different x. Precondition: x.size() == y.size(), 0 < confidence
 /// < 1.
 std::optional<SlopeEstimate> TheilSen(std::span<const double> x, std::span<const double> y,
