@@ -6,7 +6,7 @@
 #   cmake/bootstrap.sh asan-ubsan   all free tests under the address and undefined-behaviour sanitizers
 #   cmake/bootstrap.sh tsan         all free tests under the thread sanitizer
 #   cmake/bootstrap.sh fuzz         a short run of every fuzzer, with clang
-#   cmake/bootstrap.sh lint         no test: clang-format, clang-tidy
+#   cmake/bootstrap.sh lint         no test: clang-format, the table of rooms, clang-tidy
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -43,7 +43,7 @@ install_packages() {
       packages+=(clang)
       if [ "$system" = "debian 12" ]; then packages+=(libclang-rt-14-dev); fi
       ;;
-    lint) packages+=(clang clang-format clang-tidy) ;;
+    lint) packages+=(clang clang-format clang-tidy python3) ;;
   esac
   if ! cmake/install_packages.sh "${packages[@]}"; then
     say "the packages are not all there (see above). If apt-get wants to remove another Boost: this"

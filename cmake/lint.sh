@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Checks the form of the code, and has clang-tidy look for mistakes; everything it finds is an error:
+# Checks the form of the code and the table of its rooms, and has clang-tidy look for mistakes. Every finding is an
+# error:
 #
-#   cmake/lint.sh              clang-format on all C++, clang-tidy on the folders below
+#   cmake/lint.sh              clang-format on all C++, the rooms, clang-tidy on the folders below
 #   cmake/lint.sh src tests    the same, but clang-tidy on these folders
 #
 # clang-tidy reads the unity sources of the preset `clang` (16 files each), so that the headers of Boost, which are most of
@@ -21,6 +22,12 @@ mapfile -t sources < <(git ls-files '*.h' '*.cc')
 say "clang-format on ${#sources[@]} files"
 if ! printf '%s\0' "${sources[@]}" | xargs -0 -n 40 -P "$jobs" clang-format --dry-run -Werror; then
   say "not formatted: the files above (clang-format -i FILE)"
+  exit 1
+fi
+
+say "the table of rooms"
+if ! python3 -B cmake/check_rooms.py .; then
+  say "the includes and files above break the rules of CONTRIBUTING.md, \"Rooms\""
   exit 1
 fi
 
