@@ -12,27 +12,22 @@ namespace llmload {
 namespace {
 
 constexpr std::uint32_t kMaxTokens = 10'000'000;
-constexpr std::string_view kFields = "at_seconds, input_tokens or output_tokens";
 constexpr std::string_view kInstants = "a number of seconds, 0 to 30 days";
 
-ArrivalTrace::Entry ReadEntry(JsonlLine& line) {
-  ArrivalTrace::Entry entry;
+ArrivalTrace::Entry ReadEntry(const JsonlLine& line, const nlohmann::json& object) {
+  line.CheckMembers(object, "", {"at_seconds", "input_tokens", "output_tokens"});
+  const auto instant = object.find("at_seconds");
+  if (instant == object.end()) line.Reject("at_seconds", "", kInstants);
   const double max = ToSeconds(ArrivalTrace::kMaxOffset);
-  bool has_instant = false;
-  line.ForEachMember([&](std::string_view field) {
-    if (field == "at_seconds") {
-      entry.at = Duration(std::llround(line.ReadNumber(field, 0, max, kInstants) * 1e9));
-      has_instant = true;
-    } else if (field == "input_tokens") {
-      entry.input_tokens = line.ReadInteger(field, 1, kMaxTokens);
-    } else if (field == "output_tokens") {
-      entry.output_tokens = line.ReadInteger(field, 1, kMaxTokens);
-    } else {
-      line.RejectUnknown(field, kFields);
-    }
-  });
-  if (!has_instant) line.Reject("at_seconds", "", kInstants);
-  return entry;
+  const double seconds = line.ReadNumber(*instant, "at_seconds", 0, max, kInstants);
+  const auto tokens = [&](const char* field) -> std::optional<std::uint32_t> {
+    const auto value = object.find(field);
+    if (value == object.end()) return std::nullopt;
+    return line.ReadInteger(*value, field, 1, kMaxTokens);
+  };
+  return {.at = Duration(std::llround(seconds * 1e9)),
+          .input_tokens = tokens("input_tokens"),
+          .output_tokens = tokens("output_tokens")};
 }
 
 }  // namespace
@@ -53,8 +48,8 @@ ArrivalTrace::ArrivalTrace(std::vector<Entry> entries) : entries_(std::move(entr
 ArrivalTrace ArrivalTrace::Parse(std::istream& input, std::string_view name) {
   std::vector<Entry> entries;
   const JsonlBounds bounds{.max_line_bytes = kMaxLineBytes, .max_lines = kMaxEntries};
-  ReadJsonl(input, name, bounds, [&](JsonlLine& line) {
-    const Entry entry = ReadEntry(line);
+  ReadJsonl(input, name, bounds, [&](const JsonlLine& line, const nlohmann::json& object) {
+    const Entry entry = ReadEntry(line, object);
     if (!entries.empty() && entry.at < entries.back().at) {
       line.Reject("at_seconds", std::to_string(ToSeconds(entry.at)),
                   "an instant that is not before that of the line before");

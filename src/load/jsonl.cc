@@ -1,21 +1,19 @@
 #include "src/load/jsonl.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
+#include <set>
 #include <streambuf>
 #include <vector>
 
 #include "llmload/core/environment.h"
+#include "src/core/text/trim.h"
 
 namespace llmload {
 namespace {
 
 constexpr std::size_t kMaxShown = 80;  // of a value in a message
-
-bool IsBlank(std::string_view line) {
-  return line.find_first_not_of(" \t\r") == std::string_view::npos;
-}
+constexpr int kMaxDepth = 63;
 
 // What a file buffer throws when reading fails (a directory, a bad disk).
 int NextByte(std::istream& input, std::string_view name) {
@@ -45,73 +43,63 @@ bool ReadLine(std::istream& input, std::string_view name, std::string& line,
 
 }  // namespace
 
-JsonlLine::JsonlLine(std::string_view name, std::uint64_t number, std::string_view text)
-    : name_(name), number_(number), cursor_(text) {}
-
-void JsonlLine::ForEachMember(const std::function<void(std::string_view)>& on_member) {
-  if (!cursor_.EnterObject()) Reject("line", "", "a JSON object");
-  Members(on_member);
-  if (!cursor_.Finished()) Reject("line", "", "valid JSON");
-}
-
-void JsonlLine::ReadObject(std::string_view field,
-                           const std::function<void(std::string_view)>& on_member) {
-  if (!cursor_.EnterObject()) Reject(field, cursor_.ReadRaw(), "an object");
-  Members(on_member);
-}
-
-void JsonlLine::Members(const std::function<void(std::string_view)>& on_member) {
-  wire::JsonString member;
-  std::string storage;
-  std::vector<std::string> seen;
-  while (cursor_.NextMember(member)) {
-    const std::string name(wire::Text(member, storage));
-    if (std::find(seen.begin(), seen.end(), name) != seen.end()) {
-      Reject(name, "", "the field once, not twice");
+nlohmann::json JsonlLine::Parse(std::string_view text) const {
+  std::vector<std::set<std::string>> names;  // of the objects that are open
+  const auto check = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
+    using Event = nlohmann::json::parse_event_t;
+    if (depth > kMaxDepth) Reject("line", "", "at most 63 levels of nesting");
+    if (event == Event::object_start) names.emplace_back();
+    if (event == Event::object_end) names.pop_back();
+    if (event == Event::key) {
+      const auto& name = parsed.get_ref<const std::string&>();
+      if (!names.back().insert(name).second) Reject(name, "", "the field once, not twice");
     }
-    on_member(name);
-    CheckSyntax();
-    seen.push_back(name);
+    return true;
+  };
+  // The parser takes a NUL for the end of the text.
+  if (text.find('\0') != std::string_view::npos) Reject("line", "", "valid JSON");
+  nlohmann::json object;
+  try {
+    object = nlohmann::json::parse(text, check);
+  } catch (const nlohmann::json::exception&) {
+    Reject("line", "", "valid JSON");
   }
-  CheckSyntax();
+  if (!object.is_object()) Reject("line", "", "a JSON object");
+  return object;
 }
 
-void JsonlLine::ReadArray(std::string_view field, const std::function<void()>& on_element) {
-  if (!cursor_.EnterArray()) Reject(field, cursor_.ReadRaw(), "an array");
-  while (cursor_.NextElement()) on_element();
-  CheckSyntax();
-}
-
-std::string JsonlLine::ReadString(std::string_view field) {
-  if (cursor_.Peek() != wire::JsonCursor::Type::kString) {
-    Reject(field, cursor_.ReadRaw(), "a string");
+void JsonlLine::CheckMembers(const nlohmann::json& object, const std::string& path,
+                             std::initializer_list<std::string_view> known) const {
+  for (const auto& [member, value] : object.items()) {
+    if (std::find(known.begin(), known.end(), member) != known.end()) continue;
+    std::string accepted;
+    for (const std::string_view name : known) {
+      accepted.append(accepted.empty() ? "one of: " : ", ").append(name);
+    }
+    Reject(path + member, "an unknown field", accepted);
   }
-  const auto string = cursor_.ReadString();
-  CheckSyntax();
-  std::string storage;
-  return string ? std::string(wire::Text(*string, storage)) : std::string();
 }
 
-double JsonlLine::ReadNumber(std::string_view field, double min, double max,
-                             std::string_view accepted) {
-  const std::string_view raw = cursor_.ReadRaw();
-  CheckSyntax();
-  double value = 0;
-  const auto [end, error] = std::from_chars(raw.data(), raw.data() + raw.size(), value);
-  const bool read = error == std::errc() && end == raw.data() + raw.size();
-  if (!read || !std::isfinite(value) || value < min || value > max) Reject(field, raw, accepted);
-  return value;
+std::string JsonlLine::ReadString(const nlohmann::json& value, std::string_view field) const {
+  if (!value.is_string()) Reject(field, value.dump(), "a string");
+  return value.get<std::string>();
 }
 
-std::uint32_t JsonlLine::ReadInteger(std::string_view field, std::uint32_t min, std::uint32_t max) {
-  const std::string_view raw = cursor_.ReadRaw();
-  CheckSyntax();
-  std::uint32_t value = 0;
-  const auto [end, error] = std::from_chars(raw.data(), raw.data() + raw.size(), value);
-  if (error != std::errc() || end != raw.data() + raw.size() || value < min || value > max) {
-    Reject(field, raw, "a whole number, " + std::to_string(min) + " to " + std::to_string(max));
+double JsonlLine::ReadNumber(const nlohmann::json& value, std::string_view field, double min,
+                             double max, std::string_view accepted) const {
+  const double number = value.is_number() ? value.get<double>() : std::nan("");
+  if (!(number >= min && number <= max)) Reject(field, value.dump(), accepted);
+  return number;
+}
+
+std::uint32_t JsonlLine::ReadInteger(const nlohmann::json& value, std::string_view field,
+                                     std::uint32_t min, std::uint32_t max) const {
+  if (value.is_number_unsigned()) {
+    const auto number = value.get<std::uint64_t>();
+    if (number >= min && number <= max) return static_cast<std::uint32_t>(number);
   }
-  return value;
+  Reject(field, value.dump(),
+         "a whole number, " + std::to_string(min) + " to " + std::to_string(max));
 }
 
 void JsonlLine::Reject(std::string_view field, std::string_view value,
@@ -121,16 +109,8 @@ void JsonlLine::Reject(std::string_view field, std::string_view value,
   throw ConfigurationError::Invalid(where, value.substr(0, kMaxShown), accepted);
 }
 
-void JsonlLine::RejectUnknown(std::string_view field, std::string_view accepted) const {
-  Reject(field, "an unknown field", accepted);
-}
-
-void JsonlLine::CheckSyntax() const {
-  if (cursor_.Failed()) Reject("line", "", "valid JSON");
-}
-
 void ReadJsonl(std::istream& input, std::string_view name, const JsonlBounds& bounds,
-               const std::function<void(JsonlLine&)>& on_line) {
+               const std::function<void(const JsonlLine&, const nlohmann::json&)>& on_line) {
   std::string text;
   std::uint64_t number = 0;
   std::size_t bytes = 0;
@@ -138,7 +118,7 @@ void ReadJsonl(std::istream& input, std::string_view name, const JsonlBounds& bo
   const std::string whole(name);
   while (ReadLine(input, name, text, bounds.max_line_bytes)) {
     ++number;
-    JsonlLine line(name, number, text);
+    const JsonlLine line(name, number);
     if (text.size() > bounds.max_line_bytes) {
       line.Reject("line", "", "at most " + std::to_string(bounds.max_line_bytes) + " bytes");
     }
@@ -147,12 +127,12 @@ void ReadJsonl(std::istream& input, std::string_view name, const JsonlBounds& bo
       throw ConfigurationError::Invalid(whole, "",
                                         "at most " + std::to_string(bounds.max_bytes) + " bytes");
     }
-    if (IsBlank(text)) continue;
+    if (Trim(text).empty()) continue;
     if (++lines > bounds.max_lines) {
       throw ConfigurationError::Invalid(whole, "",
                                         "at most " + std::to_string(bounds.max_lines) + " lines");
     }
-    on_line(line);
+    on_line(line, line.Parse(text));
   }
 }
 

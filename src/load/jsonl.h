@@ -1,62 +1,63 @@
-// Files of one JSON object a line, read strictly: every message names file, line and field.
+// Files with one JSON object in each line, read strictly: every message names file, line and field.
 #ifndef LLMLOAD_SRC_LOAD_JSONL_H_
 #define LLMLOAD_SRC_LOAD_JSONL_H_
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <istream>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
-#include "src/core/text/json_cursor.h"
-
 namespace llmload {
 
-/// One line that is being read. Every function throws `ConfigurationError` for what it does not
-/// accept.
+/// One line and the readers of its values. Each function throws `ConfigurationError` for a value
+/// that it does not accept; `field` is the name of the value in the message.
 class JsonlLine {
  public:
-  JsonlLine(std::string_view name, std::uint64_t number, std::string_view text);
+  /// @param name    of the file
+  /// @param number  of the line, from 1
+  JsonlLine(std::string_view name, std::uint64_t number) : name_(name), number_(number) {}
 
-  /// Calls `on_member` for each member of the line's object; it must consume the value by one of
-  /// the readers below, or call `RejectUnknown`. A second member of the same name is an error.
-  void ForEachMember(const std::function<void(std::string_view field)>& on_member);
-  /// Calls `on_member` for each member of the object that comes next.
-  void ReadObject(std::string_view field,
-                  const std::function<void(std::string_view field)>& on_member);
-  void ReadArray(std::string_view field, const std::function<void()>& on_element);
+  /// The object that `text` holds. Rejects a text that is not one JSON object, that has a member
+  /// twice, or that is nested more than 63 levels deep.
+  nlohmann::json Parse(std::string_view text) const;
 
-  std::string ReadString(std::string_view field);
-  double ReadNumber(std::string_view field, double min, double max, std::string_view accepted);
+  /// Rejects a member of `object` that is not one of `known`.
+  /// @param path  what precedes the names of the members in the message: "" or "messages[0]."
+  void CheckMembers(const nlohmann::json& object, const std::string& path,
+                    std::initializer_list<std::string_view> known) const;
+
+  std::string ReadString(const nlohmann::json& value, std::string_view field) const;
+  double ReadNumber(const nlohmann::json& value, std::string_view field, double min, double max,
+                    std::string_view accepted) const;
   /// A whole number in [min, max].
-  std::uint32_t ReadInteger(std::string_view field, std::uint32_t min, std::uint32_t max);
+  std::uint32_t ReadInteger(const nlohmann::json& value, std::string_view field, std::uint32_t min,
+                            std::uint32_t max) const;
 
   /// "NAME:LINE: FIELD: got "VALUE", expected ACCEPTED".
   [[noreturn]] void Reject(std::string_view field, std::string_view value,
                            std::string_view accepted) const;
-  [[noreturn]] void RejectUnknown(std::string_view field, std::string_view accepted) const;
 
  private:
-  void Members(const std::function<void(std::string_view field)>& on_member);
-  void CheckSyntax() const;
-
   std::string_view name_;
   std::uint64_t number_;
-  wire::JsonCursor cursor_;
 };
 
+/// Bounds of a file.
 struct JsonlBounds {
   std::size_t max_line_bytes = std::size_t{1} << 20;
   std::size_t max_bytes = std::size_t{1} << 30;  ///< of all lines
   std::size_t max_lines = 10'000'000;            ///< blank ones not counted
 };
 
-/// Reads `input` to its end and calls `on_line` for each line that is not blank. A line may end
-/// with CR LF; the last one need not end. Throws `ConfigurationError`, also for what is beyond the
-/// bounds, and if the input fails.
+/// Reads `input` to its end and calls `on_line` with the object of each line that is not blank. A
+/// line may end with CR LF, and the last one may lack its end. Throws `ConfigurationError`, also
+/// for a file that is beyond the bounds or cannot be read.
 void ReadJsonl(std::istream& input, std::string_view name, const JsonlBounds& bounds,
-               const std::function<void(JsonlLine& line)>& on_line);
+               const std::function<void(const JsonlLine&, const nlohmann::json&)>& on_line);
 
 }  // namespace llmload
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fstream>
 #include <limits>
 #include <utility>
@@ -16,63 +17,53 @@ struct Prompt {
   std::optional<int> max_tokens;
 };
 
-Role ReadRole(JsonlLine& line, std::string_view field) {
-  const std::string role = line.ReadString(field);
+Role ReadRole(const JsonlLine& line, const nlohmann::json& value, std::string_view field) {
+  const std::string role = line.ReadString(value, field);
   if (role == "system") return Role::kSystem;
   if (role == "user") return Role::kUser;
   if (role == "assistant") return Role::kAssistant;
   line.Reject(field, role, "system, user or assistant");
 }
 
-Message ReadMessage(JsonlLine& line, std::size_t index) {
-  const std::string where = "messages[" + std::to_string(index) + "]";
-  Message message;
-  bool has_role = false;
-  bool has_content = false;
-  line.ReadObject(where, [&](std::string_view field) {
-    const std::string path = where + "." + std::string(field);
-    if (field == "role") {
-      message.role = ReadRole(line, path);
-      has_role = true;
-    } else if (field == "content") {
-      message.content = line.ReadString(path);
-      has_content = true;
-    } else {
-      line.RejectUnknown(path, "role or content");
-    }
-  });
-  if (!has_role) line.Reject(where + ".role", "", "system, user or assistant");
-  if (!has_content) line.Reject(where + ".content", "", "a string");
-  return message;
+Message ReadMessage(const JsonlLine& line, const nlohmann::json& value, const std::string& field) {
+  if (!value.is_object()) line.Reject(field, value.dump(), "an object");
+  line.CheckMembers(value, field + ".", {"role", "content"});
+  const auto role = value.find("role");
+  const auto content = value.find("content");
+  if (role == value.end()) line.Reject(field + ".role", "", "system, user or assistant");
+  if (content == value.end()) line.Reject(field + ".content", "", "a string");
+  return {.role = ReadRole(line, *role, field + ".role"),
+          .content = line.ReadString(*content, field + ".content")};
 }
 
-Prompt ReadPrompt(JsonlLine& line) {
-  Prompt prompt;
-  std::optional<std::string> text;
-  bool has_messages = false;
-  line.ForEachMember([&](std::string_view field) {
-    if (field == "prompt") {
-      text = line.ReadString(field);
-    } else if (field == "messages") {
-      has_messages = true;
-      line.ReadArray(field,
-                     [&] { prompt.messages.push_back(ReadMessage(line, prompt.messages.size())); });
-    } else if (field == "max_tokens") {
-      prompt.max_tokens = static_cast<int>(
-          line.ReadInteger(field, 1, static_cast<std::uint32_t>(std::numeric_limits<int>::max())));
-    } else {
-      line.RejectUnknown(field, "prompt, messages or max_tokens");
-    }
-  });
-  if (text.has_value() == has_messages) {
+Prompt ReadPrompt(const JsonlLine& line, const nlohmann::json& object) {
+  line.CheckMembers(object, "", {"prompt", "messages", "max_tokens"});
+  const auto text = object.find("prompt");
+  const auto messages = object.find("messages");
+  const bool has_messages = messages != object.end();
+  if ((text != object.end()) == has_messages) {
     line.Reject("prompt", has_messages ? "both prompt and messages" : "",
                 "either prompt or messages");
   }
-  if (text) prompt.messages.push_back({.role = Role::kUser, .content = *std::move(text)});
-  if (prompt.messages.empty()) line.Reject("messages", "[]", "at least one message");
-  bool empty = true;
-  for (const Message& message : prompt.messages) empty = empty && message.content.empty();
-  if (empty) line.Reject(has_messages ? "messages" : "prompt", "", "a text that is not empty");
+  Prompt prompt;
+  if (has_messages) {
+    if (!messages->is_array()) line.Reject("messages", messages->dump(), "an array");
+    for (const nlohmann::json& message : *messages) {
+      const std::string field = "messages[" + std::to_string(prompt.messages.size()) + "]";
+      prompt.messages.push_back(ReadMessage(line, message, field));
+    }
+    if (prompt.messages.empty()) line.Reject("messages", "[]", "at least one message");
+  } else {
+    prompt.messages.push_back({.role = Role::kUser, .content = line.ReadString(*text, "prompt")});
+  }
+  if (std::all_of(prompt.messages.begin(), prompt.messages.end(),
+                  [](const Message& message) { return message.content.empty(); })) {
+    line.Reject(has_messages ? "messages" : "prompt", "", "a text that is not empty");
+  }
+  if (const auto tokens = object.find("max_tokens"); tokens != object.end()) {
+    constexpr auto kMax = static_cast<std::uint32_t>(std::numeric_limits<int>::max());
+    prompt.max_tokens = static_cast<int>(line.ReadInteger(*tokens, "max_tokens", 1, kMax));
+  }
   return prompt;
 }
 
@@ -112,7 +103,9 @@ std::shared_ptr<const PromptSource> ReadDataset(std::istream& input, std::string
   const JsonlBounds bounds{.max_line_bytes = options.max_line_bytes,
                            .max_bytes = options.max_bytes,
                            .max_lines = options.max_prompts};
-  ReadJsonl(input, name, bounds, [&](JsonlLine& line) { prompts.push_back(ReadPrompt(line)); });
+  ReadJsonl(input, name, bounds, [&](const JsonlLine& line, const nlohmann::json& object) {
+    prompts.push_back(ReadPrompt(line, object));
+  });
   if (prompts.empty()) {
     throw ConfigurationError::Invalid(name, "", "at least one line with a prompt");
   }
