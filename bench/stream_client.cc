@@ -93,9 +93,8 @@ asio::awaitable<void> Drive(asio::io_context& context, Provider& provider, const
                             const CompletionRequest& request, Observed& observed, Window& window) {
   Clock& clock = SystemClock::Instance();
   const auto streams = static_cast<std::uint64_t>(settings.plan.streams);
-  const std::uint64_t before = ReadConnectionCounters().tls_handshakes;
   for (std::uint64_t started = 0; started < streams; ++started) {
-    while (started - (ReadConnectionCounters().tls_handshakes - before) >= kConnectingAtOnce &&
+    while (started - provider.Connections().tls_handshakes >= kConnectingAtOnce &&
            observed.failed == 0) {
       co_await clock.SleepFor(1ms);
     }

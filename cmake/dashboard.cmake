@@ -64,7 +64,7 @@ if("$ENV{SKIP_LOAD_TESTS}" STREQUAL "0")
   set(load_enabled TRUE)
 elseif(NOT "$ENV{SKIP_LOAD_TESTS}" MATCHES "^1?$")
   message(FATAL_ERROR "SKIP_LOAD_TESTS: got \"$ENV{SKIP_LOAD_TESTS}\", "
-    "expected 0 (run the load tests), 1 or nothing (leave them out)")
+    "expected 0 (run the load tests), 1 or unset (leave them out)")
 endif()
 
 # --- Where it goes

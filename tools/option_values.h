@@ -10,8 +10,9 @@
 #include <system_error>
 #include <vector>
 
-#include "llmload/core/clock.h"
 #include "llmload/core/environment.h"
+#include "llmload/core/time.h"
+#include "src/core/text/ascii.h"
 
 namespace llmload::tools {
 
@@ -42,8 +43,7 @@ double ParseRate(std::string_view name, std::string_view text);
 /// `text` split at `separator`; one empty part for an empty text.
 std::vector<std::string_view> SplitAt(std::string_view text, char separator);
 
-/// Without blanks at either end.
-std::string_view Trim(std::string_view text) noexcept;
+using text::Trim;
 
 }  // namespace llmload::tools
 

@@ -10,7 +10,7 @@ bool LoadTestsEnabled() {
   if (!skip || *skip == "1") return false;
   if (*skip == "0") return true;
   throw ConfigurationError::Invalid(kGate, *skip,
-                                    "0 (run the load tests), 1 or nothing (leave them out)");
+                                    "0 (run the load tests), 1 or unset (leave them out)");
 }
 
 }  // namespace llmload

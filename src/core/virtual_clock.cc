@@ -27,14 +27,14 @@ namespace llmload {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-// Who sleeps: a heap by deadline and then by arrival. A cancelled sleeper leaves its entry behind,
-// which is skipped when its deadline comes.
+// The sleepers: a heap by deadline and then by arrival. A cancelled sleeper leaves its entry
+// behind, which is skipped when its deadline comes.
 class VirtualClock::Sleepers : public std::enable_shared_from_this<Sleepers> {
  public:
   template <class CompletionHandler>
   void Add(TimePoint deadline, CompletionHandler&& handler) {
     const asio::any_io_executor executor = asio::get_associated_executor(handler);
-    LeaveWith(asio::query(executor, asio::execution::context));
+    LeaveWhenDestroyed(asio::query(executor, asio::execution::context));
     Sleeper* const sleeper = TakeSleeper();
     sleeper->sequence = next_sequence_++;
     sleeper->executor = asio::prefer(executor, asio::execution::outstanding_work.tracked);
@@ -72,7 +72,7 @@ class VirtualClock::Sleepers : public std::enable_shared_from_this<Sleepers> {
 
   std::size_t size() const { return asleep_; }
 
-  // The first deadline that somebody sleeps for; nothing if there is none.
+  // The first deadline of a sleeper; nullopt if there is none.
   std::optional<TimePoint> NextDeadline() {
     while (!heap_.empty() && !heap_.front().sleeper->handler) PopEntry();
     if (heap_.empty()) return std::nullopt;
@@ -107,7 +107,7 @@ class VirtualClock::Sleepers : public std::enable_shared_from_this<Sleepers> {
   }
 
   // Makes sure that no sleeper outlives its context.
-  void LeaveWith(asio::execution_context& context);
+  void LeaveWhenDestroyed(asio::execution_context& context);
 
   void Wake(Sleeper& sleeper, error_code result) {
     Handler handler = std::move(*sleeper.handler);
@@ -144,7 +144,7 @@ class VirtualClock::Sleepers : public std::enable_shared_from_this<Sleepers> {
   const asio::execution_context* last_context_ = nullptr;
 };
 
-// Tells the clocks that a context's coroutines sleep on when that context goes away.
+// Tells the clocks that a context's coroutines sleep on when that context is destroyed.
 class VirtualClock::ContextWatch : public asio::execution_context::service {
  public:
   using key_type = ContextWatch;
@@ -169,7 +169,7 @@ class VirtualClock::ContextWatch : public asio::execution_context::service {
   std::vector<std::weak_ptr<Sleepers>> clocks_;
 };
 
-void VirtualClock::Sleepers::LeaveWith(asio::execution_context& context) {
+void VirtualClock::Sleepers::LeaveWhenDestroyed(asio::execution_context& context) {
   if (last_context_ == &context) return;
   asio::use_service<ContextWatch>(context).Tell(shared_from_this());
   last_context_ = &context;
@@ -193,7 +193,7 @@ bool VirtualClock::RunUntil(asio::io_context& context, TimePoint until) {
     context.restart();
     context.poll();
     const auto next = sleepers_->NextDeadline();
-    // TimePoint::max() is not an instant: whoever sleeps for it sleeps until cancelled.
+    // TimePoint::max() is not an instant: a coroutine that sleeps for it sleeps until cancelled.
     if (!next || *next > until || *next == TimePoint::max()) break;
     const TimePoint now = std::max(Now(), *next);
     now_.store(now.time_since_epoch().count());

@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "llmload/core/clock.h"
 #include "llmload/core/random.h"
+#include "llmload/core/time.h"
 #include "src/fake_server/chat_request.h"
 #include "src/fake_server/http_response.h"
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 
 namespace llmload::mocks {
 

@@ -153,7 +153,7 @@ class BedrockFormat final : public AnswerFormat {
     inner_.clear();
     for (const std::string_view part : parts) inner_.append(part);
     encoded_.clear();
-    wire::AppendBase64(inner_, encoded_);
+    text::AppendBase64(inner_, encoded_);
     Event(body, "chunk", {"{\"bytes\":\"", encoded_, "\",\"p\":\"", Padding(event_), "\"}"});
   }
 

@@ -6,6 +6,8 @@
 #include <boost/beast/http/string_body.hpp>
 #include <utility>
 
+#include "src/core/text/ascii.h"
+
 namespace llmload::mocks {
 namespace {
 
@@ -78,10 +80,10 @@ HttpRequest HttpRequestParser::Take() {
   request.content_type = Text(message[http::field::content_type]);
   request.authorization = Text(message[http::field::authorization]);
   for (const auto& field : message) {
-    for (const char c : field.name_string()) {
-      request.fields.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c);
-    }
-    request.fields.append("\n").append(Text(field.value())).append("\n");
+    request.fields.append(text::Lower(field.name_string()))
+        .append("\n")
+        .append(Text(field.value()))
+        .append("\n");
   }
   request.http_1_1 = message.version() == 11;
   request.keep_alive = message.keep_alive();

@@ -16,7 +16,7 @@ bool Take(std::string_view& path, std::string_view prefix) {
 bool ReadBedrock(std::string_view path, Route& route) {
   const std::size_t slash = path.find('/');
   if (slash == std::string_view::npos || slash == 0) return false;
-  route.model = wire::UriDecoded(path.substr(0, slash));
+  route.model = text::UriDecoded(path.substr(0, slash));
   const std::string_view operation = path.substr(slash + 1);
   route.stream = operation == "converse-stream" || operation == "invoke-with-response-stream";
   if (operation == "converse" || operation == "converse-stream") {
@@ -37,7 +37,7 @@ void ReadAzure(std::string_view path, std::string_view query, Route& route) {
   if (Take(path, "deployments/")) {
     const std::size_t slash = path.find('/');
     if (slash == std::string_view::npos || slash == 0) return;
-    route.model = wire::UriDecoded(path.substr(0, slash));
+    route.model = text::UriDecoded(path.substr(0, slash));
     route.has_version =
         query.starts_with("api-version=") || query.find("&api-version=") != std::string_view::npos;
     path.remove_prefix(slash + 1);

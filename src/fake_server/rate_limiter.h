@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 
 namespace llmload::mocks {
 

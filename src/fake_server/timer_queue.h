@@ -8,7 +8,7 @@
 #include <limits>
 #include <vector>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 
 namespace llmload::mocks {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "llmload/core/environment.h"
-#include "src/core/text/trim.h"
+#include "src/core/text/ascii.h"
 
 namespace llmload {
 namespace {
@@ -127,7 +127,7 @@ void ReadJsonl(std::istream& input, std::string_view name, const JsonlBounds& bo
       throw ConfigurationError::Invalid(whole, "",
                                         "at most " + std::to_string(bounds.max_bytes) + " bytes");
     }
-    if (Trim(text).empty()) continue;
+    if (text::Trim(text).empty()) continue;
     if (++lines > bounds.max_lines) {
       throw ConfigurationError::Invalid(whole, "",
                                         "at most " + std::to_string(bounds.max_lines) + " lines");

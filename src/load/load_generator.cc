@@ -86,7 +86,7 @@ class LoadGenerator::Impl {
     run.workers = WorkersFor(options_, plan_, clock_);
     run.arrivals = plan_.arrivals;
     run.max_in_flight = plan_.concurrency;
-    const ConnectionCounters connections = ReadConnectionCounters();
+    const ConnectionCounters connections = provider.Connections();
     run.start = clock_.Now() + (clock_.IsVirtual() ? Duration::zero() : kStartDelay);
     start_ = run.start;
     metrics_.emplace(MetricsOptions{.objectives = options_.objectives, .series_start = run.start});
@@ -112,7 +112,7 @@ class LoadGenerator::Impl {
                                  [](const LoadWorker& worker) { return worker.drained(); });
     result.workers = run.workers;
     result.health = HealthOf(workers);
-    result.health.connections = Difference(ReadConnectionCounters(), connections);
+    result.health.connections = provider.Connections() - connections;
     return result;
   }
 

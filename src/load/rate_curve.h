@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 #include "llmload/load/load_profile.h"
 
 namespace llmload {

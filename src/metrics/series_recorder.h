@@ -10,7 +10,7 @@
 #include <memory>
 #include <mutex>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 #include "llmload/metrics/time_series.h"
 
 namespace llmload {

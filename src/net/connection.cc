@@ -17,8 +17,6 @@
 #include <tuple>
 #include <utility>
 
-#include "src/net/counters.h"
-
 namespace llmload::net {
 namespace asio = boost::asio;
 using asio::ip::tcp;
@@ -44,7 +42,7 @@ std::string_view PhaseName(ErrorKind kind) {
 }
 
 using Plain = asio::io_context::executor_type;
-// The same in the guise in which co_spawn keeps it.
+// The type in which co_spawn keeps such an executor.
 using Tracked =
     decltype(asio::require(std::declval<Plain>(), asio::execution::outstanding_work.tracked));
 
@@ -75,11 +73,11 @@ bool IsPlain(const asio::any_io_executor& executor) {
 
 asio::io_context& ContextOf(const asio::any_io_executor& executor) {
   if (asio::io_context* const context = FindContext(executor)) return *context;
-  // In yet another guise: as work guards keep it.
-  const asio::any_io_executor undisguised =
+  // Work guards keep it with other properties, which are removed here.
+  const asio::any_io_executor plain =
       asio::prefer(asio::prefer(executor, asio::execution::outstanding_work.untracked),
                    asio::execution::blocking.possibly);
-  if (asio::io_context* const context = FindContext(undisguised)) return *context;
+  if (asio::io_context* const context = FindContext(plain)) return *context;
   throw std::logic_error("a provider has to be called on an io_context or on a strand of one");
 }
 
@@ -119,7 +117,7 @@ bool Connection::LeaveReactor() {
 
 void Connection::Bind(const asio::any_io_executor& executor) {
   if (executor == executor_) return;
-  StopTimer();  // it would fire on the executor of before
+  StopTimer();  // it would fire on the old executor
   executor_ = executor;
 }
 
@@ -176,10 +174,11 @@ void Connection::OnTimer(unsigned int generation) {
 }
 
 asio::awaitable<std::optional<Failure>> Connection::Open(const Endpoint& endpoint, Duration connect,
-                                                         Duration tls, TimePoint total) {
+                                                         Duration tls, TimePoint total,
+                                                         Counters& counters) {
   const Deadline connect_deadline =
       Deadline{SteadyNow() + connect, ErrorKind::kConnectTimeout}.NotAfter(total);
-  std::optional<Failure> failure = co_await Connect(endpoint, connect_deadline);
+  std::optional<Failure> failure = co_await Connect(endpoint, connect_deadline, counters);
   if (failure) co_return failure;
   if (endpoint.proxy) {
     failure = co_await OpenTunnel(endpoint, connect_deadline);
@@ -188,7 +187,7 @@ asio::awaitable<std::optional<Failure>> Connection::Open(const Endpoint& endpoin
   if (endpoint.tls) {
     const Deadline tls_deadline =
         Deadline{SteadyNow() + tls, ErrorKind::kTlsTimeout}.NotAfter(total);
-    failure = co_await Handshake(endpoint, tls_deadline);
+    failure = co_await Handshake(endpoint, tls_deadline, counters);
     if (failure) co_return failure;
   }
   if (!LeaveReactor()) {
@@ -198,14 +197,15 @@ asio::awaitable<std::optional<Failure>> Connection::Open(const Endpoint& endpoin
 }
 
 asio::awaitable<std::optional<Failure>> Connection::Connect(const Endpoint& endpoint,
-                                                            const Deadline& deadline) {
+                                                            const Deadline& deadline,
+                                                            Counters& counters) {
   Resolver& resolver = endpoint.proxy ? *endpoint.proxy->resolver : *endpoint.resolver;
   const std::string peer =
       endpoint.proxy ? "the proxy " + endpoint.proxy->url.authority : endpoint.url.host;
-  const TimePoint begin = SteadyNow();
-  const Resolution resolution = co_await resolver.Resolve(deadline.at);
-  // One that is remembered takes no time worth counting.
-  AddTime(ProcessCounters().dns_time, SteadyNow() - begin);
+  const TimePoint start = SteadyNow();
+  const Resolution resolution = co_await resolver.Resolve(deadline.at, counters);
+  // A cached name takes no time worth counting.
+  AddTime(counters.dns_time, SteadyNow() - start);
   if (!resolution.addresses) {
     if (resolution.error == asio::error::timed_out) {
       co_return Failure{deadline.kind,
@@ -220,7 +220,7 @@ asio::awaitable<std::optional<Failure>> Connection::Connect(const Endpoint& endp
   for (const tcp::endpoint& address : *resolution.addresses) {
     const TimePoint now = SteadyNow();
     if (now >= deadline.at) break;
-    // An address that swallows packets must not use up the time of those behind it.
+    // An address that drops packets must not use up the time of the addresses after it.
     const TimePoint until = now + (deadline.at - now) / left--;
     boost::system::error_code error;
     socket_.close(error);
@@ -238,8 +238,8 @@ asio::awaitable<std::optional<Failure>> Connection::Connect(const Endpoint& endp
       if (error == asio::error::operation_aborted) throw boost::system::system_error(error);
     }
     if (!error) {
-      Count(ProcessCounters().connects);
-      AddTime(ProcessCounters().connect_time, SteadyNow() - now);
+      Count(counters.connects);
+      AddTime(counters.connect_time, SteadyNow() - now);
       SslHandle ssl;
       if (endpoint.tls) ssl = endpoint.tls->NewClient(endpoint.url.host, endpoint.url.is_address);
       if ((endpoint.tls && !ssl) || !transport_.Attach(socket_.native_handle(), std::move(ssl))) {
@@ -275,16 +275,17 @@ asio::awaitable<std::optional<Failure>> Connection::OpenTunnel(const Endpoint& e
 }
 
 asio::awaitable<std::optional<Failure>> Connection::Handshake(const Endpoint& endpoint,
-                                                              const Deadline& deadline) {
+                                                              const Deadline& deadline,
+                                                              Counters& counters) {
   SetDeadline(deadline);
-  const TimePoint begin = SteadyNow();
+  const TimePoint start = SteadyNow();
   while (true) {
     auto direction = Socket::wait_read;
     switch (transport_.Handshake()) {
       case IoStatus::kOk:
-        Count(ProcessCounters().tls_handshakes);
-        AddTime(ProcessCounters().tls_time, SteadyNow() - begin);
-        if (transport_.HasResumed()) Count(ProcessCounters().tls_resumptions);
+        Count(counters.tls_handshakes);
+        AddTime(counters.tls_time, SteadyNow() - start);
+        if (transport_.HasResumed()) Count(counters.tls_resumptions);
         co_return std::nullopt;
       case IoStatus::kWantRead:
         break;

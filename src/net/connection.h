@@ -11,8 +11,9 @@
 #include <optional>
 #include <string>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 #include "llmload/provider/error.h"
+#include "src/net/counters.h"
 #include "src/net/readiness.h"
 #include "src/net/resolver.h"
 #include "src/net/response_reader.h"
@@ -27,7 +28,7 @@ namespace llmload::net {
 struct Failure {
   ErrorKind kind = ErrorKind::kInternal;
   std::string message;
-  int system_error = 0;  ///< errno behind it, where a system call failed
+  int system_error = 0;  ///< errno of the system call that failed; 0: none
 };
 
 /// The service a connection goes to.
@@ -35,18 +36,18 @@ struct Endpoint {
   Url url;
   std::shared_ptr<TlsContext> tls;  ///< null: clear text
   std::shared_ptr<Resolver> resolver;
-  std::optional<Proxy> proxy;  ///< connected to in place of the service, and asked for a tunnel
+  std::optional<Proxy> proxy;  ///< connected to instead of the service, and asked for a tunnel
 };
 
 /// Sockets live in real time, whatever clock the caller has.
 inline TimePoint SteadyNow() { return std::chrono::steady_clock::now(); }
 
-/// A deadline and the kind of error that missing it is. On the steady clock.
+/// A deadline on the steady clock, and the kind of error if it is missed.
 struct Deadline {
   TimePoint at{};
   ErrorKind kind = ErrorKind::kTotalTimeout;
 
-  /// This one, or `total` if that comes first.
+  /// This deadline, or `total` if that comes first.
   Deadline NotAfter(TimePoint total) const {
     return total <= at ? Deadline{total, ErrorKind::kTotalTimeout} : *this;
   }
@@ -70,28 +71,30 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   /// Resolves, connects, and completes the TLS handshake. Throws only if the coroutine is
   /// cancelled.
+  /// @param counters  where all of that is counted
   boost::asio::awaitable<std::optional<Failure>> Open(const Endpoint& endpoint, Duration connect,
-                                                      Duration tls, TimePoint total);
+                                                      Duration tls, TimePoint total,
+                                                      Counters& counters);
 
-  /// From now on, `deadline` ends any wait on the socket. Moving it back costs next to nothing: the
-  /// timer is left as it is and looks at the deadline when it fires.
+  /// From now on, `deadline` ends any wait on the socket. To move it back costs little: the timer
+  /// is left as it is and looks at the deadline when it fires.
   void SetDeadline(const Deadline& deadline);
-  /// No deadline. The timer is left as it is, so that the next request need not start it again: it
-  /// may keep the io_context busy until `StopTimer`.
+  /// Removes the deadline. The timer is left as it is, so that the next request need not start it
+  /// again: it may keep the io_context busy until `StopTimer`.
   void ClearDeadline();
   void StopTimer();
-  /// The deadline came: the wait that just ended did so because of it.
+  /// True if the wait that has just ended did so because the deadline came.
   bool expired() const { return expired_; }
   Failure Expiry() const;
 
   const boost::asio::any_io_executor& executor() const { return executor_; }
-  /// Once open. At most one wait at a time: the deadline ends it too.
+  /// Waits; the connection must be open. At most one wait at a time; the deadline ends it too.
   void Wait(std::unique_ptr<Readiness::Waiter> waiter) {
     readiness_.Wait(watch_, MayHaveMore(), std::move(waiter));
   }
   void CancelWait();
-  /// True if another read may find something, or the end, without anything new coming: what has to
-  /// be read before a wait.
+  /// True if another read may find bytes or the end although none arrive meanwhile. They have to be
+  /// read before a wait.
   bool MayHaveMore() const;
 
   Transport& transport() { return transport_; }
@@ -102,23 +105,25 @@ class Connection : public std::enable_shared_from_this<Connection> {
   /// Wipes the request, which holds the key.
   void ClearOutput();
 
-  /// When the pool has to give it up.
+  /// When the pool has to close it.
   TimePoint idle_until{};
 
  private:
   boost::asio::awaitable<std::optional<Failure>> Connect(const Endpoint& endpoint,
-                                                         const Deadline& deadline);
+                                                         const Deadline& deadline,
+                                                         Counters& counters);
   boost::asio::awaitable<std::optional<Failure>> OpenTunnel(const Endpoint& endpoint,
                                                             const Deadline& deadline);
   boost::asio::awaitable<std::optional<Failure>> Handshake(const Endpoint& endpoint,
-                                                           const Deadline& deadline);
+                                                           const Deadline& deadline,
+                                                           Counters& counters);
   void Arm();
   void OnTimer(unsigned int generation);
   bool LeaveReactor();
 
   boost::asio::any_io_executor executor_;
   Readiness& readiness_;
-  Socket socket_;  // until it is open: from then on Asio has no part in its waits
+  Socket socket_;  // until the connection is open; from then on Asio does not wait for it
   int descriptor_ = -1;
   Readiness::Watch watch_;
   boost::asio::basic_waitable_timer<std::chrono::steady_clock,
@@ -128,7 +133,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Transport transport_;
   Deadline deadline_;
   TimePoint armed_for_{};
-  unsigned int generation_ = 0;  // of the timer's wait: a late one is told from the current one
+  unsigned int generation_ = 0;  // of the timer's wait, which tells a late one from the current one
   bool armed_ = false;
   bool expired_ = false;
   std::string output_;
@@ -139,8 +144,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 /// Throws std::logic_error for any other kind of executor.
 boost::asio::io_context& ContextOf(const boost::asio::any_io_executor& executor);
 
-/// The executor of a coroutine is an io_context's own: what is run there needs no detour over the
-/// executor.
+/// True if the executor of a coroutine is an io_context's own: handlers can then run without going
+/// through the executor.
 bool IsPlain(const boost::asio::any_io_executor& executor);
 
 }  // namespace llmload::net

@@ -3,22 +3,20 @@
 #include <algorithm>
 #include <utility>
 
-#include "src/net/counters.h"
-
 namespace llmload::net {
 
 void IdleConnections::Begin() {
   const std::lock_guard lock(mutex_);
-  ++under_way_;
+  ++active_;
 }
 
 void IdleConnections::End() noexcept {
   const std::lock_guard lock(mutex_);
-  if (--under_way_ > 0) return;
+  if (--active_ > 0) return;
   for (const auto& connection : idle_) connection->StopTimer();
 }
 
-std::shared_ptr<Connection> IdleConnections::Take() {
+std::shared_ptr<Connection> IdleConnections::Take(Counters& counters) {
   while (true) {
     std::shared_ptr<Connection> connection;
     {
@@ -29,9 +27,9 @@ std::shared_ptr<Connection> IdleConnections::Take() {
     }
     if (std::chrono::steady_clock::now() < connection->idle_until) {
       if (connection->transport().IsAlive()) return connection;
-      Count(ProcessCounters().stale);
+      Count(counters.stale);
     } else {
-      connection->transport().SayGoodbye();
+      connection->transport().SendCloseNotify();
     }
   }
 }
@@ -52,7 +50,7 @@ void IdleConnections::Give(std::shared_ptr<Connection> connection, Duration idle
   const std::size_t left = static_cast<std::size_t>(idle_.end() - fresh);
   if (left >= options_.max_idle_connections) ++keep;
   for (auto old = idle_.begin(); old != keep; ++old) {
-    (*old)->transport().SayGoodbye();
+    (*old)->transport().SendCloseNotify();
     dropped.push_back(std::move(*old));
   }
   idle_.erase(idle_.begin(), keep);
@@ -64,7 +62,7 @@ void IdleConnections::Close() {
   const std::lock_guard lock(mutex_);
   closed_ = true;
   dropped.swap(idle_);
-  for (const auto& connection : dropped) connection->transport().SayGoodbye();
+  for (const auto& connection : dropped) connection->transport().SendCloseNotify();
 }
 
 bool IdleConnections::IsClosed() const {

@@ -20,25 +20,27 @@ struct PoolOptions {
   Duration max_idle_time = std::chrono::seconds(30);
 };
 
-/// The idle connections of one client in one io_context. Last in, first out: those that are not
-/// needed grow old and are dropped. Thread-safe, because a client may go while other threads run;
-/// never contended otherwise.
+/// The idle connections of one client in one io_context. Last in, first out: connections that are
+/// not needed grow old and are dropped. Thread-safe, because a client may be destroyed while other
+/// threads run; never contended otherwise.
 class IdleConnections {
  public:
   explicit IdleConnections(PoolOptions options) : options_(options) {}
 
-  /// An exchange begins, on a connection from here or on a new one.
+  /// Tells that an exchange starts, on a connection from here or on a new one.
   void Begin();
-  /// It has ended. With the last of them, no timer is left that would keep the io_context busy.
+  /// Tells that it has ended. The last one stops the timers, which would keep the io_context busy.
   void End() noexcept;
 
   /// An open connection that is not too old, or null.
-  std::shared_ptr<Connection> Take();
+  /// @param counters  where connections that are found closed are counted
+  std::shared_ptr<Connection> Take(Counters& counters);
 
-  /// @param idle_time  how long the server said it would keep it, if it did
+  /// Keeps an idle connection.
+  /// @param idle_time  how long the server keeps it, as far as it said so
   void Give(std::shared_ptr<Connection> connection, Duration idle_time);
 
-  /// Closes all, and from now on each that is given.
+  /// Closes all connections, and from now on each that is given.
   void Close();
   bool IsClosed() const;
   std::size_t size() const;
@@ -47,11 +49,11 @@ class IdleConnections {
   const PoolOptions options_;
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<Connection>> idle_;  // oldest first
-  std::size_t under_way_ = 0;
+  std::size_t active_ = 0;
   bool closed_ = false;
 };
 
-/// Takes part in an io_context's life: connections are closed before the context is gone.
+/// A service of an io_context, which closes the connections before the context is destroyed.
 class ConnectionPool final : public boost::asio::execution_context::service {
  public:
   using key_type = ConnectionPool;
@@ -59,8 +61,8 @@ class ConnectionPool final : public boost::asio::execution_context::service {
 
   explicit ConnectionPool(boost::asio::execution_context& context) : service(context) {}
 
-  /// The idle connections of client `client` here; made if there are none.
-  /// @param made  set to true if they were made now
+  /// The idle connections of client `client` in this context; made at the first call.
+  /// @param made  set to whether this call made them
   std::shared_ptr<IdleConnections> Find(std::uint64_t client, const PoolOptions& options,
                                         bool& made);
 

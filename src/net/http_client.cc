@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "src/net/counters.h"
 #include "src/net/when_ready.h"
 
 namespace llmload::net {
@@ -18,12 +17,13 @@ namespace asio = boost::asio;
 
 namespace {
 
-// What may still come of a body after its terminal event, before the connection is given up instead
-// of pooled.
+// Bounds of the rest of a body after its terminal event. Beyond them the connection is closed
+// instead of pooled.
 constexpr Duration kDrainTime = std::chrono::milliseconds(100);
 constexpr std::size_t kMaxDrainBytes = 64 << 10;
 
-// Reads of a connection whose peer sends faster than it is read, before others have their turn.
+// Reads of a connection whose peer sends faster than it is read, before other connections have
+// their turn.
 constexpr int kMaxReadsAtOnce = 16;
 
 // One read buffer for all connections of a thread: a read is parsed before the next wait.
@@ -32,8 +32,8 @@ std::array<char, 32 << 10>& ReadBuffer() {
   return buffer;
 }
 
-// "timeout=5, max=100" of a Keep-Alive field: a little less than that, as the server closes first
-// otherwise.
+// The idle time of a Keep-Alive field such as "timeout=5, max=100": a little less than the timeout,
+// so that the server does not close first.
 Duration KeepAliveTime(std::string_view field) {
   constexpr std::string_view kName = "timeout=";
   const std::size_t at = field.find(kName);
@@ -69,8 +69,8 @@ struct HttpClient::State {
   }
 
   std::shared_ptr<IdleConnections> Pool(asio::io_context& context) {
-    // A thread mostly runs one io_context and calls one service again and again. A context that is
-    // gone has closed its pool, even if another one has its address now.
+    // A thread mostly runs one io_context and calls one service again and again. A context that was
+    // destroyed has closed its pool, even if another one has its address now.
     thread_local LastPool last;
     if (last.context == &context && last.client == id) {
       std::shared_ptr<IdleConnections> idle = last.pool.lock();
@@ -101,6 +101,7 @@ struct HttpClient::State {
   const HttpClientOptions options;
   const Clock& clock;
   const std::uint64_t id;
+  Counters counters;
   std::mutex mutex;
   std::vector<std::weak_ptr<IdleConnections>> pools;  // guarded by mutex: one per io_context
 };
@@ -108,20 +109,20 @@ struct HttpClient::State {
 namespace {
 
 // An exchange is under way as long as this lives.
-class UnderWay {
+class ActiveExchange {
  public:
-  explicit UnderWay(std::shared_ptr<IdleConnections> pool) : pool_(std::move(pool)) {
+  explicit ActiveExchange(std::shared_ptr<IdleConnections> pool) : pool_(std::move(pool)) {
     pool_->Begin();
   }
-  ~UnderWay() { pool_->End(); }
-  UnderWay(const UnderWay&) = delete;
-  UnderWay& operator=(const UnderWay&) = delete;
+  ~ActiveExchange() { pool_->End(); }
+  ActiveExchange(const ActiveExchange&) = delete;
+  ActiveExchange& operator=(const ActiveExchange&) = delete;
 
  private:
   const std::shared_ptr<IdleConnections> pool_;
 };
 
-// What one exchange knows while it runs, apart from the coroutine, whose frame is better small.
+// The state of an exchange, apart from the coroutine so that the coroutine's frame is small.
 class Progress {
  public:
   Progress(Connection& connection, ResponseSink& sink, const Clock& clock, bool reused,
@@ -134,7 +135,7 @@ class Progress {
         exchange_(exchange),
         reader_(connection.head(), sink, max_header_bytes) {}
 
-  // Reads what is there. True: the exchange is over.
+  // Reads what has arrived. Returns true if the exchange is over.
   bool Read(const ExchangeTimeouts& timeouts, TimePoint total) {
     if (connection_.expired()) {
       Expire();
@@ -171,7 +172,7 @@ class Progress {
     if (!exchange_.first_byte) exchange_.first_byte = at;
     switch (reader_.Feed(bytes, at)) {
       case ResponseReader::Status::kNeedMore:
-        if (sink_.OutputHasBegun()) {
+        if (sink_.HasOutput()) {
           connection_.SetDeadline(
               Deadline{SteadyAt(at) + timeouts.idle, ErrorKind::kIdleTimeout}.NotAfter(total));
         }
@@ -203,13 +204,12 @@ class Progress {
     return true;
   }
 
-  // Spares a reading of the clock where `at` is one of the steady clock.
+  // Saves a reading of the clock if `at` is one of the steady clock.
   TimePoint SteadyAt(TimePoint at) const { return clock_is_steady_ ? at : SteadyNow(); }
 
   bool End(IoStatus status) {
     if (draining_) return true;
     if (!reader_.HasStarted()) {
-      if (reused_) Count(ProcessCounters().stale);
       return Fail(reused_ ? ErrorKind::kStaleConnection : ErrorKind::kConnectionReset,
                   "no answer on a " + std::string(reused_ ? "pooled" : "new") +
                       " connection: " + ReasonOf(connection_.transport(), status));
@@ -258,6 +258,8 @@ HttpClient::HttpClient(HttpClientOptions options, const Clock& clock)
 
 HttpClient::~HttpClient() = default;
 
+ConnectionCounters HttpClient::Connections() const noexcept { return state_->counters.Read(); }
+
 asio::awaitable<Exchange> HttpClient::Send(std::string_view head_fields, std::string_view body,
                                            const ExchangeTimeouts& timeouts, ResponseSink& sink) {
   return Run(state_, head_fields, body, timeouts, sink);
@@ -270,18 +272,18 @@ asio::awaitable<Exchange> HttpClient::Run(std::shared_ptr<State> state,
   asio::io_context& context = ContextOf(executor);
   const TimePoint total = SteadyNow() + timeouts.total;
   const std::shared_ptr<IdleConnections> pool = state->Pool(context);
-  const UnderWay under_way(pool);
-  std::shared_ptr<Connection> connection = pool->Take();
+  const ActiveExchange active(pool);
+  std::shared_ptr<Connection> connection = pool->Take(state->counters);
   Exchange exchange;
   exchange.reused = connection != nullptr;
   if (exchange.reused) {
     connection->Bind(executor);
-    Count(ProcessCounters().reuses);
+    Count(state->counters.reuses);
   } else {
     connection = std::make_shared<Connection>(context);
     connection->Bind(executor);
-    exchange.failure =
-        co_await connection->Open(state->options.endpoint, timeouts.connect, timeouts.tls, total);
+    exchange.failure = co_await connection->Open(state->options.endpoint, timeouts.connect,
+                                                 timeouts.tls, total, state->counters);
     if (exchange.failure) {
       connection->StopTimer();
       co_return exchange;
@@ -295,7 +297,7 @@ asio::awaitable<Exchange> HttpClient::Run(std::shared_ptr<State> state,
   std::size_t sent = 0;
   bool over = false;
   bool broken = false;
-  // True: written, or there is no use in going on.
+  // Returns true if the request is written, or if it cannot be.
   auto write = [&] {
     if (connection->expired()) {
       exchange.failure = connection->Expiry();
@@ -336,7 +338,11 @@ asio::awaitable<Exchange> HttpClient::Run(std::shared_ptr<State> state,
     pool->Give(std::move(connection), idle_time);
   } else {
     connection->StopTimer();
-    if (!exchange.failure) connection->transport().SayGoodbye();
+    if (!exchange.failure) {
+      connection->transport().SendCloseNotify();
+    } else if (exchange.failure->kind == ErrorKind::kStaleConnection) {
+      Count(state->counters.stale);
+    }
   }
   co_return exchange;
 }

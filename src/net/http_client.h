@@ -12,6 +12,7 @@
 #include "llmload/core/clock.h"
 #include "src/net/connection.h"
 #include "src/net/connection_pool.h"
+#include "src/net/counters.h"
 #include "src/net/response_reader.h"
 
 namespace llmload::net {
@@ -31,10 +32,10 @@ struct ExchangeTimeouts {
   Duration total;
 };
 
-/// How an exchange went. The answer itself has gone to the sink.
+/// The outcome of an exchange. The answer itself has gone to the sink.
 struct Exchange {
   std::optional<Failure> failure;
-  bool reused = false;                  ///< went over a pooled connection
+  bool reused = false;                  ///< sent on a pooled connection
   std::optional<TimePoint> sent;        ///< last byte of the request handed to the socket
   std::optional<TimePoint> first_byte;  ///< first byte of the answer
   std::optional<TimePoint> completed;   ///< the sink had enough, or the body was complete
@@ -50,7 +51,7 @@ class HttpClient {
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
-  /// Sends one request and feeds the answer to `sink`. Never sends a request twice, and follows no
+  /// Sends one request and passes the answer to `sink`. Sends no request twice, and follows no
   /// redirect. Throws only `operation_aborted` when the coroutine is cancelled; its connection is
   /// then closed.
   ///
@@ -59,6 +60,9 @@ class HttpClient {
   /// @param body  a GET has none
   boost::asio::awaitable<Exchange> Send(std::string_view head_fields, std::string_view body,
                                         const ExchangeTimeouts& timeouts, ResponseSink& sink);
+
+  /// The counts of all exchanges of this client so far.
+  ConnectionCounters Connections() const noexcept;
 
  private:
   struct State;

@@ -13,13 +13,11 @@
 #include <thread>
 #include <utility>
 
-#include "src/net/counters.h"
-
 namespace llmload::net {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
-// A look-up that has not come back for so long is given up, and another one begun.
+// A look-up that has not returned for so long is given up, and another one started.
 constexpr Duration kAbandoned = std::chrono::seconds(20);
 
 struct Resolver::Waiter {
@@ -41,8 +39,8 @@ struct Resolver::Lookup {
   std::vector<std::shared_ptr<Waiter>> waiters;
 };
 
-// Takes a waiter off the list however its coroutine ends, so that none is woken whose io_context is
-// gone.
+// Takes a waiter off the list however its coroutine ends, so that none is woken after its
+// io_context was destroyed.
 class Resolver::Registration {
  public:
   Registration(Resolver& resolver, std::shared_ptr<Lookup> lookup, std::shared_ptr<Waiter> waiter)
@@ -69,12 +67,12 @@ Resolver::Resolver(std::string host, std::uint16_t port, bool is_address, Durati
   }
 }
 
-std::shared_ptr<Resolver::Lookup> Resolver::JoinLookup() {
+std::shared_ptr<Resolver::Lookup> Resolver::JoinLookup(Counters& counters) {
   // Called with mutex_ held.
   if (lookup_ && std::chrono::steady_clock::now() - lookup_->started < kAbandoned) return lookup_;
   auto lookup = std::make_shared<Lookup>(shared_from_this());
-  // Asio's own resolver has one thread per io_context: a name server that hangs would hold up the
-  // look-ups of all other services there, of those too that calls are to fail over to.
+  // Asio's own resolver has one thread per io_context: a name server that hangs would delay the
+  // look-ups of all other services there, including those that calls fail over to.
   try {
     std::thread(&Resolver::LookUp, lookup).detach();
   } catch (const std::system_error& error) {
@@ -82,7 +80,7 @@ std::shared_ptr<Resolver::Lookup> Resolver::JoinLookup() {
     lookup->error = error.code();
     return lookup;
   }
-  Count(ProcessCounters().dns_lookups);
+  Count(counters.dns_lookups);
   lookup_ = lookup;
   return lookup;
 }
@@ -120,7 +118,7 @@ void Resolver::Finish(Lookup& lookup, boost::system::error_code error,
   if (lookup_.get() == &lookup) lookup_ = nullptr;
 }
 
-asio::awaitable<Resolution> Resolver::Resolve(TimePoint deadline) {
+asio::awaitable<Resolution> Resolver::Resolve(TimePoint deadline, Counters& counters) {
   const auto self = shared_from_this();
   std::shared_ptr<Lookup> lookup;
   std::shared_ptr<Waiter> waiter;
@@ -128,7 +126,7 @@ asio::awaitable<Resolution> Resolver::Resolve(TimePoint deadline) {
   {
     const std::lock_guard lock(mutex_);
     if (cached_ && std::chrono::steady_clock::now() < expires_) co_return Resolution{cached_, {}};
-    lookup = JoinLookup();
+    lookup = JoinLookup(counters);
     if (lookup->done) co_return Resolution{nullptr, lookup->error};
     waiter = std::make_shared<Waiter>(executor, deadline);
     lookup->waiters.push_back(waiter);

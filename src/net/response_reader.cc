@@ -4,6 +4,8 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/error.hpp>
 
+#include "src/core/text/ascii.h"
+
 namespace llmload::net {
 namespace http = boost::beast::http;
 
@@ -34,7 +36,7 @@ void ResponseHead::Clear() {
 }
 
 void ResponseHead::Add(std::string_view name, std::string_view value) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  const auto lower = [](char c) { return text::Lower(c); };
   // A folded value could carry a line feed.
   const auto flat = [](char c) { return c == '\n' ? ' ' : c; };
   std::size_t at = fields_.size();
@@ -60,7 +62,7 @@ void ResponseReader::Parser::on_response_impl(int code, View, int, Code&) {
 void ResponseReader::Parser::on_field_impl(http::field, View name, View value, Code& error) {
   if (reader_.head_done_) return;  // a trailer
   reader_.head_.Add({name.data(), name.size()}, {value.data(), value.size()});
-  // Beast's own bound holds for what one call of the parser sees only.
+  // Beast's own bound holds only for the bytes of one call of the parser.
   if (reader_.head_.size() > reader_.max_header_bytes_) error = http::error::header_limit;
 }
 
@@ -107,7 +109,7 @@ ResponseReader::Status ResponseReader::Feed(std::string_view bytes, TimePoint at
     boost::beast::error_code error;
     const std::size_t used = parser_->put(boost::asio::buffer(input.data(), input.size()), error);
     input.remove_prefix(used);
-    // The answer had been complete for the sink: what follows cannot spoil it, whether it comes in
+    // The answer was complete for the sink: later bytes cannot change that, whether they come in
     // the same read or in a later one.
     if (error && error != http::error::need_more && next_ == ResponseSink::Next::kStop) {
       return Status::kAborted;

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 
 namespace llmload::net {
 
@@ -29,21 +29,21 @@ class ResponseHead {
   std::string fields_;  // name, line feed, value, line feed, ...
 };
 
-/// Who takes an answer as it comes.
+/// Receives an answer as it arrives.
 class ResponseSink {
  public:
   enum class Next {
     kContinue,
-    kStop,   ///< enough: the rest of the body, if any, does not matter
-    kAbort,  ///< the answer is unusable: the connection is to be given up at once
+    kStop,   ///< the rest of the body, if any, does not matter
+    kAbort,  ///< the answer is unusable: close the connection at once
   };
 
   virtual Next OnHead(const ResponseHead& head, TimePoint at) = 0;
   /// @param bytes  a piece of the body, valid during the call only
   virtual Next OnBody(std::string_view bytes, TimePoint at) = 0;
-  /// True once output has begun: from then on the idle timeout applies instead of the first-token
+  /// True once output has started: from then on the idle timeout applies instead of the first-token
   /// timeout.
-  virtual bool OutputHasBegun() const = 0;
+  virtual bool HasOutput() const = 0;
 
  protected:
   ~ResponseSink() = default;
@@ -54,7 +54,7 @@ class ResponseReader {
  public:
   enum class Status {
     kNeedMore,
-    kStopped,  ///< the sink has enough, the answer is not complete
+    kStopped,  ///< by the sink, before the answer was complete
     kComplete,
     kAborted,    ///< by the sink
     kMalformed,  ///< not HTTP; `problem` says more
@@ -67,12 +67,11 @@ class ResponseReader {
   /// @param at  when the bytes were read
   Status Feed(std::string_view bytes, TimePoint at);
 
-  /// The connection has ended in an orderly way: completes an answer whose length was not
-  /// announced.
+  /// The peer has closed the connection: this completes an answer whose length was not announced.
   Status FeedEnd();
 
   bool HasStarted() const { return started_; }
-  /// Valid when complete: another request may be sent on the connection.
+  /// True if another request may be sent on the connection. Call it after `kComplete`.
   bool CanReuse() const;
   std::string_view problem() const { return problem_; }
 
@@ -105,7 +104,7 @@ class ResponseReader {
   ResponseSink& sink_;
   const std::size_t max_header_bytes_;
   std::optional<Parser> parser_;
-  std::string pending_;  // begin of a header or of a chunk's size line
+  std::string pending_;  // start of a header or of a chunk's size line
   TimePoint at_{};
   int interim_answers_ = 0;
   bool started_ = false;

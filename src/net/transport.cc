@@ -22,8 +22,8 @@ ssize_t Receive(int descriptor, char* data, std::size_t size) {
   return got;
 }
 
-// What OpenSSL is asked next must find no old error. To look costs less than to clear, which walks
-// the whole queue.
+// The next call of OpenSSL must not find an old error. To look costs less than to clear, which
+// walks the whole queue.
 void ForgetErrors() {
   if (ERR_peek_error() != 0) ERR_clear_error();
 }
@@ -171,14 +171,13 @@ bool Transport::IsAlive() {
   const bool nothing_came =
       ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && WouldBlock(errno);
   if (!ssl_ || (nothing_came && !HasBuffered())) return nothing_came;
-  // A peek through TLS: session tickets and key updates that came meanwhile are no reason to give
-  // up.
+  // A peek through TLS: the connection stays usable after session tickets and key updates.
   ForgetErrors();
   const int got = SSL_peek(ssl_.get(), &byte, 1);
   return got <= 0 && TlsStatus(got) == IoStatus::kWantRead;
 }
 
-void Transport::SayGoodbye() noexcept {
+void Transport::SendCloseNotify() noexcept {
   if (!ssl_ || broken_ || SSL_in_init(ssl_.get()) != 0) return;
   ForgetErrors();
   SSL_shutdown(ssl_.get());

@@ -1,4 +1,4 @@
-// Bytes over a non-blocking socket, in clear text or in TLS straight on the descriptor.
+// Bytes over a non-blocking socket, in clear text or in TLS directly on the descriptor.
 #ifndef LLMLOAD_NET_TRANSPORT_H_
 #define LLMLOAD_NET_TRANSPORT_H_
 
@@ -14,9 +14,9 @@ enum class IoStatus : std::uint8_t {
   kOk,
   kWantRead,   ///< try again when the descriptor is readable
   kWantWrite,  ///< try again when it is writable
-  kEnd,        ///< the peer ended its side in an orderly way
-  kTruncated,  ///< the peer closed a TLS connection without saying so first
-  kFailed,     ///< `system_error` or the OpenSSL error queue knows why
+  kEnd,        ///< the peer ended its side: close_notify in TLS, FIN in clear text
+  kTruncated,  ///< the peer closed a TLS connection without a close_notify
+  kFailed,     ///< the reason is `system_error` or in the OpenSSL error queue
 };
 
 struct IoResult {
@@ -24,42 +24,41 @@ struct IoResult {
   std::size_t size = 0;
 };
 
-/// Every operation returns at once. It does not own the descriptor and does not wait for it: that
-/// is the caller's part, so that no memory is tied up while a connection waits. Not thread-safe.
+/// Every operation returns at once. The class does not own the descriptor and does not wait for it:
+/// the caller does, so that no memory is tied up while a connection waits. Not thread-safe.
 class Transport {
  public:
   Transport() = default;
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
 
-  /// Uses the connected, non-blocking `descriptor`. In TLS with `ssl`, in clear text without.
-  /// False if out of memory.
+  /// Uses the connected, non-blocking `descriptor`, in TLS if `ssl` is not null, else in clear
+  /// text. False if out of memory.
   bool Attach(int descriptor, SslHandle ssl);
 
   /// TLS only: one step of the handshake.
   IoStatus Handshake();
 
-  /// After a handshake: it resumed an earlier session.
+  /// True if the handshake resumed an earlier session. Call it after the handshake.
   bool HasResumed() const;
 
   IoResult Read(char* data, std::size_t size);
   IoResult Write(const char* data, std::size_t size);
 
-  /// True if a read may return bytes without anything new coming: TLS has some, or the last receive
-  /// was given as much as it asked for.
+  /// True if a read may return bytes although none arrive meanwhile: TLS has some, or the last
+  /// receive filled its buffer.
   bool MayHaveMore() const { return !drained_ || HasBuffered(); }
 
   /// True if TLS has bytes that were received and not read yet.
   bool HasBuffered() const;
 
-  /// True if an idle connection can take another request: open, and nothing came that nobody asked
-  /// for.
+  /// True if an idle connection can take another request: it is open, and no bytes came unasked.
   bool IsAlive();
 
-  /// Tells the peer that this side is done, without waiting for its answer.
-  void SayGoodbye() noexcept;
+  /// TLS only: tells the peer that this side sends no more, without waiting for its answer.
+  void SendCloseNotify() noexcept;
 
-  /// `errno` of the last failed system call; 0 if the failure was another.
+  /// `errno` of the last failed system call; 0 if none failed.
   int system_error() const { return system_error_; }
   ssl_st* ssl() const { return ssl_.get(); }
 

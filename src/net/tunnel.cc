@@ -31,10 +31,10 @@ Proxy ParseProxy(std::string_view field, std::string_view text, Duration dns_ttl
                                         "http://[user:password@]host:port");
     }
     const std::string_view user = text.substr(kScheme.size(), at - kScheme.size());
-    proxy.credential = Secret(wire::UriDecoded(user));
+    proxy.credential = Secret(text::UriDecoded(user));
     plain = std::string(kScheme).append(text.substr(at + 1));
   } else if (text.find("://") == std::string_view::npos) {
-    plain = std::string(kScheme).append(text);  // as curl takes "host:port"
+    plain = std::string(kScheme).append(text);  // curl takes "host:port" too
   }
   proxy.url = ParseBaseUrl(field, plain);
   if (proxy.url.tls || !proxy.url.path.empty()) {
@@ -54,7 +54,7 @@ TunnelRequest::TunnelRequest(const Url& service, const Proxy& proxy) : proxy_(pr
   request_.append("\r\nUser-Agent: llmload\r\n");
   if (!proxy.credential.empty()) {
     request_.append("Proxy-Authorization: Basic ");
-    wire::AppendBase64(proxy.credential.Reveal(), request_);
+    text::AppendBase64(proxy.credential.Reveal(), request_);
     request_.append("\r\n");
   }
   request_.append("\r\n");
@@ -84,7 +84,7 @@ TunnelRequest::Step TunnelRequest::Advance(int descriptor) {
 
 TunnelRequest::Step TunnelRequest::ReadAnswer(int descriptor) {
   while (true) {
-    // Byte by byte at the end: what follows the header is the service's.
+    // Byte by byte at the end, because the bytes after the header are the service's.
     std::array<char, 1024> buffer{};
     const ssize_t seen = ::recv(descriptor, buffer.data(), buffer.size(), MSG_PEEK);
     if (seen == 0) return Fail("closed the connection instead of opening a tunnel");

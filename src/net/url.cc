@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "llmload/core/environment.h"
+#include "src/core/text/ascii.h"
 
 namespace llmload::net {
 namespace {
@@ -12,31 +13,20 @@ namespace {
 constexpr std::string_view kAccepted =
     "an absolute URL such as https://api.openai.com/v1 or http://localhost:8080/v1";
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsHexDigit(char c) { return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-bool IsLetterOrDigit(char c) {
-  return IsDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
+bool IsHexDigit(char c) { return text::HexValue(c) >= 0; }
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  }
-  return lower;
-}
-
-// A DNS name. One whose last label is a number is none: resolvers take "127.1" for an address.
+// Whether it is a DNS name. A name whose last label is a number is not one, because resolvers take
+// "127.1" for an address.
 bool IsName(std::string_view host) {
   if (host.empty() || host.size() > 253) return false;
   const bool letters = std::all_of(host.begin(), host.end(), [](char c) {
-    return IsLetterOrDigit(c) || c == '-' || c == '.' || c == '_';
+    return text::IsLetterOrDigit(c) || c == '-' || c == '.' || c == '_';
   });
   if (!letters || host.front() == '.' || host.find("..") != std::string_view::npos) return false;
   std::string_view last = host;
   if (last.back() == '.') last.remove_suffix(1);
   last = last.substr(last.rfind('.') + 1);
-  return !last.empty() && !IsDigit(last.front());
+  return !last.empty() && !text::IsDigit(last.front());
 }
 
 // RFC 3986, section 3.3.
@@ -46,7 +36,7 @@ bool IsPath(std::string_view path) {
     if (path[i] == '%') {
       if (path.size() - i < 3 || !IsHexDigit(path[i + 1]) || !IsHexDigit(path[i + 2])) return false;
       i += 2;
-    } else if (!IsLetterOrDigit(path[i]) && kOthers.find(path[i]) == std::string_view::npos) {
+    } else if (!text::IsLetterOrDigit(path[i]) && kOthers.find(path[i]) == std::string_view::npos) {
       return false;
     }
   }
@@ -60,7 +50,7 @@ bool Url::IsLoopback() const {
   return host == "::1" || host.substr(0, 4) == "127.";
 }
 
-// By hand, as the text decides where a key is sent: Boost.URL 1.81 takes
+// Parsed by hand, because the text decides where a key is sent: Boost.URL 1.81 takes
 // "https://127.0.0.1.example.com" for the address 127.0.0.1 with a path, and wraps ports beyond
 // 65535.
 Url ParseBaseUrl(std::string_view field, std::string_view text) {
@@ -72,7 +62,7 @@ Url ParseBaseUrl(std::string_view field, std::string_view text) {
   Url url;
   const std::size_t scheme_end = text.find("://");
   if (scheme_end == std::string_view::npos) throw refuse(kAccepted);
-  const std::string scheme = Lower(text.substr(0, scheme_end));
+  const std::string scheme = text::Lower(text.substr(0, scheme_end));
   if (scheme != "https" && scheme != "http") throw refuse(kAccepted);
   url.tls = scheme == "https";
 
@@ -102,7 +92,7 @@ Url ParseBaseUrl(std::string_view field, std::string_view text) {
     if (!authority.empty() && authority.front() != ':') throw refuse(kAccepted);
   } else {
     const std::size_t colon = std::min(authority.find(':'), authority.size());
-    url.host = Lower(authority.substr(0, colon));
+    url.host = text::Lower(authority.substr(0, colon));
     authority.remove_prefix(colon);
     boost::asio::ip::make_address_v4(url.host, error);
     url.is_address = !error;

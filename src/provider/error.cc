@@ -157,7 +157,7 @@ ErrorKind KindOfHttpStatus(int http_status) noexcept {
 }
 
 Retriability RetriabilityOf(const Error& error) noexcept {
-  if (error.after_first_token) return {false, "output had begun: it would be billed twice"};
+  if (error.after_first_token) return {false, "output had started and would be billed twice"};
   if (error.should_retry) {
     return *error.should_retry ? Retriability{true, "the service says so"}
                                : Retriability{false, "the service says so"};
@@ -169,7 +169,7 @@ Retriability RetriabilityOf(const Error& error) noexcept {
     case ErrorClass::kRateLimited:
       return {true, "the limit is per time: wait first"};
     case ErrorClass::kQuotaExhausted:
-      return {false, "quota, credit or a spend cap is used up: waiting does not cure it"};
+      return {false, "quota, credit or a spend cap is used up: waiting does not help"};
     case ErrorClass::kCredential:
       return {false, "the credential is not accepted"};
     case ErrorClass::kModelUnavailable:
@@ -179,11 +179,11 @@ Retriability RetriabilityOf(const Error& error) noexcept {
     case ErrorClass::kProtocolFault:
       if (error.kind == ErrorKind::kMalformedResponse ||
           error.kind == ErrorKind::kTruncatedStream) {
-        return {true, "the answer came damaged"};
+        return {true, "the answer was damaged"};
       }
       return {false, "the same answer would come again"};
     case ErrorClass::kLocal:
-      return {false, "llmload decided it"};
+      return {false, "it is a decision of llmload"};
   }
   return {false, "unknown"};
 }

@@ -42,8 +42,8 @@ Error FromException(const std::exception_ptr& thrown) {
   return error;
 }
 
-// Puts who and how far into an error that did not come from the provider itself.
-void Complement(Error& error, const Provider& provider, const TokenWatch* watch) {
+// Adds the provider and the tokens so far to an error that did not come from the provider itself.
+void AddAttemptDetails(Error& error, const Provider& provider, const TokenWatch* watch) {
   error.provider = provider.Identity().name;
   if (watch == nullptr || watch->tokens() == 0) return;
   error.after_first_token = true;
@@ -63,7 +63,7 @@ asio::awaitable<Result<Completion>> CallGuarded(Provider& provider,
   }
   co_await ThrowIfCancelled();
   Error error = FromException(thrown);
-  Complement(error, provider, watch);
+  AddAttemptDetails(error, provider, watch);
   co_return error;
 }
 
@@ -86,8 +86,7 @@ asio::awaitable<ErrorKind> WaitForTimeout(Clock& clock, const TokenWatch* watch,
     const TimePoint now = clock.Now();
     if (now >= deadline) co_return kind;
     if (begun && deadline == TimePoint::max()) {
-      // No limit is left. No sleep either: virtual time must not jump to the end of a sleep for
-      // ever.
+      // No limit is left. Not a sleep on the clock: virtual time must not jump to its end.
       asio::steady_timer never(co_await asio::this_coro::executor,
                                asio::steady_timer::time_point::max());
       co_await never.async_wait(asio::use_awaitable);
@@ -129,7 +128,7 @@ asio::awaitable<Result<Completion>> RunAttempt(Clock& clock, Provider& provider,
   if (outcome.index() == 0) co_return std::get<0>(std::move(outcome));
   const ErrorKind kind = std::get<1>(outcome);
   Error error{.kind = kind, .message = TimeoutMessage(kind)};
-  Complement(error, provider, watch);
+  AddAttemptDetails(error, provider, watch);
   co_return error;
 }
 

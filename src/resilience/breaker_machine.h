@@ -22,9 +22,9 @@
 
 namespace llmload::resilience {
 
-/// The rules that hold. A test derives from this and flips one, to show that its invariants find
-/// it.
-struct SoundRules {
+/// The rules in force. A test derives from this and changes one rule, to show that its invariants
+/// find the change.
+struct StandardRules {
   static constexpr bool kIgnoreLateResults = true;
   static constexpr bool kNeutralReturnsItsSlot = true;
   static constexpr bool kLimitProbes = true;
@@ -39,7 +39,7 @@ inline TimePoint AddClamped(TimePoint at, Duration wait) {
 }
 
 /// `base * factor^(opening - 1)`, at most `cap`, without jitter.
-inline Duration GrownOpenDuration(const OpenDuration& options, std::uint32_t opening) {
+inline Duration ExponentialOpenDuration(const OpenDuration& options, std::uint32_t opening) {
   if (options.factor == 1.0) return options.base;  // exact, where a double is not
   const double grown =
       static_cast<double>(options.base.count()) * std::pow(options.factor, opening - 1.0);
@@ -48,7 +48,7 @@ inline Duration GrownOpenDuration(const OpenDuration& options, std::uint32_t ope
   return Duration(static_cast<Duration::rep>(grown));
 }
 
-template <class Rules = SoundRules>
+template <class Rules = StandardRules>
 class BreakerMachine {
  public:
   struct Entry {
@@ -73,7 +73,7 @@ class BreakerMachine {
   }
 
   /// Does what a timer would have done until `now`: leaves HALF_OPEN at the probe deadline. Every
-  /// other function begins with it.
+  /// other function calls it first.
   void Tick(TimePoint now) {
     if (state_ != BreakerState::kHalfOpen || now < probe_deadline_) return;
     if (!Rules::kKeepProbeDeadline) return;
@@ -129,7 +129,7 @@ class BreakerMachine {
     return !late;
   }
 
-  /// To CLOSED (`Reset`), FORCED_OPEN, DISABLED or METRICS_ONLY, whatever the state.
+  /// Changes to CLOSED (`Reset`), FORCED_OPEN, DISABLED or METRICS_ONLY, whatever the state.
   void Force(BreakerState state, TimePoint now) {
     Tick(now);
     if (state == BreakerState::kClosed) {
@@ -149,7 +149,7 @@ class BreakerMachine {
   TimePoint open_until() const { return open_until_; }
   TimePoint probe_deadline() const { return probe_deadline_; }
 
-  /// What happened since it was last cleared, in order.
+  /// The changes since they were last cleared, in order.
   const std::vector<StateChange>& changes() const { return changes_; }
   const std::vector<BreakerCause>& would_trip() const { return would_trip_; }
   void ClearChanges() { changes_.clear(); }
@@ -213,7 +213,7 @@ class BreakerMachine {
     ++openings_;
     if (openings_since_closed_ < UINT32_MAX) ++openings_since_closed_;
     const OpenDuration& options = options_->open;
-    Duration wait = GrownOpenDuration(options, openings_since_closed_);
+    Duration wait = ExponentialOpenDuration(options, openings_since_closed_);
     if (options.jitter > 0) {
       const double spread = 1 + options.jitter * (2 * random_.Uniform() - 1);
       const double jittered = static_cast<double>(wait.count()) * spread;
@@ -309,7 +309,7 @@ class BreakerMachine {
   std::optional<CountRing> count_window_;
   std::optional<SliceWindow> time_window_;
   std::optional<AnyWindow> slow_window_;
-  std::uint8_t reported_ = 0;  // rules whose ThresholdWouldTrip is out, by bit
+  std::uint8_t reported_ = 0;  // rules whose ThresholdWouldTrip has been sent, by bit
 
   TimePoint open_until_{};
   std::uint32_t openings_since_closed_ = 0;

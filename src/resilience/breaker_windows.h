@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 #include "llmload/resilience/circuit_breaker_options.h"
 
 namespace llmload::resilience {
@@ -58,7 +58,7 @@ class SliceWindow {
   TimeWindow options_;
   std::vector<WindowSum> slices_;
   WindowSum sum_;
-  TimePoint anchor_{};       // begin of slice 0
+  TimePoint anchor_{};       // start of slice 0
   std::int64_t newest_ = 0;  // the slice that Add counts in
 };
 

@@ -13,11 +13,12 @@ namespace asio = boost::asio;
 
 namespace {
 
-Error Rejected(const Rejection& rejection, const CircuitBreaker& breaker, const std::string& who) {
+Error Rejected(const Rejection& rejection, const CircuitBreaker& breaker,
+               const std::string& provider) {
   Error error{.kind = ErrorKind::kCircuitOpen,
               .message = "circuit breaker " + breaker.name() + " is " +
                          std::string(ToString(rejection.state)),
-              .provider = who};
+              .provider = provider};
   if (rejection.remaining_wait != Duration::max()) error.retry_after = rejection.remaining_wait;
   return error;
 }

@@ -164,7 +164,7 @@ class FailoverProvider::Run {
 
     Error error = result.error();
     if (error.provider.empty()) error.provider = name;
-    // A chain or breaker further in, that asked nobody.
+    // A chain or breaker further in that made no call.
     if (error.kind == ErrorKind::kCircuitOpen && error.attempts.empty()) {
       if (permit.valid()) permit.Settle(error);
       Refund();
@@ -334,7 +334,8 @@ class FailoverProvider::Run {
   std::optional<Duration> shortest_wait_;  // of the breakers that rejected
   bool paid_ = false;                      // the invocation under way cost a token of the budget
   bool needs_larger_context_ = false;
-  const FailoverTarget* limited_ = nullptr;  // who will answer again first, of those that said 429
+  const FailoverTarget* limited_ =
+      nullptr;  // of those that answered 429, the first to be free again
   TimePoint limited_until_{};
 
   bool interrupted_ = false;  // failed after the first token
@@ -362,6 +363,18 @@ const std::vector<FailoverTarget>& FailoverProvider::targets() const noexcept {
 }
 
 const FailoverOptions& FailoverProvider::options() const noexcept { return chain_->options; }
+
+ConnectionCounters FailoverProvider::Connections() const {
+  ConnectionCounters sum;
+  const auto& targets = chain_->targets;
+  for (auto target = targets.begin(); target != targets.end(); ++target) {
+    const bool counted = std::any_of(targets.begin(), target, [&](const FailoverTarget& earlier) {
+      return earlier.provider == target->provider;
+    });
+    if (!counted) sum += target->provider->Connections();
+  }
+  return sum;
+}
 
 asio::awaitable<Result<Completion>> FailoverProvider::Complete(const CompletionRequest& request,
                                                                StreamObserver* observer) {

@@ -157,7 +157,7 @@ class HedgingProvider::Run {
       nested = std::move((*leg.result)->attempts);
     } else if (leg.result) {
       Error error = leg.result->error();
-      // A breaker further in that asked nobody.
+      // A breaker further in that made no call.
       if (error.kind == ErrorKind::kCircuitOpen && error.attempts.empty()) {
         if (index == 1 && Budget() != nullptr) Budget()->Return();
         return;
@@ -196,6 +196,13 @@ HedgingProvider::HedgingProvider(std::shared_ptr<Provider> first, std::shared_pt
 HedgingProvider::~HedgingProvider() = default;
 
 const ProviderIdentity& HedgingProvider::Identity() const noexcept { return pair_->identity; }
+
+ConnectionCounters HedgingProvider::Connections() const {
+  const auto& [first, second] = pair_->providers;
+  ConnectionCounters sum = first->Connections();
+  if (second != first) sum += second->Connections();
+  return sum;
+}
 
 asio::awaitable<Result<Completion>> HedgingProvider::Complete(const CompletionRequest& request,
                                                               StreamObserver* observer) {

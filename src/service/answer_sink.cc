@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <utility>
 
+#include "src/core/text/ascii.h"
 #include "src/wire/retry_after.h"
 #include "src/wire/timestamp.h"
 
@@ -17,18 +18,8 @@ constexpr std::size_t kMaxMessage = 512;
 constexpr std::size_t kMaxWord = 128;
 constexpr std::size_t kMaxRawUsage = 4 << 10;
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  }
-  return lower;
-}
-
 std::string MediaType(std::string_view content_type) {
-  content_type = content_type.substr(0, content_type.find(';'));
-  while (!content_type.empty() && content_type.back() == ' ') content_type.remove_suffix(1);
-  return Lower(content_type);
+  return text::Lower(text::Trim(content_type.substr(0, content_type.find(';'))));
 }
 
 std::string_view FirstOf(const net::ResponseHead& head,
@@ -45,7 +36,7 @@ AnswerSink::AnswerSink(bool stream, const ProviderLimits& limits, std::span<cons
                        wire::AnswerDecoder& decoder, StreamObserver* observer)
     : stream_(stream), limits_(limits), secrets_(secrets), decoder_(decoder), observer_(observer) {}
 
-bool AnswerSink::OutputHasBegun() const {
+bool AnswerSink::HasOutput() const {
   if (mode_ == Mode::kNoHead) return false;
   return mode_ != Mode::kStream || completion_.token_events > 0;
 }
@@ -68,9 +59,10 @@ AnswerSink::Next AnswerSink::OnHead(const net::ResponseHead& head, TimePoint) {
   }
   mode_ = Mode::kBody;
   const std::string_view encoding = head.Get("content-encoding");
-  if (!encoding.empty() && Lower(encoding) != "identity") {
-    return Fail(ErrorKind::kMalformedResponse,
-                "the answer is compressed, which was not asked for: " + std::string(encoding));
+  if (!encoding.empty() && text::Lower(encoding) != "identity") {
+    return Fail(
+        ErrorKind::kMalformedResponse,
+        "the answer is compressed, although the request excluded that: " + std::string(encoding));
   }
   if (stream_ && decoder_.IsStream(MediaType(head.Get("content-type")))) {
     mode_ = Mode::kStream;
@@ -129,7 +121,7 @@ AnswerSink::Next AnswerSink::ToNext(Status status) {
       break;
   }
   FailWith(decoder_.failure());
-  // After an error event the service goes on keeping to the protocol.
+  // After an error event the service still follows the protocol.
   return error_->kind == ErrorKind::kStreamError ? Next::kStop : Next::kAbort;
 }
 
@@ -181,7 +173,7 @@ void AnswerSink::FinishBody() {
   const Status status = decoder_.DecodeAnswer(body_, *this);
   if (error_) return;
   if (status != Status::kDone) {
-    // An error in a body of status 200 says more than that it is no stream.
+    // An error in a body of status 200 says more than that the body is not a stream.
     wire::DecodeFailure failure = decoder_.failure();
     if (stream_ && failure.kind == ErrorKind::kMalformedResponse) {
       failure.message = "the answer is not a stream of this API";
@@ -198,7 +190,7 @@ void AnswerSink::FinishError() {
     return;
   }
   wire::DecodeFailure failure = decoder_.DecodeErrorAnswer(http_status_, error_type_, body_);
-  // Some say it in words only.
+  // Some services say it in the message only.
   if (!failure.retry_after && failure.kind == ErrorKind::kRateLimited) {
     failure.retry_after = wire::ParseRetryText(failure.message);
   }
@@ -210,7 +202,7 @@ void AnswerSink::FinishError() {
 std::string AnswerSink::Clean(std::string text, std::size_t max_size) const {
   for (const Secret& secret : secrets_) text = Redact(std::move(text), secret);
   for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
+    if (text::IsControl(c)) c = ' ';
   }
   if (text.size() <= max_size) return text;
   std::size_t size = max_size;
@@ -236,7 +228,7 @@ Error AnswerSink::TakeError() {
 }
 
 Result<Completion> AnswerSink::Finish(const net::Exchange& exchange) {
-  // A status that says what is wrong counts more than how its body ended.
+  // An error status counts more than the way in which its body ended.
   if (!error_ && mode_ == Mode::kError) {
     FinishError();
   } else if (!error_ && exchange.failure) {

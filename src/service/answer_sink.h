@@ -1,4 +1,4 @@
-// From the bytes of an answer to a completion or an error: what is the same for all APIs.
+// From the bytes of an answer to a completion or an error: the part that all APIs share.
 #ifndef LLMLOAD_SRC_SERVICE_ANSWER_SINK_H_
 #define LLMLOAD_SRC_SERVICE_ANSWER_SINK_H_
 
@@ -19,11 +19,11 @@
 
 namespace llmload {
 
-/// Takes one answer: status and header, limits, instants, error bodies. What the body means is the
-/// decoder's part. Not thread-safe.
+/// Takes one answer: status and header, limits, instants, error bodies. The decoder reads the
+/// meaning of the body. Not thread-safe.
 class AnswerSink final : public net::ResponseSink, private wire::AnswerHandler {
  public:
-  /// @param secrets   taken out of whatever the service says
+  /// @param secrets   removed from all texts of the service
   /// @param observer  may be null
   /// All that is passed by reference, span or pointer must outlive the sink.
   AnswerSink(bool stream, const ProviderLimits& limits, std::span<const Secret> secrets,
@@ -31,17 +31,17 @@ class AnswerSink final : public net::ResponseSink, private wire::AnswerHandler {
 
   Next OnHead(const net::ResponseHead& head, TimePoint at) override;
   Next OnBody(std::string_view bytes, TimePoint at) override;
-  bool OutputHasBegun() const override;
+  bool HasOutput() const override;
 
-  /// What came of it. Call it once, after the exchange. Attempts and provider are left to the
-  /// caller.
+  /// The completion or error. Call it once, after the exchange. The caller adds attempts and
+  /// provider.
   Result<Completion> Finish(const net::Exchange& exchange);
 
   /// Output tokens as far as known.
   std::int64_t output_tokens() const;
 
-  /// The service's wall clock as an error answer tells it; empty if it does not, or if a cache on
-  /// the way may have told it before.
+  /// The service's wall clock in an error answer; empty if the answer has none, or if a cache on
+  /// the way may have stored it.
   std::optional<std::chrono::sys_seconds> server_time() const { return server_time_; }
 
  private:

@@ -29,7 +29,7 @@ Error Failed(std::string message) {
   return error;
 }
 
-// What containers, instances and credential processes answer with; the token's name differs.
+// The answer of containers, instances and credential processes; the token's name differs.
 Result<AwsCredentials> ParseCredentials(const std::string& json, const char* token_name,
                                         const std::string& from) {
   const auto parsed = nlohmann::json::parse(json, nullptr, false);
@@ -49,8 +49,8 @@ Result<AwsCredentials> ParseCredentials(const std::string& json, const char* tok
   }
   if (const std::string expiration = text("Expiration"); !expiration.empty()) {
     const auto expires = wire::ParseRfc3339(expiration);
-    if (!expires) return Failed(from + " answered with an Expiration that is no date");
-    // As far as the system's clock goes: its instants are nanoseconds.
+    if (!expires) return Failed(from + " answered with an Expiration that is not a date");
+    // Within the range of the system's clock, whose instants are nanoseconds.
     constexpr std::chrono::sys_seconds kLast =
         std::chrono::sys_days(std::chrono::year(2200) / 1 / 1);
     credentials.expires = std::clamp(*expires, std::chrono::sys_seconds{}, kLast);
@@ -58,7 +58,7 @@ Result<AwsCredentials> ParseCredentials(const std::string& json, const char* tok
   return credentials;
 }
 
-Outcome FromEnvironmentItself(const AwsCredentialOptions& options) {
+Outcome FromVariables(const AwsCredentialOptions& options) {
   if (options.access_key_id.empty() && options.secret_access_key.empty()) return {};
   if (options.access_key_id.empty() || options.secret_access_key.empty()) {
     return Failed(options.access_key_id.empty()
@@ -127,16 +127,16 @@ Outcome FromProfile(const AwsCredentialOptions& options, const std::atomic<bool>
   return {};
 }
 
-// Where credentials may be asked for in clear text: this machine and the addresses of the
+// The hosts that may be asked for credentials in clear text: this machine and the addresses of the
 // container agents.
-bool MayAskInClearText(const net::Url& url) {
+bool AllowsClearText(const net::Url& url) {
   return url.tls || url.IsLoopback() || url.host == "169.254.170.2" ||
          url.host == "169.254.170.23" || url.host == "fd00:ec2::23";
 }
 
-// Asks until there is an answer other than a server's failure.
-Result<LocalAnswer> AskPatiently(const LocalRequest& request, int attempts,
-                                 const std::atomic<bool>& stop) {
+// Asks until the answer is not a failure of the server.
+Result<LocalAnswer> AskWithRetries(const LocalRequest& request, int attempts,
+                                   const std::atomic<bool>& stop) {
   Result<LocalAnswer> answer = Failed("not asked");
   for (int attempt = 0; attempt < attempts && !stop; ++attempt) {
     answer = AskEndpoint(request);
@@ -163,7 +163,7 @@ Outcome FromContainer(const AwsCredentialOptions& options, const std::atomic<boo
     const net::Url url =
         net::ParseBaseUrl("AWS_CONTAINER_CREDENTIALS_FULL_URI",
                           options.container_uri.substr(0, options.container_uri.find('?')));
-    if (!MayAskInClearText(url)) {
+    if (!AllowsClearText(url)) {
       return Failed("AWS_CONTAINER_CREDENTIALS_FULL_URI: got \"" + options.container_uri +
                     "\", expected https://, or http:// to this machine or a container agent");
     }
@@ -183,7 +183,7 @@ Outcome FromContainer(const AwsCredentialOptions& options, const std::atomic<boo
   }
   request.fields.emplace_back("Accept", Secret("application/json"));
   if (!token.empty()) request.fields.emplace_back("Authorization", token);
-  const auto answer = AskPatiently(request, options.endpoint_attempts, stop);
+  const auto answer = AskWithRetries(request, options.endpoint_attempts, stop);
   if (answer.has_error()) return Failed(from + ": " + answer.error().message);
   if (answer->status != 200) {
     return Failed(from + " answered with status " + std::to_string(answer->status));
@@ -202,7 +202,7 @@ Outcome FromMetadata(const AwsCredentialOptions& options, const std::atomic<bool
       .fields = {{"x-aws-ec2-metadata-token-ttl-seconds", Secret(std::string(kTokenTtl))}},
       .timeout = options.endpoint_timeout};
   const auto ask = [&]() -> Result<std::string> {
-    const auto answer = AskPatiently(request, options.endpoint_attempts, stop);
+    const auto answer = AskWithRetries(request, options.endpoint_attempts, stop);
     if (answer.has_error()) return Failed(from + ": " + answer.error().message);
     if (answer->status != 200) {
       return Failed(from + " answered with status " + std::to_string(answer->status));
@@ -234,7 +234,7 @@ Outcome FromMetadata(const AwsCredentialOptions& options, const std::atomic<bool
 }
 
 Result<AwsCredentials> FirstOf(const AwsCredentialOptions& options, const std::atomic<bool>& stop) {
-  if (auto found = FromEnvironmentItself(options)) return *std::move(found);
+  if (auto found = FromVariables(options)) return *std::move(found);
   if (auto found = FromProfile(options, stop)) return *std::move(found);
   if (!options.web_identity_token_file.empty()) {
     return Failed(
@@ -264,7 +264,7 @@ bool MayBeSent(std::string_view text) {
 Result<AwsCredentials> FetchAwsCredentials(const AwsCredentialOptions& options,
                                            const std::atomic<bool>& stop) {
   auto found = FirstOf(options, stop);
-  // They become header fields of every request.
+  // The credentials become header fields of every request.
   if (found.has_value() &&
       !(MayBeSent(found->access_key_id) && MayBeSent(found->secret_access_key.Reveal()) &&
         MayBeSent(found->session_token.Reveal()))) {

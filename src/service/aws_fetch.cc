@@ -17,6 +17,7 @@
 #include <optional>
 
 #include "llmload/core/environment.h"
+#include "src/core/text/ascii.h"
 #include "src/net/http_client.h"
 #include "src/net/resolver.h"
 
@@ -46,14 +47,13 @@ class BodyCollector final : public net::ResponseSink {
     answer.body.append(bytes);
     return Next::kContinue;
   }
-  bool OutputHasBegun() const override { return false; }
+  bool HasOutput() const override { return false; }
 
   LocalAnswer answer;
 };
 
 bool HasControls(std::string_view text) {
-  return std::any_of(text.begin(), text.end(),
-                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+  return std::any_of(text.begin(), text.end(), text::IsControl);
 }
 
 // A child process and the read end of its standard output.
@@ -62,7 +62,7 @@ class Child {
   ~Child() {
     if (output_ >= 0) ::close(output_);
     if (pid_ <= 0) return;
-    ::kill(-pid_, SIGKILL);  // with what it has started: it leads a process group
+    ::kill(-pid_, SIGKILL);  // with its children: it leads a process group
     int status = 0;
     while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
     }
@@ -97,7 +97,7 @@ class Child {
 
   int output() const { return output_; }
 
-  // The exit status once it has ended; nothing before.
+  // The exit status once it has ended; nullopt before.
   std::optional<int> TryWait() {
     int status = 0;
     const pid_t ended = ::waitpid(pid_, &status, WNOHANG);
@@ -115,7 +115,7 @@ class Child {
 
 Result<LocalAnswer> AskEndpoint(const LocalRequest& request) {
   namespace asio = boost::asio;
-  // The base URL is checked as any other; its path is the request's.
+  // The base URL is checked like any other; its path is the request's.
   const std::size_t question = std::min(request.url.find('?'), request.url.size());
   const std::string base = request.url.substr(0, question);
   net::Url url;
@@ -124,7 +124,7 @@ Result<LocalAnswer> AskEndpoint(const LocalRequest& request) {
   } catch (const ConfigurationError& error) {
     return Failed(ErrorKind::kInvalidRequest, error.what());  // parts of it come from a server
   }
-  // What a server gave for a token must not add fields of its own.
+  // A token that a server sent must not add header fields of its own.
   bool controls = HasControls(request.url);
   for (const auto& [name, value] : request.fields) controls |= HasControls(value.Reveal());
   if (controls) {

@@ -1,5 +1,5 @@
-// How AWS credentials are fetched from other processes and from local endpoints. Blocking: meant
-// for a thread of its own.
+// Fetches AWS credentials from other processes and from local endpoints. Blocking: meant for a
+// thread of its own.
 #ifndef LLMLOAD_SRC_SERVICE_AWS_FETCH_H_
 #define LLMLOAD_SRC_SERVICE_AWS_FETCH_H_
 
@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "llmload/core/clock.h"
 #include "llmload/core/secret.h"
+#include "llmload/core/time.h"
 #include "llmload/provider/error.h"
 
 namespace llmload {
@@ -29,7 +29,7 @@ struct LocalAnswer {
 /// Asks a local endpoint. An error has one of the kinds of the groups "network" and "deadlines".
 Result<LocalAnswer> AskEndpoint(const LocalRequest& request);
 
-/// Runs `command` by the shell and gives what it wrote to its standard output. Killed when
+/// Runs `command` by the shell and returns its standard output. The command is killed when
 /// `timeout` has passed, `stop` is set, or the output is beyond a bound.
 Result<std::string> RunCommand(const std::string& command, Duration timeout,
                                const std::atomic<bool>& stop);

@@ -7,14 +7,14 @@
 #include <optional>
 
 #include "llmload/core/environment.h"
-#include "src/core/text/trim.h"
+#include "src/core/text/ascii.h"
 
 namespace llmload {
 namespace {
 
 constexpr std::size_t kMaxFileBytes = std::size_t{1} << 20;
 
-// Without a comment behind the text: '#' or ';' after white space.
+// The text without a comment after it: '#' or ';' after white space.
 std::string_view WithoutComment(std::string_view text) {
   for (std::size_t i = 1; i < text.size(); ++i) {
     const bool after_space = text[i - 1] == ' ' || text[i - 1] == '\t';
@@ -27,15 +27,15 @@ ConfigurationError Malformed(const std::string& file, int line, const std::strin
   return ConfigurationError(file + ", line " + std::to_string(line) + ": expected " + accepted);
 }
 
-// The profile that the section header "[...]" begins; nothing for sections of another kind.
+// The profile that the section header "[...]" names; nullopt for sections of another kind.
 std::optional<std::string> ProfileName(std::string_view section, AwsFileKind kind) {
-  section = Trim(section);
+  section = text::Trim(section);
   if (kind == AwsFileKind::kCredentials || section == "default") return std::string(section);
   constexpr std::string_view kPrefix = "profile";
   if (!section.starts_with(kPrefix)) return {};
   std::string_view name = section.substr(kPrefix.size());
   if (name.empty() || (name.front() != ' ' && name.front() != '\t')) return {};
-  return std::string(Trim(name));
+  return std::string(text::Trim(name));
 }
 
 std::optional<std::string> ReadFile(const std::string& path) {
@@ -70,7 +70,7 @@ bool ReadAwsProfile(std::string_view text, const std::string& file, AwsFileKind 
     const std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
     ++number;
-    const std::string_view content = Trim(line);
+    const std::string_view content = text::Trim(line);
     if (content.empty() || content.front() == '#' || content.front() == ';') continue;
     if (content.front() == '[') {
       const std::size_t close = content.find(']');
@@ -81,7 +81,7 @@ bool ReadAwsProfile(std::string_view text, const std::string& file, AwsFileKind 
       found = found || in_profile;
       continue;
     }
-    // Sub-settings are indented below a setting without a value; none of ours is one.
+    // Sub-settings are indented below a setting without a value; none of them is used here.
     const bool indented = line.front() == ' ' || line.front() == '\t';
     if (indented && in_section) continue;
     const std::size_t equals = content.find('=');
@@ -89,10 +89,8 @@ bool ReadAwsProfile(std::string_view text, const std::string& file, AwsFileKind 
       throw Malformed(file, number, in_section ? "NAME = VALUE" : "[SECTION] before any setting");
     }
     if (!in_profile) continue;
-    std::string key(Trim(content.substr(0, equals)));
-    std::transform(key.begin(), key.end(), key.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    into[key] = Trim(WithoutComment(content.substr(equals + 1)));
+    const std::string key = text::Lower(text::Trim(content.substr(0, equals)));
+    into[key] = text::Trim(WithoutComment(content.substr(equals + 1)));
   }
   return found;
 }

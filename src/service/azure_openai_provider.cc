@@ -25,9 +25,9 @@ AzureOpenAiOptions Checked(AzureOpenAiOptions options) {
 std::string PathOf(const AzureOpenAiOptions& options) {
   if (options.surface == AzureOpenAiOptions::Surface::kV1) return "/openai/v1/chat/completions";
   std::string path = "/openai/deployments/";
-  wire::AppendUriEncoded(options.deployment, true, path);
+  text::AppendUriEncoded(options.deployment, true, path);
   path.append("/chat/completions?api-version=");
-  wire::AppendUriEncoded(options.api_version, true, path);
+  text::AppendUriEncoded(options.api_version, true, path);
   return path;
 }
 

@@ -21,9 +21,10 @@
 namespace llmload {
 namespace {
 
-constexpr std::string_view kService = "bedrock";  // what signatures name; the host has another name
+constexpr std::string_view kService =
+    "bedrock";  // the name in signatures, which is not that of the host
 constexpr std::string_view kAccept = "application/json, application/vnd.amazon.eventstream";
-constexpr std::chrono::seconds kSkewThatMatters{240};
+constexpr std::chrono::seconds kMinSkew{240};
 
 BedrockOptions Checked(BedrockOptions options) {
   CheckCredential("bearer_token", options.bearer_token);
@@ -55,7 +56,7 @@ std::optional<wire::BedrockFamily> FamilyOf(const BedrockOptions& options, std::
 
 std::string PathOf(const BedrockOptions& options, const CompletionRequest& request) {
   std::string path = "/model/";
-  wire::AppendUriEncoded(request.model, true, path);
+  text::AppendUriEncoded(request.model, true, path);
   if (options.api == BedrockOptions::Api::kConverse) {
     path.append(request.stream ? "/converse-stream" : "/converse");
   } else {
@@ -78,7 +79,7 @@ std::string BodyOf(const BedrockOptions& options, std::optional<wire::BedrockFam
 }
 
 // Refusals that a wrong clock may have caused.
-bool MayBeSkew(const Error& error) {
+bool MayBeClockError(const Error& error) {
   constexpr std::array<std::string_view, 7> kNames = {
       "RequestTimeTooSkewed",      "RequestExpired",        "RequestInTheFuture",
       "InvalidSignatureException", "SignatureDoesNotMatch", "AuthFailure",
@@ -86,7 +87,7 @@ bool MayBeSkew(const Error& error) {
   return std::find(kNames.begin(), kNames.end(), error.provider_code) != kNames.end();
 }
 
-// Refusals that other credentials cure.
+// Refusals that other credentials may remedy.
 bool IsOutOfDate(const Error& error) {
   return error.provider_code == "ExpiredTokenException" || error.provider_code == "ExpiredToken" ||
          error.provider_code == "UnrecognizedClientException";
@@ -153,7 +154,8 @@ class BedrockApi final : public HttpProvider::Api {
            std::chrono::seconds(clock_offset_.load(std::memory_order_relaxed));
   }
 
-  // The signer_ of these credentials: kept as long as they stay, because it keeps the derived key.
+  // The signer of these credentials, kept as long as they are used because it keeps the derived
+  // key.
   std::shared_ptr<wire::SigV4Signer> SignerFor(const AwsCredentials& credentials) {
     const std::lock_guard lock(mutex_);
     if (!signer_ || signer_key_id_ != credentials.access_key_id ||
@@ -196,11 +198,11 @@ class BedrockApi final : public HttpProvider::Api {
     return head.Take();
   }
 
-  // True if what the answer tells shows that `signed_at` was wrong; the clock is then set right.
+  // True if the answer shows that `signed_at` was wrong; the clock is then corrected.
   bool CorrectClock(const HttpCaller::Answer& answer, std::chrono::sys_seconds signed_at) {
     if (!options_.correct_clock_skew || !answer.server_time ||
-        !MayBeSkew(answer.completion.error()) ||
-        std::chrono::abs(*answer.server_time - signed_at) < kSkewThatMatters) {
+        !MayBeClockError(answer.completion.error()) ||
+        std::chrono::abs(*answer.server_time - signed_at) < kMinSkew) {
       return false;
     }
     const std::chrono::seconds ahead =
@@ -209,14 +211,14 @@ class BedrockApi final : public HttpProvider::Api {
     return true;
   }
 
-  // Credentials may have to be fetched: a call waits for them no longer than it may last.
+  // Credentials may have to be fetched: a call waits for them no longer than its deadline.
   boost::asio::awaitable<Result<AwsCredentials>> GetCredentials(const CompletionRequest& request,
                                                                 TimePoint started) {
     if (auto ready = options_.credentials->TryGet()) co_return *std::move(ready);
     TimePoint deadline = started + caller().options().timeouts.total;
     if (request.deadline) deadline = std::min(deadline, *request.deadline);
     const Duration left = deadline - caller().clock().Now();
-    // Fetches pass in real time.
+    // Fetches take real time.
     SystemClock& clock = SystemClock::Instance();
     auto credentials =
         co_await RunUntilDeadline(clock, clock.Now() + left, options_.credentials->Get());
@@ -228,7 +230,7 @@ class BedrockApi final : public HttpProvider::Api {
     co_return late;
   }
 
-  // An error of a call of which nothing was sent.
+  // The error of a call that sent nothing.
   Result<Completion> NotSent(Error error, std::string_view model, TimePoint started) const {
     error.provider = options_.name;
     error.attempts.push_back({.provider = options_.name,

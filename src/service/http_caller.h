@@ -1,4 +1,4 @@
-// One service called over HTTPS: what all providers do the same.
+// Calls one service over HTTPS: the common part of all providers.
 #ifndef LLMLOAD_SRC_SERVICE_HTTP_CALLER_H_
 #define LLMLOAD_SRC_SERVICE_HTTP_CALLER_H_
 
@@ -20,7 +20,8 @@
 
 namespace llmload {
 
-/// Thread-safe. A call under way needs it: providers keep it in what their coroutines share.
+/// Thread-safe. It must outlive its calls: providers keep it in the state that their coroutines
+/// share.
 class HttpCaller {
  public:
   /// @param name    `ProviderIdentity::name`
@@ -34,21 +35,23 @@ class HttpCaller {
   const HttpOptions& options() const { return options_; }
   const Clock& clock() const { return clock_; }
 
-  /// One request, and what is done with its answer. All of it must outlive the awaitable.
+  ConnectionCounters Connections() const { return client_.Connections(); }
+
+  /// One request, and the receivers of its answer. All of it must outlive the awaitable.
   struct Call {
     const CompletionRequest& request;  ///< for `stream` and `deadline`
     std::string_view head_fields;      ///< as `RequestHead` builds it
     std::string_view body;
-    std::span<const Secret> secrets;     ///< taken out of whatever the service says
-    wire::AnswerDecoder& decoder;        ///< fresh
+    std::span<const Secret> secrets;     ///< removed from all texts of the service
+    wire::AnswerDecoder& decoder;        ///< not used before
     StreamObserver* observer = nullptr;  ///< may be null
     TimePoint started{};  ///< of the provider's call: the total timeout counts from here
   };
 
   struct Answer {
-    /// With one attempt, that of this request, and with the provider's name.
+    /// Holds one attempt, that of this request, and the provider's name.
     Result<Completion> completion;
-    /// The service's wall clock, as an error answer tells it.
+    /// The service's wall clock in an error answer.
     std::optional<std::chrono::sys_seconds> server_time;
   };
 

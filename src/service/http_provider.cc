@@ -17,6 +17,8 @@ boost::asio::awaitable<Result<Completion>> HttpProvider::Complete(const Completi
   return api_->Complete(api_, request, observer);
 }
 
+ConnectionCounters HttpProvider::Connections() const { return api_->caller().Connections(); }
+
 boost::asio::awaitable<Result<Completion>> FixedHeadApi::Complete(std::shared_ptr<Api>,
                                                                   const CompletionRequest& request,
                                                                   StreamObserver* observer) {

@@ -1,4 +1,4 @@
-// Which proxy the environment names for a URL.
+// The proxy that the environment names for a URL.
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/network_v4.hpp>
@@ -9,7 +9,7 @@
 
 #include "llmload/core/environment.h"
 #include "llmload/provider/http_options.h"
-#include "src/core/text/trim.h"
+#include "src/core/text/ascii.h"
 #include "src/net/tunnel.h"
 #include "src/net/url.h"
 
@@ -17,14 +17,6 @@ namespace llmload {
 namespace {
 
 namespace ip = boost::asio::ip;
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  }
-  return lower;
-}
 
 bool IsInNetwork(const std::string& host, const std::string& network) {
   boost::system::error_code error;
@@ -72,7 +64,7 @@ bool Covers(std::string entry, const net::Url& url) {
 bool IsExcluded(std::string_view list, const net::Url& url) {
   while (!list.empty()) {
     const std::size_t comma = std::min(list.find(','), list.size());
-    if (Covers(Lower(Trim(list.substr(0, comma))), url)) return true;
+    if (Covers(text::Lower(text::Trim(list.substr(0, comma))), url)) return true;
     list.remove_prefix(std::min(comma + 1, list.size()));
   }
   return false;

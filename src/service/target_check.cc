@@ -16,8 +16,8 @@ namespace {
 
 constexpr Duration kCheckTimeout = std::chrono::seconds(30);
 
-// The whole run would fail like this: say so at once.
-bool IsHopeless(ErrorKind kind) {
+// The whole run would fail with this error.
+bool IsMisconfiguration(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::kTlsFailure:
     case ErrorKind::kCredential:
@@ -60,8 +60,8 @@ TargetCheck CheckTarget(const Target& target, CompletionRequest request, Clock& 
     return {.state = TargetState::kUnavailable,
             .message = "target unavailable: " + target.url + ": " + Describe(error)};
   }
-  if (!IsHopeless(error.kind)) return {};
-  TargetCheck check{.state = TargetState::kHopeless,
+  if (!IsMisconfiguration(error.kind)) return {};
+  TargetCheck check{.state = TargetState::kMisconfigured,
                     .message = "the first request to " + target.url +
                                " failed, and so would all others: " + Describe(error)};
   if (error.kind == ErrorKind::kCredential && !target.credential_help.empty()) {

@@ -52,7 +52,7 @@ Target LoadTest::EmbeddedTarget() {
 void LoadTest::CheckTarget() {
   const TargetCheck check = llmload::CheckTarget(target_, MakeRequests({})(0), TestClock());
   if (check.state == TargetState::kUnavailable) GTEST_SKIP() << check.message;
-  if (check.state == TargetState::kHopeless) FAIL() << check.message;
+  if (check.state == TargetState::kMisconfigured) FAIL() << check.message;
 }
 
 std::vector<std::unique_ptr<ResourceProbe>> LoadTest::MakeProbes() {

@@ -1,4 +1,4 @@
-// The answers of all APIs through one door, sans-io: bytes in, tokens and an outcome out.
+// One interface for the answers of all APIs, sans-io: bytes in, tokens and an outcome out.
 #ifndef LLMLOAD_WIRE_ANSWER_DECODER_H_
 #define LLMLOAD_WIRE_ANSWER_DECODER_H_
 
@@ -8,21 +8,21 @@
 #include <string_view>
 #include <utility>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 #include "llmload/provider/completion.h"
 #include "llmload/provider/error.h"
 
 namespace llmload::wire {
 
-/// Takes what an answer says, in its order. Views are valid during the call only.
+/// Receives the parts of an answer, in their order. Views are valid during the call only.
 class AnswerHandler {
  public:
-  /// Output of one event of a stream, or all output of its kind of an answer that is not streamed.
-  /// Never empty.
+  /// The output of one event of a stream, or all output of one kind of an answer that is not
+  /// streamed. Never empty.
   virtual void OnToken(TokenKind kind, std::string_view text) = 0;
   virtual void OnModel(std::string_view model) = 0;
   virtual void OnFinishReason(std::string_view reason) = 0;
-  /// Complete so far: of several calls the last counts.
+  /// The whole usage so far: the last of several calls counts.
   /// @param raw  the numbers as the provider sent them, JSON
   virtual void OnUsage(const Usage& usage, std::string_view raw) = 0;
 
@@ -30,8 +30,8 @@ class AnswerHandler {
   ~AnswerHandler() = default;
 };
 
-/// Why an answer is none. Texts are as the service wrote them: not yet cleaned, and perhaps with a
-/// secret in them.
+/// The error that an answer is. Texts are as the service wrote them: not yet cleaned, and perhaps
+/// with a secret in them.
 struct DecodeFailure {
   ErrorKind kind = ErrorKind::kMalformedResponse;
   std::string message;
@@ -39,33 +39,33 @@ struct DecodeFailure {
   std::optional<Duration> retry_after;  ///< a hint in the body
 };
 
-/// Decodes one answer of one API. Never throws for anything in the bytes; gives the same for a
-/// stream however it is cut. Not thread-safe.
+/// Decodes one answer of one API. Throws for no content of the bytes; the result does not depend on
+/// how a stream is cut. Not thread-safe.
 class AnswerDecoder {
  public:
   enum class Status : std::uint8_t {
     kNeedMore,
-    kDone,    ///< the terminal event came: nothing that follows matters
+    kDone,    ///< the terminal event came; later bytes are ignored
     kFailed,  ///< see `failure()`; final
   };
 
   virtual ~AnswerDecoder() = default;
 
-  /// True if a body of this media type (lower case, without parameters; empty if the answer does
-  /// not say) is a stream of this API.
+  /// True if a body of this media type is a stream of this API. The media type is in lower case,
+  /// without parameters; empty if the answer has none.
   virtual bool IsStream(std::string_view media_type) const = 0;
 
-  /// The next bytes of a streamed answer, cut anywhere.
+  /// Takes the next bytes of a streamed answer, cut anywhere.
   virtual Status FeedStream(std::string_view bytes, AnswerHandler& handler) = 0;
-  /// The body of a streamed answer has ended in an orderly way, before `kDone`: `kDone` if that is
-  /// an end this API allows, else `kFailed` (`ErrorKind::kTruncatedStream`).
+  /// Takes the end of a streamed body that is complete but had no terminal event. Returns `kDone`
+  /// if the API allows such an end, else `kFailed` (`ErrorKind::kTruncatedStream`).
   virtual Status FinishStream(AnswerHandler& handler) = 0;
 
-  /// The body of an answer that is not streamed: `kDone` or `kFailed`.
+  /// Takes the body of an answer that is not streamed. Returns `kDone` or `kFailed`.
   virtual Status DecodeAnswer(std::string_view body, AnswerHandler& handler) = 0;
 
-  /// The answer has a status other than 2xx.
-  /// @param error_type  value of the header that names the error, where the API has one
+  /// Takes the body of an answer with a status other than 2xx.
+  /// @param error_type  value of the header that names the error, if the API has one
   /// (x-amzn-errortype)
   virtual DecodeFailure DecodeErrorAnswer(int http_status, std::string_view error_type,
                                           std::string_view body) = 0;

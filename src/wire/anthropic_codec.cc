@@ -19,12 +19,12 @@ struct Blocks {
   std::string tool_use;
 };
 
-void ReadBlock(JsonCursor& cursor, Blocks& blocks, std::string& key_storage) {
+void ReadBlock(text::JsonCursor& cursor, Blocks& blocks, std::string& key_storage) {
   ReadMembers(cursor, key_storage, [&](std::string_view key) {
     std::string* into = nullptr;
     if (key == "text") into = &blocks.text;
     if (key == "thinking") into = &blocks.thinking;
-    if (key == "input" && cursor.Peek() == JsonCursor::Type::kObject) {
+    if (key == "input" && cursor.Peek() == text::JsonCursor::Type::kObject) {
       blocks.tool_use.append(cursor.ReadRaw());
     } else if (into == nullptr) {
       cursor.Skip();
@@ -49,7 +49,7 @@ void EncodeAnthropicRequest(const CompletionRequest& request, AnthropicHost host
     out.append("{\"anthropic_version\":\"").append(kBedrockVersion).push_back('"');
   } else {
     out.append("{\"model\":");
-    AppendJsonString(request.model, out);
+    text::AppendJsonString(request.model, out);
   }
   out.append(",\"max_tokens\":");
   AppendJsonNumber(std::int64_t{request.max_tokens.value_or(kAnthropicDefaultMaxTokens)}, out);
@@ -62,7 +62,7 @@ void EncodeAnthropicRequest(const CompletionRequest& request, AnthropicHost host
   }
   if (!system.empty()) {
     out.append(",\"system\":");
-    AppendJsonString(system, out);
+    text::AppendJsonString(system, out);
   }
   if (request.temperature) {
     out.append(",\"temperature\":");
@@ -73,8 +73,8 @@ void EncodeAnthropicRequest(const CompletionRequest& request, AnthropicHost host
 }
 
 void AnthropicUsage::Take(std::string_view json) {
-  JsonCursor cursor(json);
-  if (cursor.Peek() != JsonCursor::Type::kObject) return;
+  text::JsonCursor cursor(json);
+  if (cursor.Peek() != text::JsonCursor::Type::kObject) return;
   std::string key_storage;
   ReadMembers(cursor, key_storage, [&](std::string_view key) {
     std::int64_t* into = nullptr;
@@ -84,13 +84,13 @@ void AnthropicUsage::Take(std::string_view json) {
     if (key == "output_tokens") into = &output_;
     if (key == "output_tokens_details") {
       reasoning_ = ReadDetail(cursor, "thinking_tokens", key_storage);
-    } else if (into != nullptr && cursor.Peek() == JsonCursor::Type::kNumber) {
+    } else if (into != nullptr && cursor.Peek() == text::JsonCursor::Type::kNumber) {
       *into = ReadCount(cursor);
     } else {
       cursor.Skip();
     }
   });
-  // Not those between: a stream may have any number of them.
+  // Not the objects between them: a stream may have any number.
   (first_raw_.empty() ? first_raw_ : last_raw_).assign(json);
 }
 
@@ -108,7 +108,7 @@ std::string AnthropicUsage::Raw() const {
   return last_raw_.empty() ? first_raw_ : "[" + first_raw_ + "," + last_raw_ + "]";
 }
 
-// What one event may hold, whatever its type: members come in any order.
+// The members that an event of any type may have; they come in any order.
 struct AnthropicEvents::Event {
   std::string_view type;
   std::string_view text;
@@ -121,7 +121,7 @@ struct AnthropicEvents::Event {
   std::optional<ServiceError> error;
 };
 
-void AnthropicEvents::ReadDelta(JsonCursor& cursor, Event& event) {
+void AnthropicEvents::ReadDelta(text::JsonCursor& cursor, Event& event) {
   ReadMembers(cursor, key_, [&](std::string_view key) {
     if (key == "text") {
       ReadView(cursor, event.text, text_);
@@ -139,11 +139,11 @@ void AnthropicEvents::ReadDelta(JsonCursor& cursor, Event& event) {
   });
 }
 
-void AnthropicEvents::ReadMessage(JsonCursor& cursor, Event& event) {
+void AnthropicEvents::ReadMessage(text::JsonCursor& cursor, Event& event) {
   ReadMembers(cursor, key_, [&](std::string_view key) {
     if (key == "model") {
       ReadView(cursor, event.model, model_);
-    } else if (key == "usage" && cursor.Peek() == JsonCursor::Type::kObject) {
+    } else if (key == "usage" && cursor.Peek() == text::JsonCursor::Type::kObject) {
       event.usage = cursor.ReadRaw();
     } else {
       cursor.Skip();
@@ -151,7 +151,7 @@ void AnthropicEvents::ReadMessage(JsonCursor& cursor, Event& event) {
   });
 }
 
-void AnthropicEvents::ReadEvent(JsonCursor& cursor, Event& event) {
+void AnthropicEvents::ReadEvent(text::JsonCursor& cursor, Event& event) {
   ReadMembers(cursor, key_, [&](std::string_view key) {
     if (key == "type") {
       ReadView(cursor, event.type, type_);
@@ -159,7 +159,7 @@ void AnthropicEvents::ReadEvent(JsonCursor& cursor, Event& event) {
       ReadDelta(cursor, event);
     } else if (key == "message") {
       ReadMessage(cursor, event);
-    } else if (key == "usage" && cursor.Peek() == JsonCursor::Type::kObject) {
+    } else if (key == "usage" && cursor.Peek() == text::JsonCursor::Type::kObject) {
       event.usage = cursor.ReadRaw();
     } else if (key == "error") {
       event.error = ReadServiceError(cursor);
@@ -176,9 +176,9 @@ Status AnthropicEvents::Fail(ErrorKind kind, std::string message, std::string co
 }
 
 Status AnthropicEvents::Take(std::string_view json, AnswerHandler& handler) {
-  JsonCursor cursor(json);
+  text::JsonCursor cursor(json);
   Event event;
-  const bool is_object = cursor.Peek() == JsonCursor::Type::kObject;
+  const bool is_object = cursor.Peek() == text::JsonCursor::Type::kObject;
   ReadEvent(cursor, event);
   if (!is_object || !cursor.Finished()) {
     return Fail(ErrorKind::kMalformedResponse, "an event of the stream is not a JSON object");
@@ -208,7 +208,7 @@ Status AnthropicEvents::Take(std::string_view json, AnswerHandler& handler) {
 
 Status DecodeAnthropicAnswer(std::string_view body, AnswerHandler& handler,
                              DecodeFailure& failure) {
-  JsonCursor cursor(body);
+  text::JsonCursor cursor(body);
   Blocks blocks;
   AnthropicUsage usage;
   std::optional<ServiceError> error;
@@ -228,7 +228,7 @@ Status DecodeAnthropicAnswer(std::string_view body, AnswerHandler& handler,
       ReadView(cursor, stop_reason, reason_storage);
     } else if (key == "usage") {
       usage.Take(cursor.ReadRaw());
-    } else if (key == "error" && cursor.Peek() != JsonCursor::Type::kNull) {
+    } else if (key == "error" && cursor.Peek() != text::JsonCursor::Type::kNull) {
       error = ReadServiceError(cursor);
     } else {
       cursor.Skip();
@@ -273,7 +273,7 @@ Status AnthropicAnswerDecoder::DecodeAnswer(std::string_view body, AnswerHandler
 DecodeFailure AnthropicAnswerDecoder::DecodeErrorAnswer(int http_status, std::string_view,
                                                         std::string_view body) {
   const ServiceError error = DecodeErrorBody(body);
-  // "model: NAME" is all it says about a model it does not have.
+  // "model: NAME" is the whole message about a model that the service does not have.
   const bool no_model =
       http_status == 404 && error.type == "not_found_error" && error.message.starts_with("model:");
   return FailureOf(error,

@@ -16,24 +16,24 @@
 
 namespace llmload::wire {
 
-/// The API requires a bound of the output; this one is sent for a request that has none.
+/// The API requires a bound of the output. This one is sent for a request that has none.
 inline constexpr int kAnthropicDefaultMaxTokens = 1024;
 
-/// Who the body goes to: Bedrock has the model and the stream flag in its path, and wants a version
-/// in the body.
+/// The receiver of the body. Bedrock has the model and the stream flag in its path, and requires a
+/// version in the body.
 enum class AnthropicHost : std::uint8_t { kAnthropic, kBedrock };
 
 /// Appends the JSON body of `request` to `out`. System messages become the `system` member.
 void EncodeAnthropicRequest(const CompletionRequest& request, AnthropicHost host, std::string& out);
 
-/// Usage of an answer, put together from its parts.
+/// The usage of an answer, composed of its parts.
 class AnthropicUsage {
  public:
-  /// Takes a `usage` object; members that it lacks keep what an earlier one said.
+  /// Takes a `usage` object; members that it lacks keep their values of an earlier one.
   void Take(std::string_view json);
-  /// `input_tokens` leaves out what was read from or written to the cache: it is added here.
+  /// `input_tokens` excludes tokens read from or written to the cache; they are added here.
   Usage Normalised() const;
-  /// The one object that came, or the first and the last as an array.
+  /// The only object that came, or the first and the last as an array.
   std::string Raw() const;
   bool empty() const { return first_raw_.empty(); }
 
@@ -44,23 +44,23 @@ class AnthropicUsage {
   std::int64_t output_ = 0;
   std::int64_t reasoning_ = 0;
   std::string first_raw_;
-  std::string last_raw_;  // if it is another
+  std::string last_raw_;  // if it is not the first
 };
 
 /// Takes the events of a stream, one JSON text each.
 class AnthropicEvents {
  public:
-  /// `kNeedMore`, `kDone` after message_stop, or `kFailed`: see `failure()`. What it does not know
-  /// is nothing.
+  /// Returns `kNeedMore`, `kDone` after message_stop, or `kFailed`: see `failure()`. Ignores
+  /// unknown events.
   AnswerDecoder::Status Take(std::string_view json, AnswerHandler& handler);
 
   const DecodeFailure& failure() const { return failure_; }
 
  private:
   struct Event;
-  void ReadEvent(JsonCursor& cursor, Event& event);
-  void ReadDelta(JsonCursor& cursor, Event& event);
-  void ReadMessage(JsonCursor& cursor, Event& event);
+  void ReadEvent(text::JsonCursor& cursor, Event& event);
+  void ReadDelta(text::JsonCursor& cursor, Event& event);
+  void ReadMessage(text::JsonCursor& cursor, Event& event);
   AnswerDecoder::Status Fail(ErrorKind kind, std::string message, std::string code = {});
 
   AnthropicUsage usage_;
@@ -75,11 +75,11 @@ class AnthropicEvents {
   std::string model_;
 };
 
-/// An answer that is not streamed: `kDone` or `kFailed`, then with `failure` filled in.
+/// Takes an answer that is not streamed. Returns `kDone`, or `kFailed` with `failure` filled in.
 AnswerDecoder::Status DecodeAnthropicAnswer(std::string_view body, AnswerHandler& handler,
                                             DecodeFailure& failure);
 
-/// Answers of the Messages API. A stream is complete with its message_stop only.
+/// Answers of the Messages API. A stream is complete only with its message_stop.
 class AnthropicAnswerDecoder final : public SseAnswerDecoder {
  public:
   using SseAnswerDecoder::SseAnswerDecoder;

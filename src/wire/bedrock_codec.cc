@@ -31,13 +31,13 @@ void AppendInferenceConfig(const CompletionRequest& request, std::string_view me
 
 void AppendTextBlock(std::string_view text, std::string& out) {
   out.append("{\"text\":");
-  AppendJsonString(text, out);
+  text::AppendJsonString(text, out);
   out.push_back('}');
 }
 
-// Converse counts the input without what was read from or written to the cache.
+// Converse counts the input without the tokens read from or written to the cache.
 Usage ReadConverseUsage(std::string_view json, std::string& key_storage) {
-  JsonCursor cursor(json);
+  text::JsonCursor cursor(json);
   Usage usage;
   ReadMembers(cursor, key_storage, [&](std::string_view key) {
     if (key == "inputTokens") {
@@ -56,7 +56,8 @@ Usage ReadConverseUsage(std::string_view json, std::string& key_storage) {
   return usage;
 }
 
-void ReportText(TokenKind kind, JsonCursor& cursor, std::string& storage, AnswerHandler& handler) {
+void ReportText(TokenKind kind, text::JsonCursor& cursor, std::string& storage,
+                AnswerHandler& handler) {
   std::string_view text;
   ReadView(cursor, text, storage);
   if (!text.empty()) handler.OnToken(kind, text);
@@ -66,7 +67,7 @@ bool Contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
 
-// The kind of an error by its name; nothing if the name says nothing.
+// The kind of an error by its name; nullopt for an unknown name.
 std::optional<ErrorKind> KindOfAwsError(std::string_view name, std::string_view message) {
   if (name == "ValidationException") {
     const bool too_long = Contains(message, "too long") ||
@@ -75,7 +76,7 @@ std::optional<ErrorKind> KindOfAwsError(std::string_view name, std::string_view 
     return too_long ? ErrorKind::kContextLength : ErrorKind::kInvalidRequest;
   }
   if (name == "AccessDeniedException") {
-    // Access to a model is asked for per account, whatever the credential may do.
+    // Access to a model is granted per account, whatever the credential allows.
     return Contains(message, "access to the model") ? ErrorKind::kModelUnavailable
                                                     : ErrorKind::kCredential;
   }
@@ -157,7 +158,7 @@ void EncodeTitanRequest(const CompletionRequest& request, std::string& out) {
     prompt.append("Bot:");
   }
   out.append("{\"inputText\":");
-  AppendJsonString(prompt, out);
+  text::AppendJsonString(prompt, out);
   AppendInferenceConfig(request, "textGenerationConfig", "maxTokenCount", out);
   out.push_back('}');
 }
@@ -173,7 +174,7 @@ std::string_view AwsErrorName(std::string_view error_type) {
 }
 
 DecodeFailure DecodeAwsError(int http_status, std::string_view error_type, std::string_view body) {
-  JsonCursor cursor(body);
+  text::JsonCursor cursor(body);
   std::string key_storage;
   std::string message_storage;
   std::string code_storage;
@@ -256,8 +257,8 @@ DecodeFailure BedrockAnswerDecoder::DecodeErrorAnswer(int http_status, std::stri
   return DecodeAwsError(http_status, error_type, body);
 }
 
-// A `delta`, a `start`, or a content block of a whole answer: they name their kinds alike.
-void ConverseAnswerDecoder::ReadDelta(JsonCursor& cursor, AnswerHandler& handler) {
+// A `delta`, a `start`, or a content block of a whole answer: all name their kinds in the same way.
+void ConverseAnswerDecoder::ReadDelta(text::JsonCursor& cursor, AnswerHandler& handler) {
   ReadMembers(cursor, key_, [&](std::string_view kind) {
     if (kind == "text") {
       ReportText(TokenKind::kContent, cursor, text_, handler);
@@ -279,7 +280,7 @@ void ConverseAnswerDecoder::ReadDelta(JsonCursor& cursor, AnswerHandler& handler
       });
     } else if (kind == "toolUse") {
       ReadMembers(cursor, key_, [&](std::string_view key) {
-        if (key == "name" || (key == "input" && cursor.Peek() == JsonCursor::Type::kString)) {
+        if (key == "name" || (key == "input" && cursor.Peek() == text::JsonCursor::Type::kString)) {
           ReportText(TokenKind::kToolCall, cursor, text_, handler);
         } else {
           cursor.Skip();
@@ -293,12 +294,12 @@ void ConverseAnswerDecoder::ReadDelta(JsonCursor& cursor, AnswerHandler& handler
 
 Status ConverseAnswerDecoder::TakeEvent(std::string_view type, std::string_view payload,
                                         AnswerHandler& handler) {
-  // Checked first: nothing of a broken event is reported.
-  JsonCursor check(payload);
-  const bool is_object = check.Peek() == JsonCursor::Type::kObject;
+  // Checked first, so that no part of a broken event is reported.
+  text::JsonCursor check(payload);
+  const bool is_object = check.Peek() == text::JsonCursor::Type::kObject;
   check.Skip();
   if (!is_object || !check.Finished()) return FailMalformedEvent();
-  JsonCursor cursor(payload);
+  text::JsonCursor cursor(payload);
   bool has_usage = false;
   ReadMembers(cursor, key_, [&](std::string_view key) {
     if ((type == "contentBlockDelta" && key == "delta") ||
@@ -321,9 +322,9 @@ Status ConverseAnswerDecoder::TakeEvent(std::string_view type, std::string_view 
 }
 
 Status ConverseAnswerDecoder::DecodeAnswer(std::string_view body, AnswerHandler& handler) {
-  JsonCursor check(body);
+  text::JsonCursor check(body);
   check.Skip();
-  JsonCursor cursor(body);
+  text::JsonCursor cursor(body);
   bool has_message = false;
   if (check.Finished()) {
     ReadMembers(cursor, key_, [&](std::string_view member) {
@@ -355,7 +356,7 @@ Status ConverseAnswerDecoder::DecodeAnswer(std::string_view body, AnswerHandler&
 Status InvokeModelAnswerDecoder::TakeEvent(std::string_view type, std::string_view payload,
                                            AnswerHandler& handler) {
   if (type != "chunk") return Status::kNeedMore;
-  JsonCursor cursor(payload);
+  text::JsonCursor cursor(payload);
   std::string_view bytes;
   ReadMembers(cursor, key_, [&](std::string_view key) {
     if (key == "bytes") {
@@ -365,7 +366,7 @@ Status InvokeModelAnswerDecoder::TakeEvent(std::string_view type, std::string_vi
     }
   });
   if (!cursor.Finished()) return FailMalformedEvent();
-  if (!DecodeBase64(bytes, inner_)) {
+  if (!text::DecodeBase64(bytes, inner_)) {
     return Fail(ErrorKind::kMalformedResponse, "a chunk of the stream is not base64");
   }
   if (family_ == BedrockFamily::kTitan) return TakeTitan(inner_, true, handler);
@@ -375,13 +376,13 @@ Status InvokeModelAnswerDecoder::TakeEvent(std::string_view type, std::string_vi
 
 Status InvokeModelAnswerDecoder::TakeTitan(std::string_view json, bool streamed,
                                            AnswerHandler& handler) {
-  JsonCursor check(json);
+  text::JsonCursor check(json);
   check.Skip();
   if (!check.Finished()) {
     return streamed ? FailMalformedEvent()
                     : Fail(ErrorKind::kMalformedResponse, "the answer is not a text completion");
   }
-  JsonCursor cursor(json);
+  text::JsonCursor cursor(json);
   std::optional<std::int64_t> output;
   std::string_view reason;
   std::string reason_storage;
@@ -395,7 +396,7 @@ Status InvokeModelAnswerDecoder::TakeTitan(std::string_view json, bool streamed,
     } else if (key == "inputTextTokenCount") {
       titan_input_ = std::max(titan_input_, ReadCount(cursor));
     } else if (key == "tokenCount" || key == "totalOutputTextTokenCount") {
-      if (cursor.Peek() == JsonCursor::Type::kNumber) {
+      if (cursor.Peek() == text::JsonCursor::Type::kNumber) {
         output = ReadCount(cursor);
       } else {
         cursor.Skip();

@@ -15,7 +15,7 @@
 
 namespace llmload::wire {
 
-/// Whose bodies InvokeModel takes.
+/// The vendor of a model, whose bodies InvokeModel takes.
 enum class BedrockFamily : std::uint8_t { kAnthropic, kTitan };
 
 /// Append the JSON body of `request` to `out`. Model and stream flag are in the path.
@@ -23,15 +23,15 @@ void EncodeConverseRequest(const CompletionRequest& request, std::string& out);
 /// A conversation becomes the transcript that Titan's prompts are made of ("User: ...\nBot:").
 void EncodeTitanRequest(const CompletionRequest& request, std::string& out);
 
-/// The name of an AWS error without its ornaments: "ThrottlingException" of
+/// The name of an AWS error without namespace and URL: "ThrottlingException" of
 /// "aws.protocoltests#ThrottlingException:http://internal.amazon.com/".
 std::string_view AwsErrorName(std::string_view error_type);
 
-/// What an error answer of an AWS service with JSON bodies says.
-/// @param error_type  of the header x-amzn-errortype; empty: the body names the error
+/// Reads an error answer of an AWS service with JSON bodies.
+/// @param error_type  value of the header x-amzn-errortype; empty: the body names the error
 DecodeFailure DecodeAwsError(int http_status, std::string_view error_type, std::string_view body);
 
-/// What the streams of all operations share: frames and exceptions.
+/// The common part of the streams of all operations: frames and exceptions.
 class BedrockAnswerDecoder : public AnswerDecoder {
  public:
   bool IsStream(std::string_view media_type) const final;
@@ -44,7 +44,7 @@ class BedrockAnswerDecoder : public AnswerDecoder {
   /// @param max_message_bytes  bound of one message of a stream
   explicit BedrockAnswerDecoder(std::size_t max_message_bytes) : frames_(max_message_bytes) {}
 
-  /// One event. What it does not know is nothing.
+  /// Takes one event. Ignores unknown ones.
   virtual Status TakeEvent(std::string_view type, std::string_view payload,
                            AnswerHandler& handler) = 0;
   Status FailMalformedEvent();
@@ -68,7 +68,7 @@ class ConverseAnswerDecoder final : public BedrockAnswerDecoder {
  private:
   Status TakeEvent(std::string_view type, std::string_view payload,
                    AnswerHandler& handler) override;
-  void ReadDelta(JsonCursor& cursor, AnswerHandler& handler);
+  void ReadDelta(text::JsonCursor& cursor, AnswerHandler& handler);
 
   bool stopped_ = false;
   std::string key_;
@@ -91,10 +91,10 @@ class InvokeModelAnswerDecoder final : public BedrockAnswerDecoder {
 
   const BedrockFamily family_;
   AnthropicEvents anthropic_;
-  std::int64_t titan_input_ = 0;  // tokens; not every event says it
+  std::int64_t titan_input_ = 0;  // tokens; not every event has them
   std::string key_;
   std::string text_;
-  std::string inner_;  // one event of the vendor's
+  std::string inner_;  // one event in the vendor's JSON
 };
 
 }  // namespace llmload::wire

@@ -17,15 +17,15 @@ void Append(Number number, std::string& out) {
 
 }  // namespace
 
-void ReadView(JsonCursor& cursor, std::string_view& view, std::string& storage) {
+void ReadView(text::JsonCursor& cursor, std::string_view& view, std::string& storage) {
   if (const auto string = cursor.ReadString()) view = Text(*string, storage);
 }
 
-std::int64_t ReadCount(JsonCursor& cursor) {
+std::int64_t ReadCount(text::JsonCursor& cursor) {
   return std::clamp<std::int64_t>(cursor.ReadInteger().value_or(0), 0, kMaxCount);
 }
 
-std::int64_t ReadDetail(JsonCursor& cursor, std::string_view name, std::string& key_storage) {
+std::int64_t ReadDetail(text::JsonCursor& cursor, std::string_view name, std::string& key_storage) {
   std::int64_t count = 0;
   ReadMembers(cursor, key_storage, [&](std::string_view key) {
     if (key == name) {
@@ -67,7 +67,7 @@ void AppendMessages(const std::vector<Message>& messages, bool with_system, std:
     if (!first) out.push_back(',');
     first = false;
     out.append("{\"role\":\"").append(RoleName(message.role)).append("\",\"content\":");
-    AppendJsonString(message.content, out);
+    text::AppendJsonString(message.content, out);
     out.push_back('}');
   }
   out.push_back(']');

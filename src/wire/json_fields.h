@@ -1,4 +1,4 @@
-// Small things that all JSON codecs do: read one member of a known type, write one value.
+// Helpers of all JSON codecs: read one member of a known type, write one value.
 #ifndef LLMLOAD_WIRE_JSON_FIELDS_H_
 #define LLMLOAD_WIRE_JSON_FIELDS_H_
 
@@ -13,40 +13,40 @@
 namespace llmload::wire {
 
 /// Calls `take(name)` for each member of the object that comes next, which must consume the
-/// member's value; skips what is no object.
-/// @param key_storage  where an escaped name is put
+/// member's value; skips a value that is not an object.
+/// @param key_storage  holds an escaped name
 template <class Take>
-void ReadMembers(JsonCursor& cursor, std::string& key_storage, Take take) {
+void ReadMembers(text::JsonCursor& cursor, std::string& key_storage, Take take) {
   if (!cursor.EnterObject()) {
     cursor.Skip();
     return;
   }
-  JsonString name;
+  text::JsonString name;
   while (cursor.NextMember(name)) take(Text(name, key_storage));
 }
 
-/// Reads a string into `view`, which is in the text that is parsed or in `storage`; leaves `view`
-/// alone if another type comes, as in "content":null.
-void ReadView(JsonCursor& cursor, std::string_view& view, std::string& storage);
+/// Reads a string into `view`, which points into the parsed text or into `storage`. `view` stays as
+/// it is if another type comes, as in "content":null.
+void ReadView(text::JsonCursor& cursor, std::string_view& view, std::string& storage);
 
-/// Beyond any count that a service can mean, and small enough for counts to be added up.
+/// Greater than any real count, and small enough for counts to be added up.
 inline constexpr std::int64_t kMaxCount = 1'000'000'000'000'000;
 
-/// Reads a count, at most `kMaxCount`: 0 for a negative number or another type.
-std::int64_t ReadCount(JsonCursor& cursor);
+/// Reads a count, at most `kMaxCount`; 0 for a negative number or another type.
+std::int64_t ReadCount(text::JsonCursor& cursor);
 
-/// The count `name` of the object that comes next; 0 if it is not there.
-std::int64_t ReadDetail(JsonCursor& cursor, std::string_view name, std::string& key_storage);
+/// The count `name` of the object that comes next; 0 if it has none.
+std::int64_t ReadDetail(text::JsonCursor& cursor, std::string_view name, std::string& key_storage);
 
 void AppendJsonNumber(std::int64_t number, std::string& out);
-/// `null` for what JSON cannot write: the service shall be the one to refuse it.
+/// Writes `null` for a number that JSON cannot express, so that the service refuses it.
 void AppendJsonNumber(double number, std::string& out);
 
 /// "system", "user" or "assistant".
 std::string_view RoleName(Role role);
 
 /// Appends the array of `messages`, each `{"role":...,"content":...}`.
-/// @param with_system  false: leave system messages out
+/// @param with_system  false: without system messages
 void AppendMessages(const std::vector<Message>& messages, bool with_system, std::string& out);
 
 }  // namespace llmload::wire

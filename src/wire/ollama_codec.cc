@@ -21,10 +21,10 @@ bool IsUsage(std::string_view key) {
 void EncodeOllamaRequest(const CompletionRequest& request, std::optional<bool> think,
                          std::string& out) {
   out.append("{\"model\":");
-  AppendJsonString(request.model, out);
+  text::AppendJsonString(request.model, out);
   out.append(",\"messages\":");
   AppendMessages(request.messages, true, out);
-  // Left out, it means true.
+  // Its default is true.
   out.append(",\"stream\":").append(request.stream ? "true" : "false");
   if (think) out.append(",\"think\":").append(*think ? "true" : "false");
   if (request.max_tokens || request.temperature) {
@@ -56,14 +56,14 @@ struct OllamaAnswerDecoder::Object {
   std::optional<ServiceError> error;
 };
 
-void OllamaAnswerDecoder::ReadMessage(JsonCursor& cursor, Object& object) {
-  object.has_message = cursor.Peek() == JsonCursor::Type::kObject;
+void OllamaAnswerDecoder::ReadMessage(text::JsonCursor& cursor, Object& object) {
+  object.has_message = cursor.Peek() == text::JsonCursor::Type::kObject;
   ReadMembers(cursor, key_, [&](std::string_view key) {
     if (key == "content") {
       ReadView(cursor, object.content, content_);
     } else if (key == "thinking") {
       ReadView(cursor, object.thinking, thinking_);
-    } else if (key == "tool_calls" && cursor.Peek() == JsonCursor::Type::kArray) {
+    } else if (key == "tool_calls" && cursor.Peek() == text::JsonCursor::Type::kArray) {
       object.tool_calls = cursor.ReadRaw();
     } else {
       cursor.Skip();
@@ -71,8 +71,8 @@ void OllamaAnswerDecoder::ReadMessage(JsonCursor& cursor, Object& object) {
   });
 }
 
-void OllamaAnswerDecoder::ReadObject(JsonCursor& cursor, Object& object) {
-  JsonString name;
+void OllamaAnswerDecoder::ReadObject(text::JsonCursor& cursor, Object& object) {
+  text::JsonString name;
   while (cursor.NextMember(name)) {
     const std::string_view key = Text(name, key_);
     if (key == "message") {
@@ -83,14 +83,14 @@ void OllamaAnswerDecoder::ReadObject(JsonCursor& cursor, Object& object) {
       ReadView(cursor, object.done_reason, done_reason_);
     } else if (key == "model") {
       ReadView(cursor, object.model, model_);
-    } else if (IsUsage(key) && cursor.Peek() == JsonCursor::Type::kNumber) {
+    } else if (IsUsage(key) && cursor.Peek() == text::JsonCursor::Type::kNumber) {
       const std::string_view number = cursor.ReadRaw();
-      JsonCursor count(number);
+      text::JsonCursor count(number);
       if (key == "prompt_eval_count") object.prompt_eval_count = ReadCount(count);
       if (key == "eval_count") object.eval_count = ReadCount(count);
       object.raw_usage.append(object.raw_usage.empty() ? "{\"" : ",\"").append(key);
       object.raw_usage.append("\":").append(number);
-    } else if (key == "error" && cursor.Peek() != JsonCursor::Type::kNull) {
+    } else if (key == "error" && cursor.Peek() != text::JsonCursor::Type::kNull) {
       object.error = ReadServiceError(cursor);
     } else {
       cursor.Skip();
@@ -100,7 +100,7 @@ void OllamaAnswerDecoder::ReadObject(JsonCursor& cursor, Object& object) {
 
 Status OllamaAnswerDecoder::TakeObject(std::string_view json, bool streamed,
                                        AnswerHandler& handler) {
-  JsonCursor cursor(json);
+  text::JsonCursor cursor(json);
   Object object;
   if (cursor.EnterObject()) ReadObject(cursor, object);
   if (!cursor.Finished()) {

@@ -15,12 +15,12 @@
 namespace llmload::wire {
 
 /// Appends the JSON body of `request` to `out`.
-/// @param think  whether a model that can reason shall; empty: as the model does by itself
+/// @param think  whether a model that can reason does so; empty: the model's default
 void EncodeOllamaRequest(const CompletionRequest& request, std::optional<bool> think,
                          std::string& out);
 
-/// Answers of `/api/chat`: JSON objects, one a line if streamed. A stream is complete with its
-/// object that says `done` only.
+/// Answers of `/api/chat`: JSON objects, one in each line if streamed. A stream is complete only
+/// with the object that says `done`.
 class OllamaAnswerDecoder final : public AnswerDecoder {
  public:
   /// @param max_line_bytes  bound of one line of a stream
@@ -37,8 +37,8 @@ class OllamaAnswerDecoder final : public AnswerDecoder {
   struct Object;
   Status TakeLines(AnswerHandler& handler);
   Status TakeObject(std::string_view json, bool streamed, AnswerHandler& handler);
-  void ReadObject(JsonCursor& cursor, Object& object);
-  void ReadMessage(JsonCursor& cursor, Object& object);
+  void ReadObject(text::JsonCursor& cursor, Object& object);
+  void ReadMessage(text::JsonCursor& cursor, Object& object);
 
   NdjsonParser lines_;
   std::string key_;

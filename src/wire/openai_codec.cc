@@ -8,7 +8,7 @@
 namespace llmload::wire {
 namespace {
 
-// Longer chunks are not worth what it costs to keep a copy of them for every stream.
+// Longer chunks are not worth the memory for a copy in every stream.
 constexpr std::size_t kMaxPattern = 1024;
 
 }  // namespace
@@ -16,7 +16,7 @@ constexpr std::size_t kMaxPattern = 1024;
 void EncodeOpenAiRequest(const CompletionRequest& request, const OpenAiEncoding& encoding,
                          std::string& out) {
   out.append("{\"model\":");
-  AppendJsonString(encoding.model.empty() ? request.model : encoding.model, out);
+  text::AppendJsonString(encoding.model.empty() ? request.model : encoding.model, out);
   out.append(",\"messages\":");
   AppendMessages(request.messages, true, out);
   if (request.max_tokens) {
@@ -46,21 +46,21 @@ const OpenAiMessage* OpenAiDecoder::DecodeChunk(std::string_view text) {
   return valid ? &message_ : nullptr;
 }
 
-// Most chunks of a stream differ from the one before in their content only, and to compare bytes
+// Most chunks of a stream differ from the chunk before only in their content, and to compare bytes
 // costs much less than to parse them. A parser that has read the same bytes is in the same state:
-// so a chunk with the same bytes before and behind its content means the same but for that,
-// provided that the content is a string which ends where it seems to. Whatever is in doubt is
-// parsed.
+// so a chunk with the same bytes before and after its content has the same meaning apart from the
+// content, provided that the content is a string which ends where it seems to. Every doubtful chunk
+// is parsed.
 bool OpenAiDecoder::DecodeSimilarChunk(std::string_view text) {
   if (pattern_.empty() || text.size() <= pattern_.size()) return false;
   const std::string_view pattern = pattern_;
-  // The head ends, and the tail begins, with the quote of the content.
+  // The head ends, and the tail starts, with a quote of the content.
   if (!text.starts_with(pattern.substr(0, pattern_head_)) ||
       !text.ends_with(pattern.substr(pattern_head_))) {
     return false;
   }
   const std::size_t size = text.size() - pattern.size();
-  JsonCursor cursor(text.substr(pattern_head_ - 1, size + 2));
+  text::JsonCursor cursor(text.substr(pattern_head_ - 1, size + 2));
   const auto string = cursor.ReadString();
   if (!string || string->raw.size() != size) return false;
   message_.content = Text(*string, content_);
@@ -93,16 +93,16 @@ bool OpenAiDecoder::Decode(std::string_view text, std::string_view body_member) 
   message_ = {};
   content_string_ = {};
   pattern_.clear();
-  JsonCursor cursor(text);
+  text::JsonCursor cursor(text);
   if (!cursor.EnterObject()) return false;
-  JsonString name;
+  text::JsonString name;
   while (cursor.NextMember(name)) {
     const std::string_view key = Text(name, key_);
     if (key == "choices") {
       DecodeChoices(cursor, body_member);
     } else if (key == "usage") {
       const std::string_view raw = cursor.ReadRaw();
-      JsonCursor object(raw);
+      text::JsonCursor object(raw);
       if (const auto usage = ReadOpenAiUsage(object)) {
         message_.usage = usage;
         message_.raw_usage = raw;
@@ -110,7 +110,7 @@ bool OpenAiDecoder::Decode(std::string_view text, std::string_view body_member) 
     } else if (key == "model") {
       ReadView(cursor, message_.model, model_);
     } else if (key == "error") {
-      const bool object = cursor.Peek() == JsonCursor::Type::kObject;
+      const bool object = cursor.Peek() == text::JsonCursor::Type::kObject;
       ServiceError error = ReadServiceError(cursor);
       if (object || !error.message.empty()) message_.error = std::move(error);
     } else {
@@ -120,8 +120,8 @@ bool OpenAiDecoder::Decode(std::string_view text, std::string_view body_member) 
   return cursor.Finished();
 }
 
-// Only one choice is ever asked for; those beyond the first are skipped.
-void OpenAiDecoder::DecodeChoices(JsonCursor& cursor, std::string_view body_member) {
+// Requests ask for one choice only; any others are skipped.
+void OpenAiDecoder::DecodeChoices(text::JsonCursor& cursor, std::string_view body_member) {
   if (!cursor.EnterArray()) {
     cursor.Skip();
     return;
@@ -132,7 +132,7 @@ void OpenAiDecoder::DecodeChoices(JsonCursor& cursor, std::string_view body_memb
       continue;
     }
     message_.has_choice = true;
-    JsonString name;
+    text::JsonString name;
     while (cursor.NextMember(name)) {
       const std::string_view key = Text(name, key_);
       if (key == body_member) {
@@ -146,12 +146,12 @@ void OpenAiDecoder::DecodeChoices(JsonCursor& cursor, std::string_view body_memb
   }
 }
 
-void OpenAiDecoder::DecodeBody(JsonCursor& cursor) {
+void OpenAiDecoder::DecodeBody(text::JsonCursor& cursor) {
   if (!cursor.EnterObject()) {
     cursor.Skip();
     return;
   }
-  JsonString name;
+  text::JsonString name;
   while (cursor.NextMember(name)) {
     const std::string_view key = Text(name, key_);
     if (key == "content") {
@@ -171,8 +171,8 @@ void OpenAiDecoder::DecodeBody(JsonCursor& cursor) {
 }
 
 // A text, or the list of typed parts that some servers send instead.
-void OpenAiDecoder::DecodeContent(JsonCursor& cursor) {
-  if (cursor.Peek() == JsonCursor::Type::kString) {
+void OpenAiDecoder::DecodeContent(text::JsonCursor& cursor) {
+  if (cursor.Peek() == text::JsonCursor::Type::kString) {
     const auto string = cursor.ReadString();
     // A refusal that came before an empty content is not overwritten.
     if (string && !string->raw.empty()) {
@@ -186,7 +186,7 @@ void OpenAiDecoder::DecodeContent(JsonCursor& cursor) {
     return;
   }
   std::string text;
-  JsonString name;
+  text::JsonString name;
   while (cursor.NextElement()) {
     if (!cursor.EnterObject()) {
       cursor.Skip();
@@ -207,12 +207,12 @@ void OpenAiDecoder::DecodeContent(JsonCursor& cursor) {
   }
 }
 
-void OpenAiDecoder::DecodeToolCalls(JsonCursor& cursor) {
+void OpenAiDecoder::DecodeToolCalls(text::JsonCursor& cursor) {
   if (!cursor.EnterArray()) {
     cursor.Skip();
     return;
   }
-  JsonString name;
+  text::JsonString name;
   while (cursor.NextElement()) {
     message_.has_tool_call = true;
     if (!cursor.EnterObject()) {
@@ -229,13 +229,13 @@ void OpenAiDecoder::DecodeToolCalls(JsonCursor& cursor) {
   }
 }
 
-void OpenAiDecoder::DecodeFunction(JsonCursor& cursor) {
+void OpenAiDecoder::DecodeFunction(text::JsonCursor& cursor) {
   if (!cursor.EnterObject()) {
     cursor.Skip();
     return;
   }
   message_.has_tool_call = true;
-  JsonString name;
+  text::JsonString name;
   std::string_view arguments;
   std::string_view function;
   std::string function_storage;
@@ -258,7 +258,7 @@ void OpenAiDecoder::DecodeFunction(JsonCursor& cursor) {
 
 namespace {
 
-void ReadPromptDetails(JsonCursor& cursor, Usage& usage, std::string& key_storage) {
+void ReadPromptDetails(text::JsonCursor& cursor, Usage& usage, std::string& key_storage) {
   ReadMembers(cursor, key_storage, [&](std::string_view key) {
     if (key == "cached_tokens") {
       usage.cached_input = ReadCount(cursor);
@@ -272,21 +272,21 @@ void ReadPromptDetails(JsonCursor& cursor, Usage& usage, std::string& key_storag
 
 }  // namespace
 
-std::optional<Usage> ReadOpenAiUsage(JsonCursor& cursor) {
+std::optional<Usage> ReadOpenAiUsage(text::JsonCursor& cursor) {
   if (!cursor.EnterObject()) {
     cursor.Skip();
     return std::nullopt;
   }
   Usage usage;
   bool has_output = false;
-  JsonString name;
+  text::JsonString name;
   std::string key_storage;
   while (cursor.NextMember(name)) {
     const std::string_view key = Text(name, key_storage);
     if (key == "prompt_tokens") {
       usage.input = ReadCount(cursor);
     } else if (key == "completion_tokens") {
-      has_output = cursor.Peek() == JsonCursor::Type::kNumber;
+      has_output = cursor.Peek() == text::JsonCursor::Type::kNumber;
       usage.output = ReadCount(cursor);
     } else if (key == "prompt_tokens_details") {
       ReadPromptDetails(cursor, usage, key_storage);
@@ -317,7 +317,7 @@ AnswerDecoder::Status OpenAiAnswerDecoder::TakeEvent(const SseEvent& event,
 }
 
 AnswerDecoder::Status OpenAiAnswerDecoder::TakeEnd() {
-  // Some servers leave [DONE] out; what named a finish reason is whole.
+  // Some servers omit [DONE]; a stream that named a finish reason is complete.
   if (finished_) return Status::kDone;
   return Fail(ErrorKind::kTruncatedStream,
               "the stream ended without [DONE] and without a finish reason");

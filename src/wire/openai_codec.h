@@ -1,5 +1,4 @@
-// Bodies of OpenAI's chat completions API, sans-io. Tolerates what compatible servers do
-// differently.
+// Bodies of OpenAI's chat completions API, sans-io. Accepts the deviations of compatible servers.
 #ifndef LLMLOAD_WIRE_OPENAI_CODEC_H_
 #define LLMLOAD_WIRE_OPENAI_CODEC_H_
 
@@ -15,8 +14,8 @@
 namespace llmload::wire {
 
 struct OpenAiEncoding {
-  std::string_view model;              ///< in place of the request's; empty: the request's
-  bool max_completion_tokens = false;  ///< which of the two names `max_tokens` goes by
+  std::string_view model;              ///< replaces the request's; empty: the request's
+  bool max_completion_tokens = false;  ///< the name under which `max_tokens` is sent
   bool include_usage = true;           ///< streaming: ask for the usage chunk
 };
 
@@ -24,8 +23,8 @@ struct OpenAiEncoding {
 void EncodeOpenAiRequest(const CompletionRequest& request, const OpenAiEncoding& encoding,
                          std::string& out);
 
-/// What one answer or one chunk of a stream holds. The views are valid until the decoder's next
-/// call, and as long as the text that was decoded.
+/// The content of one answer or of one chunk of a stream. The views are valid until the decoder's
+/// next call, and no longer than the text that was decoded.
 struct OpenAiMessage {
   std::string_view content;    ///< answer text; a refusal is answer text too
   std::string_view reasoning;  ///< `reasoning` or `reasoning_content`
@@ -36,7 +35,7 @@ struct OpenAiMessage {
   std::string_view model;
   std::optional<Usage> usage;
   std::string_view raw_usage;         ///< of `usage`, as it was sent
-  std::optional<ServiceError> error;  ///< an in-band error: nothing else counts
+  std::optional<ServiceError> error;  ///< an in-band error: all other members are ignored
 };
 
 /// Decodes answers and stream chunks. Keeps its buffers from call to call; not thread-safe.
@@ -53,19 +52,19 @@ class OpenAiDecoder {
   bool DecodeSimilarChunk(std::string_view text);
   void KeepAsPattern(std::string_view text);
   bool Decode(std::string_view text, std::string_view body_member);
-  void DecodeChoices(JsonCursor& cursor, std::string_view body_member);
-  void DecodeBody(JsonCursor& cursor);
-  void DecodeContent(JsonCursor& cursor);
-  void DecodeToolCalls(JsonCursor& cursor);
-  void DecodeFunction(JsonCursor& cursor);
+  void DecodeChoices(text::JsonCursor& cursor, std::string_view body_member);
+  void DecodeBody(text::JsonCursor& cursor);
+  void DecodeContent(text::JsonCursor& cursor);
+  void DecodeToolCalls(text::JsonCursor& cursor);
+  void DecodeFunction(text::JsonCursor& cursor);
 
   OpenAiMessage message_;
-  JsonString content_string_;  // where `message_.content` was read from, if it was a string
-  // The last chunk that was parsed, without the text of its content; empty if it held anything else
-  // that counts.
+  text::JsonString content_string_;  // the source of `message_.content`, if it was a string
+  // The last chunk that was parsed, without the text of its content; empty if it held other members
+  // that count.
   std::string pattern_;
-  std::size_t pattern_head_ = 0;    // bytes of it before that text
-  std::string_view pattern_model_;  // the model's name, in it
+  std::size_t pattern_head_ = 0;    // its bytes before that text
+  std::string_view pattern_model_;  // the model's name in it
   std::string key_;
   std::string content_;
   std::string reasoning_;
@@ -74,9 +73,9 @@ class OpenAiDecoder {
   std::string model_;
 };
 
-/// A `usage` object, normalised. Nothing if it lacks `completion_tokens` or is no object; the
-/// cursor is left behind it.
-std::optional<Usage> ReadOpenAiUsage(JsonCursor& cursor);
+/// Reads a `usage` object, normalised. Nullopt if it lacks `completion_tokens` or is not an object;
+/// either way the value is consumed.
+std::optional<Usage> ReadOpenAiUsage(text::JsonCursor& cursor);
 
 /// Answers of OpenAI's chat completions API. A stream without "[DONE]" is complete if it named a
 /// finish reason.

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <string>
 
-#include "src/core/text/trim.h"
+#include "src/core/text/ascii.h"
 #include "src/wire/timestamp.h"
 
 namespace llmload::wire {
@@ -45,21 +45,19 @@ std::string_view Prefix(std::string_view text, std::string_view characters) {
   return text.substr(0, std::min(text.find_first_not_of(characters), text.size()));
 }
 
-char LowerCase(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
-// The wait until the limits are reset of which nothing remains.
+// The wait until the limits that are used up are reset.
 std::optional<Duration> LatestReset(const FieldLookup& field, std::chrono::sys_seconds served) {
   std::optional<Duration> latest;
   const auto take = [&](std::optional<Duration> wait) {
     if (wait) latest = std::max(latest.value_or(Duration::zero()), *wait);
   };
   for (const char* what : {"requests", "tokens"}) {
-    if (Trim(field(std::string("x-ratelimit-remaining-") + what)) != "0") continue;
-    take(ParseGoDuration(Trim(field(std::string("x-ratelimit-reset-") + what))));
+    if (text::Trim(field(std::string("x-ratelimit-remaining-") + what)) != "0") continue;
+    take(ParseGoDuration(text::Trim(field(std::string("x-ratelimit-reset-") + what))));
   }
   for (const char* what : {"requests", "tokens", "input-tokens", "output-tokens"}) {
     const std::string name = std::string("anthropic-ratelimit-") + what;
-    if (Trim(field(name + "-remaining")) != "0") continue;
+    if (text::Trim(field(name + "-remaining")) != "0") continue;
     if (const auto reset = ParseRfc3339(field(name + "-reset"))) {
       take(Bounded(std::chrono::duration<double>(*reset - served).count()));
     }
@@ -72,15 +70,15 @@ std::optional<Duration> LatestReset(const FieldLookup& field, std::chrono::sys_s
 std::optional<Duration> ReadRetryAfter(const FieldLookup& field,
                                        std::chrono::system_clock::time_point now) {
   const auto milliseconds = [&](std::string_view name) -> std::optional<Duration> {
-    const auto value = ParseDecimal(Trim(field(name)));
+    const auto value = ParseDecimal(text::Trim(field(name)));
     return value ? Bounded(*value / 1000) : std::nullopt;
   };
   if (const auto wait = milliseconds("retry-after-ms")) return wait;
   const auto date = ParseHttpDate(field("date"));
-  // In seconds: what a header says may be too far away for nanoseconds.
+  // In seconds, because the instant in a header may be too far away for nanoseconds.
   const std::chrono::sys_seconds served =
       date ? *date : std::chrono::floor<std::chrono::seconds>(now);
-  const std::string_view retry_after = Trim(field("retry-after"));
+  const std::string_view retry_after = text::Trim(field("retry-after"));
   if (const auto wait = Bounded(ParseDecimal(retry_after))) return wait;
   if (const auto until = ParseHttpDate(retry_after)) {
     if (const auto wait = Bounded(std::chrono::duration<double>(*until - served).count())) {
@@ -110,10 +108,9 @@ std::optional<Duration> ParseGoDuration(std::string_view text) {
 
 std::optional<Duration> ParseRetryText(std::string_view message) {
   for (const std::string_view lead : {"retry after ", "try again in "}) {
-    const auto found = std::search(message.begin(), message.end(), lead.begin(), lead.end(),
-                                   [](char a, char b) { return LowerCase(a) == b; });
-    if (found == message.end()) continue;
-    const std::string_view rest(found + lead.size(), message.end());
+    const std::size_t found = text::FindIgnoringCase(message, lead);
+    if (found == std::string_view::npos) continue;
+    const std::string_view rest = message.substr(found + lead.size());
     const std::string_view number = Prefix(rest, "0123456789.");
     std::string_view behind = rest.substr(number.size());
     if (behind.starts_with(' ')) {

@@ -1,4 +1,4 @@
-// How long a service asks to wait.
+// The wait that a service asks for.
 #ifndef LLMLOAD_WIRE_RETRY_AFTER_H_
 #define LLMLOAD_WIRE_RETRY_AFTER_H_
 
@@ -7,22 +7,22 @@
 #include <optional>
 #include <string_view>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 
 namespace llmload::wire {
 
-/// Longest wait that is believed; longer ones are cut to it.
+/// The longest wait that is returned; longer ones are cut to it.
 inline constexpr Duration kMaxRetryAfter = std::chrono::hours(24);
 
-/// Gives the value of a header field by its lower-case name; empty where it is absent.
+/// Returns the value of a header field by its lower-case name; empty if it is absent.
 using FieldLookup = std::function<std::string_view(std::string_view name)>;
 
-/// The wait that the header of an error answer asks for, or nothing if there is none, or if it is
+/// The wait that the header of an error answer asks for; nullopt if there is none, or if it is
 /// zero, negative, past or not readable. In this order: `retry-after-ms` (milliseconds, also with a
 /// fraction); `retry-after` (seconds, also with a fraction, or an HTTP date); `x-amz-retry-after`
 /// (milliseconds); the latest of `x-ratelimit-reset-requests` and `-tokens` (durations as in
 /// "6m0s") and of `anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-reset` (RFC
-/// 3339), of limits of which nothing remains.
+/// 3339), for limits that are used up.
 /// @param now  wall time that instants are relative to if the answer has no readable `date`
 std::optional<Duration> ReadRetryAfter(const FieldLookup& field,
                                        std::chrono::system_clock::time_point now);
@@ -32,7 +32,7 @@ std::optional<Duration> ReadRetryAfter(const FieldLookup& field,
 std::optional<Duration> ParseRetryText(std::string_view message);
 
 /// A duration as Go writes it ("1h2m3.5s", "20ms"), which includes those of Protocol Buffers'
-/// JSON ("34s"). Bounded by `kMaxRetryAfter`; nothing unless it is more than zero.
+/// JSON ("34s"). Bounded by `kMaxRetryAfter`; nullopt unless it is above zero.
 std::optional<Duration> ParseGoDuration(std::string_view text);
 
 }  // namespace llmload::wire

@@ -3,21 +3,22 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "src/core/text/ascii.h"
 #include "src/wire/json_fields.h"
 #include "src/wire/retry_after.h"
 
 namespace llmload::wire {
 namespace {
 
-void ReadInto(JsonCursor& cursor, std::string& text) {
+void ReadInto(text::JsonCursor& cursor, std::string& text) {
   if (const auto string = cursor.ReadString()) {
     text.clear();
     AppendText(*string, text);
   }
 }
 
-void ReadCode(JsonCursor& cursor, ServiceError& error) {
-  if (cursor.Peek() == JsonCursor::Type::kNumber) {
+void ReadCode(text::JsonCursor& cursor, ServiceError& error) {
+  if (cursor.Peek() == text::JsonCursor::Type::kNumber) {
     const auto number = cursor.ReadInteger();
     if (!number) return;
     error.code = std::to_string(*number);
@@ -26,14 +27,13 @@ void ReadCode(JsonCursor& cursor, ServiceError& error) {
   }
   ReadInto(cursor, error.code);
   if (error.code.size() == 3 && (error.code[0] == '4' || error.code[0] == '5') &&
-      std::all_of(error.code.begin(), error.code.end(),
-                  [](char c) { return c >= '0' && c <= '9'; })) {
+      std::all_of(error.code.begin(), error.code.end(), text::IsDigit)) {
     error.code_number = std::stoi(error.code);
   }
 }
 
-// Anthropic names the cause of some refusals there only, Google the time to wait.
-void ReadOneDetail(JsonCursor& cursor, ServiceError& error) {
+// Only here does Anthropic name the cause of some refusals, and Google the time to wait.
+void ReadOneDetail(text::JsonCursor& cursor, ServiceError& error) {
   std::string storage;
   ReadMembers(cursor, storage, [&](std::string_view key) {
     if (key == "error_code") {
@@ -48,7 +48,7 @@ void ReadOneDetail(JsonCursor& cursor, ServiceError& error) {
   });
 }
 
-void ReadDetails(JsonCursor& cursor, ServiceError& error) {
+void ReadDetails(text::JsonCursor& cursor, ServiceError& error) {
   if (!cursor.EnterArray()) {
     ReadOneDetail(cursor, error);
     return;
@@ -65,15 +65,10 @@ bool Has(const ServiceError& error, std::initializer_list<std::string_view> word
 }
 
 bool Says(const ServiceError& error, std::string_view phrase) {
-  const auto same = [](char a, char b) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-    return lower(a) == lower(b);
-  };
-  return std::search(error.message.begin(), error.message.end(), phrase.begin(), phrase.end(),
-                     same) != error.message.end();
+  return text::FindIgnoringCase(error.message, phrase) != std::string_view::npos;
 }
 
-// What the words of the error say, whatever its status; kInternal: nothing.
+// The kind that the words of the error tell, whatever its status; kInternal if they tell none.
 ErrorKind ClassifyWords(const ServiceError& error) {
   if (Has(error, {"insufficient_quota", "credit_balance_exhausted",
                   "organization_spend_limit_exceeded", "project_spend_limit_exceeded",
@@ -97,10 +92,10 @@ ErrorKind ClassifyWords(const ServiceError& error) {
 
 }  // namespace
 
-ServiceError ReadServiceError(JsonCursor& cursor) {
+ServiceError ReadServiceError(text::JsonCursor& cursor) {
   ServiceError error;
   if (cursor.EnterObject()) {
-    JsonString name;
+    text::JsonString name;
     std::string storage;
     while (cursor.NextMember(name)) {
       const std::string_view key = Text(name, storage);
@@ -123,7 +118,7 @@ ServiceError ReadServiceError(JsonCursor& cursor) {
 }
 
 ServiceError DecodeErrorBody(std::string_view body) {
-  JsonCursor cursor(body);
+  text::JsonCursor cursor(body);
   ServiceError error;
   bool found = false;
   std::string storage;
@@ -162,7 +157,8 @@ ErrorKind ClassifyStatus(int http_status, const ServiceError& error) {
     const ErrorKind kind = ClassifyWords(error);
     if (kind != ErrorKind::kInternal) return kind;
   }
-  // Servers without a code of their own for it say it in words; a wrong path has none of these.
+  // Servers without a code for a missing model have these words; the answer for a wrong path has
+  // not.
   if (http_status == 404 && Says(error, "model") &&
       (Says(error, "not found") || Says(error, "does not exist"))) {
     return ErrorKind::kModelUnavailable;

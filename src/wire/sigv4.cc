@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "src/core/text/ascii.h"
+
 namespace llmload::wire {
 namespace {
 
@@ -15,14 +17,6 @@ using Digest = std::array<unsigned char, 32>;
 
 constexpr std::string_view kAlgorithm = "AWS4-HMAC-SHA256";
 constexpr std::string_view kTerminator = "aws4_request";
-
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return Lower(c); });
-  return lower;
-}
 
 std::string Hex(const Digest& digest) {
   constexpr std::string_view kDigits = "0123456789abcdef";
@@ -75,9 +69,9 @@ std::string Normalized(std::string_view path) {
 void AppendCanonicalUri(std::string_view path, SigV4PathRules rules, std::string& out) {
   const std::string normalized = rules.normalize ? Normalized(path) : std::string(path);
   if (rules.encode_again) {
-    AppendUriEncoded(normalized, false, out);
+    text::AppendUriEncoded(normalized, false, out);
   } else {
-    AppendUriEncoded(UriDecoded(normalized), false, out);
+    text::AppendUriEncoded(text::UriDecoded(normalized), false, out);
   }
 }
 
@@ -89,9 +83,9 @@ void AppendCanonicalQuery(std::string_view query, std::string& out) {
     const std::size_t equals = std::min(parameter.find('='), parameter.size());
     if (!parameter.empty()) {
       auto& [name, value] = parameters.emplace_back();
-      AppendUriEncoded(UriDecoded(parameter.substr(0, equals)), true, name);
+      text::AppendUriEncoded(text::UriDecoded(parameter.substr(0, equals)), true, name);
       if (equals < parameter.size()) {
-        AppendUriEncoded(UriDecoded(parameter.substr(equals + 1)), true, value);
+        text::AppendUriEncoded(text::UriDecoded(parameter.substr(equals + 1)), true, value);
       }
     }
     at = end + 1;
@@ -105,7 +99,8 @@ void AppendCanonicalQuery(std::string_view query, std::string& out) {
 
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-// Without white space at the ends, and a run of it inside as one space: folded lines too.
+// Without white space at the ends, and with one space for each run of it inside, also where a line
+// is folded.
 void AppendTrimmed(std::string_view value, std::string& out) {
   while (!value.empty() && IsSpace(value.front())) value.remove_prefix(1);
   while (!value.empty() && IsSpace(value.back())) value.remove_suffix(1);
@@ -129,7 +124,7 @@ struct NamedField {
 std::vector<NamedField> Sorted(std::span<const HeaderField> headers) {
   std::vector<NamedField> fields;
   fields.reserve(headers.size());
-  for (const HeaderField& field : headers) fields.push_back({Lower(field.name), field.value});
+  for (const HeaderField& field : headers) fields.push_back({text::Lower(field.name), field.value});
   std::stable_sort(fields.begin(), fields.end(),
                    [](const auto& a, const auto& b) { return a.name < b.name; });
   return fields;
@@ -149,7 +144,7 @@ bool ReadDigits(std::string_view text, std::size_t at, std::size_t size, int& va
   return true;
 }
 
-// "Name=value" of a list whose parts are split at commas.
+// The value of "Name=value" in a list that is split at commas.
 std::optional<std::string_view> TakePart(std::string_view& list, std::string_view name) {
   while (!list.empty() && (list.front() == ' ' || list.front() == ',')) list.remove_prefix(1);
   if (!list.starts_with(name) || list.size() <= name.size() || list[name.size()] != '=') return {};

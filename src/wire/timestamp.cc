@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <array>
 
-#include "src/core/text/trim.h"
+#include "src/core/text/ascii.h"
 
 namespace llmload::wire {
 namespace {
 
-// Nothing unless all parts are there and in their ranges.
+// Nullopt unless all parts are there and in their ranges.
 std::optional<std::chrono::sys_seconds> Compose(std::optional<int> year, std::optional<int> month,
                                                 std::optional<int> day, std::optional<int> hour,
                                                 std::optional<int> minute,
@@ -22,7 +22,7 @@ std::optional<std::chrono::sys_seconds> Compose(std::optional<int> year, std::op
          std::chrono::seconds(*second);
 }
 
-// "Z", "+01:00" or "-0130" without its colon is none.
+// "Z" or "+01:00". "-0130", without a colon, is not an offset.
 std::optional<std::chrono::minutes> ParseOffset(std::string_view text) {
   if (text == "Z" || text == "z") return std::chrono::minutes(0);
   if (text.size() != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':') return {};
@@ -51,7 +51,7 @@ std::optional<std::chrono::sys_seconds> ParseHttpDate(std::string_view text) {
   static constexpr std::array<std::string_view, 12> kMonths = {
       "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   static constexpr std::string_view kDays = "Mon Tue Wed Thu Fri Sat Sun";
-  text = Trim(text);
+  text = text::Trim(text);
   if (text.size() != 29 || text.substr(3, 2) != ", " || text[7] != ' ' || text[11] != ' ' ||
       text[16] != ' ' || text[19] != ':' || text[22] != ':' || text.substr(25) != " GMT" ||
       kDays.find(text.substr(0, 3)) == std::string_view::npos) {
@@ -67,7 +67,7 @@ std::optional<std::chrono::sys_seconds> ParseHttpDate(std::string_view text) {
 std::optional<std::chrono::sys_seconds> ParseRfc3339(std::string_view text) {
   // 2026-11-24T09:30:00
   // 0    5  8  11 14 17
-  text = Trim(text);
+  text = text::Trim(text);
   if (text.size() < 20 || text[4] != '-' || text[7] != '-' || text[13] != ':' || text[16] != ':' ||
       (text[10] != 'T' && text[10] != 't' && text[10] != ' ')) {
     return {};

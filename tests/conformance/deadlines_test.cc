@@ -26,8 +26,8 @@ class ConformingDeadlines : public ProviderConformance {
   }
 };
 
-TEST_P(ConformingDeadlines, ConnectThatIsSwallowedIsAConnectTimeout) {
-  // In place of a service that cannot be moved: a proxy that swallows connects.
+TEST_P(ConformingDeadlines, ConnectWithoutAnAnswerIsAConnectTimeout) {
+  // For a service that cannot be moved, a proxy on which connects get no answer.
   const BlackHole black_hole;
   mocks::FakeLlmServer server(Fast());
   HttpOptions http;

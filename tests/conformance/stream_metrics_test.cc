@@ -261,6 +261,7 @@ class StampReader final : public Provider {
 
   explicit StampReader(Provider& inner) : inner_(inner) {}
   const ProviderIdentity& Identity() const noexcept override { return inner_.Identity(); }
+  ConnectionCounters Connections() const override { return inner_.Connections(); }
 
   boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest& request,
                                                       StreamObserver* observer) override {

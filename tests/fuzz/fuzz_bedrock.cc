@@ -29,7 +29,7 @@ void AppendFrame(char kind, std::string_view payload, std::string& out) {
   std::string wrapped;
   if (type == "chunk") {
     wrapped = "{\"bytes\":\"";
-    wire::AppendBase64(payload, wrapped);
+    text::AppendBase64(payload, wrapped);
     payload = wrapped.append("\"}");
   }
   const bool exception = kind == 'x';

@@ -25,20 +25,20 @@ void FuzzWaits(std::string_view text) {
 
 void FuzzEncodings(std::string_view text) {
   std::string encoded;
-  wire::AppendUriEncoded(text, true, encoded);
-  fuzz::Require(wire::UriDecoded(encoded) == text, "percent-encoding comes back");
+  text::AppendUriEncoded(text, true, encoded);
+  fuzz::Require(text::UriDecoded(encoded) == text, "percent-encoding comes back");
   std::string base64;
-  wire::AppendBase64(text, base64);
+  text::AppendBase64(text, base64);
   std::string decoded;
-  fuzz::Require(wire::DecodeBase64(base64, decoded) && decoded == text, "base64 comes back");
-  if (wire::DecodeBase64(text, decoded)) {
+  fuzz::Require(text::DecodeBase64(base64, decoded) && decoded == text, "base64 comes back");
+  if (text::DecodeBase64(text, decoded)) {
     base64.clear();
-    wire::AppendBase64(decoded, base64);
+    text::AppendBase64(decoded, base64);
     fuzz::Require(base64 == text, "only canonical base64 is taken");
   }
   std::string json;
-  wire::AppendJsonString(text, json);
-  wire::JsonCursor cursor(json);
+  text::AppendJsonString(text, json);
+  text::JsonCursor cursor(json);
   cursor.Skip();
   fuzz::Require(cursor.Finished(), "what is written as JSON is JSON");
 }
@@ -64,7 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   FuzzWaits(text);
   FuzzEncodings(text);
   FuzzSigV4(text);
-  wire::JsonCursor cursor(text);
+  text::JsonCursor cursor(text);
   cursor.Skip();
   cursor.Finished();
   return 0;

@@ -44,15 +44,15 @@ std::string SignedSample(const Sample& sample) {
   const std::string authorization = signer.Authorization(
       {.method = "POST", .target = sample.target, .headers = headers, .body = sample.body}, time);
   std::string line = "{\"target\":";
-  wire::AppendJsonString(sample.target, line);
+  text::AppendJsonString(sample.target, line);
   line.append(",\"body\":");
-  wire::AppendJsonString(sample.body, line);
+  text::AppendJsonString(sample.body, line);
   line.append(",\"session_token\":");
-  wire::AppendJsonString(sample.session_token, line);
+  text::AppendJsonString(sample.session_token, line);
   line.append(",\"date\":");
-  wire::AppendJsonString(date, line);
+  text::AppendJsonString(date, line);
   line.append(",\"authorization\":");
-  wire::AppendJsonString(authorization, line);
+  text::AppendJsonString(authorization, line);
   return line.append("}\n");
 }
 

@@ -65,7 +65,7 @@ struct ExplorerReport {
   std::optional<std::string> violation;  ///< the invariant and the path to its violation
 };
 
-template <class Rules = resilience::SoundRules>
+template <class Rules = resilience::StandardRules>
 class BreakerExplorer {
  public:
   explicit BreakerExplorer(ExplorerOptions options) : options_(std::move(options)) {}

@@ -66,22 +66,22 @@ TEST(BreakerExplorer, WithAnOperator) {
 }
 
 // One line of the rules flipped at a time: the invariants must find each.
-struct LateResultsCount : resilience::SoundRules {
+struct LateResultsCount : resilience::StandardRules {
   static constexpr bool kIgnoreLateResults = false;
 };
-struct NeutralKeepsItsSlot : resilience::SoundRules {
+struct NeutralKeepsItsSlot : resilience::StandardRules {
   static constexpr bool kNeutralReturnsItsSlot = false;
 };
-struct AnyNumberOfProbes : resilience::SoundRules {
+struct AnyNumberOfProbes : resilience::StandardRules {
   static constexpr bool kLimitProbes = false;
 };
-struct NoProbeDeadline : resilience::SoundRules {
+struct NoProbeDeadline : resilience::StandardRules {
   static constexpr bool kKeepProbeDeadline = false;
 };
-struct NoWaitingWhileOpen : resilience::SoundRules {
+struct NoWaitingWhileOpen : resilience::StandardRules {
   static constexpr bool kWaitWhileOpen = false;
 };
-struct NeutralCloses : resilience::SoundRules {
+struct NeutralCloses : resilience::StandardRules {
   static constexpr bool kNeutralClosesNothing = false;
 };
 

@@ -47,6 +47,7 @@ class LossLog final : public Provider {
       : provider_(std::move(provider)), log_(log) {}
 
   const ProviderIdentity& Identity() const noexcept override { return provider_->Identity(); }
+  ConnectionCounters Connections() const override { return provider_->Connections(); }
   asio::awaitable<Result<Completion>> Complete(const CompletionRequest& request,
                                                StreamObserver* observer) override {
     const std::uint64_t number = next_++;

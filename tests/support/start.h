@@ -4,7 +4,7 @@
 
 #include <chrono>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 
 namespace llmload::test_support {
 

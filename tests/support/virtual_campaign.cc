@@ -70,6 +70,7 @@ class Link final : public Provider {
       : provider_(std::move(provider)), one_way_(one_way), clock_(clock) {}
 
   const ProviderIdentity& Identity() const noexcept override { return provider_->Identity(); }
+  ConnectionCounters Connections() const override { return provider_->Connections(); }
   asio::awaitable<Result<Completion>> Complete(const CompletionRequest& request,
                                                StreamObserver* observer) override {
     const TimePoint started = clock_.Now();

@@ -6,27 +6,19 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 
+#include "llmload/core/time.h"
+
 namespace boost::asio {
 class io_context;
 }
 
 namespace llmload {
 
-/// The one resolution of time in llmload.
-using Duration = std::chrono::nanoseconds;
-
-/// `duration` in seconds, for formulas and reports.
-constexpr double ToSeconds(Duration duration) noexcept {
-  return std::chrono::duration<double>(duration).count();
-}
-
-/// An instant on a monotonic clock. Only differences mean anything; never a date.
-using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Duration>;
-
 /// A monotonic clock that coroutines can sleep on.
 ///
 /// `SystemClock` is real time; `VirtualClock` (virtual_clock.h) jumps to the next deadline when
-/// nothing is ready. Code that takes a `Clock&` keeps the reference: the clock must outlive it.
+/// no coroutine is ready to run. Code that takes a `Clock&` keeps the reference: the clock must
+/// outlive it.
 class Clock {
  public:
   virtual ~Clock() = default;
@@ -44,8 +36,8 @@ class Clock {
   boost::asio::awaitable<void> SleepFor(Duration duration) { return SleepUntil(Now() + duration); }
 
   /// Runs `context` on the calling thread until it is out of work (or stopped).
-  /// Under a virtual clock, false means that a coroutine is left which waits for an event that no
-  /// timer will ever bring. In real time such a context never returns by itself, and the result is
+  /// Under a virtual clock, returns false if a coroutine is left that waits for an event which no
+  /// timer will cause. In real time the call does not return in that case, and the result is always
   /// true.
   virtual bool Run(boost::asio::io_context& context) = 0;
 

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 
 namespace llmload {
 

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "llmload/core/clock.h"
 #include "llmload/core/secret.h"
+#include "llmload/core/time.h"
 #include "llmload/simulation/fault.h"
 #include "llmload/simulation/latency_model.h"
 

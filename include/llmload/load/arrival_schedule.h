@@ -9,8 +9,8 @@
 #include <optional>
 #include <vector>
 
-#include "llmload/core/clock.h"
 #include "llmload/core/random.h"
+#include "llmload/core/time.h"
 #include "llmload/load/load_profile.h"
 
 namespace llmload {

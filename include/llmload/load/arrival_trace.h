@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 
 namespace llmload {
 

@@ -11,7 +11,7 @@
 #include <variant>
 #include <vector>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 #include "llmload/load/arrival_trace.h"
 
 namespace llmload {

@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 #include "llmload/load/arrival_trace.h"
 #include "llmload/provider/completion.h"
 

@@ -7,9 +7,9 @@
 #include <optional>
 #include <vector>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 #include "llmload/metrics/metrics_summary.h"
-#include "llmload/provider/http_options.h"
+#include "llmload/provider/connection_counters.h"
 
 namespace llmload {
 
@@ -50,7 +50,7 @@ struct GeneratorHealth {
   std::optional<std::uint64_t> descriptors_peak;  ///< seen open at the same time, once a second
   std::optional<std::uint64_t> ephemeral_ports;   ///< in the local port range (Linux, IPv4)
 
-  /// What all HTTPS providers of the process did during the run, warm-up included.
+  /// What the provider under load did on the network during the run, warm-up included.
   ConnectionCounters connections;
 
   /// reuses / (reuses + connects): requests that found a connection open. Nothing without any.
@@ -60,10 +60,6 @@ struct GeneratorHealth {
     return static_cast<double>(connections.reuses) / static_cast<double>(all);
   }
 };
-
-/// later - earlier, counter by counter.
-ConnectionCounters Difference(const ConnectionCounters& later,
-                              const ConnectionCounters& earlier) noexcept;
 
 }  // namespace llmload
 

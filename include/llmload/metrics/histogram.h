@@ -8,7 +8,7 @@
 #include <memory>
 #include <optional>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 
 namespace llmload {
 

@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 #include "llmload/metrics/metrics_summary.h"
 #include "llmload/provider/completion.h"
 #include "llmload/provider/error.h"

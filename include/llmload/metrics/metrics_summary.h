@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 #include "llmload/metrics/histogram.h"
 #include "llmload/metrics/time_series.h"
 #include "llmload/provider/error.h"

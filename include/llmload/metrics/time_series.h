@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 
 namespace llmload {
 

@@ -1,4 +1,4 @@
-// What is asked of a provider, and what comes back.
+// The request to a provider, and its answer.
 #ifndef LLMLOAD_PROVIDER_COMPLETION_H_
 #define LLMLOAD_PROVIDER_COMPLETION_H_
 
@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 #include "llmload/provider/error.h"
 
 namespace llmload {
@@ -31,22 +31,23 @@ struct CompletionRequest {
   std::optional<TimePoint> deadline = {};  ///< of the whole request, over all its attempts
 };
 
-/// Tokens as the provider bills them, normalised: `input` holds everything read, `cached_input` and
-/// `cache_write_input` are parts of it; `output` holds everything generated, `reasoning` is a part
-/// of it. Providers count differently (docs/providers.md); the decoders bring it to this.
+/// Tokens as the provider bills them, normalised: `input` holds all tokens read, `cached_input` and
+/// `cache_write_input` being parts of it, and `output` all tokens generated, `reasoning` being a
+/// part of it. Providers count differently (docs/providers.md); the decoders convert their counts.
 struct Usage {
   std::int64_t input = 0;
   std::int64_t cached_input = 0;       ///< read from the provider's prompt cache
-  std::int64_t cache_write_input = 0;  ///< written to it
+  std::int64_t cache_write_input = 0;  ///< written to that cache
   std::int64_t output = 0;
   std::int64_t reasoning = 0;
 };
 
 /// Where an output token count comes from.
 enum class TokenSource : std::uint8_t {
-  kUsage,          ///< the provider said so
-  kCountedEvents,  ///< the provider sent no usage: token events were counted; an event may bundle
-                   ///< several
+  kUsage,  ///< the provider's usage
+  /// The provider sent no usage, and token events were counted. An event may bundle several
+  /// tokens.
+  kCountedEvents,
 };
 
 /// Instants of one provider call, on the clock of the caller (definitions: docs/metrics.md).
@@ -57,7 +58,7 @@ struct Timings {
   std::optional<TimePoint> first_token;  ///< first non-empty token of any kind; streaming only
   std::optional<TimePoint> first_output_token;  ///< first non-empty answer content; streaming only
   std::optional<TimePoint> last_token;          ///< last non-empty token; streaming only
-  std::optional<TimePoint> completed;           ///< terminal event seen, or body complete
+  std::optional<TimePoint> completed;           ///< terminal event received, or body complete
 };
 
 /// A complete, successful answer.
@@ -65,11 +66,11 @@ struct Completion {
   std::string text;
   std::string finish_reason;  ///< the provider's own word ("stop", "length")
   std::string model;          ///< as the provider names it in the answer
-  std::string provider;       ///< `ProviderIdentity::name` of who answered
-  std::string request_id;     ///< the service's request id, where it gives one
+  std::string provider;       ///< `ProviderIdentity::name` of the provider that answered
+  std::string request_id;     ///< the service's request id; empty if it sent none
   Usage usage;
-  std::string
-      raw_usage;  ///< the provider's own numbers, JSON as it sent them; empty if it sent none
+  /// The provider's own numbers, JSON as it sent them; empty if it sent none.
+  std::string raw_usage;
   TokenSource token_source = TokenSource::kUsage;
   std::int64_t token_events = 0;  ///< streaming: events that carried a non-empty token
   Timings timings;
@@ -85,15 +86,15 @@ struct TokenEvent {
   TimePoint at{};         ///< of the first event: the same instant as `Timings::first_token`
 };
 
-/// Sees the tokens of a stream as they arrive, in order, on the thread of the request.
+/// Receives the tokens of a stream as they arrive, in order, on the thread of the request.
 class StreamObserver {
  public:
   virtual ~StreamObserver() = default;
   /// Called once per token event, before `Provider::Complete` returns, and never after it. Must not
   /// block.
   virtual void OnToken(const TokenEvent& event) = 0;
-  /// False if only the instants in the events matter: then a simulation may hand events over late
-  /// and together, instead of waking up for each.
+  /// False if only the instants in the events matter. Then a simulation may deliver events late and
+  /// together, instead of waking up for each.
   virtual bool NeedsEventsInTime() const { return true; }
 };
 

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 
 namespace llmload {
 
@@ -20,19 +20,19 @@ namespace llmload {
 enum class ErrorKind : std::uint8_t {
   // The network, before a usable HTTP answer.
   kDnsFailure,       ///< the host name does not resolve
-  kConnectFailure,   ///< refused, unreachable
+  kConnectFailure,   ///< connection refused, host unreachable
   kTlsFailure,       ///< handshake or certificate verification failed
   kConnectionReset,  ///< the peer closed or reset the connection before the answer was complete
-  kStaleConnection,  ///< a pooled connection turned out to be closed; nothing was answered on it
-  // Deadlines, each its own kind.
+  kStaleConnection,  ///< a pooled connection turned out to be closed before an answer came
+  // Deadlines, each a kind of its own.
   kConnectTimeout,
   kTlsTimeout,
   kFirstTokenTimeout,  ///< no first token (streaming) or first byte (otherwise) in time
-  kIdleTimeout,        ///< too long between two reads of an answer that had begun
+  kIdleTimeout,        ///< too long a wait between two reads of an answer that had started
   kTotalTimeout,
-  // What the service said.
+  // Refusals of the service.
   kRateLimited,       ///< 429: slow down
-  kQuotaExhausted,    ///< 402, or a 429 that waiting does not cure: quota, credit, spend cap
+  kQuotaExhausted,    ///< 402, or a 429 that does not end by waiting: quota, credit, spend cap
   kCredential,        ///< 401, 403
   kModelUnavailable,  ///< the model does not exist, is not ready or not allowed here
   kInvalidRequest,    ///< 400, 404, 405, 409, 413, 422: the caller's fault
@@ -51,7 +51,7 @@ enum class ErrorKind : std::uint8_t {
   kStreamInterrupted,  ///< failed after the first token, where a silent switch is not allowed
   kRetryBudgetExhausted,
   kCancelled,
-  kInternal,  ///< an exception from a provider: a bug, reported, never swallowed
+  kInternal,  ///< an exception from a provider: a bug, which is always reported
 };
 
 /// Number of kinds, for tables indexed by kind.
@@ -65,7 +65,7 @@ enum class ErrorClass : std::uint8_t {
   kCredential,        ///< will not succeed with this credential
   kModelUnavailable,  ///< will not succeed with this model here
   kCallerFault,       ///< will not succeed anywhere
-  kProtocolFault,     ///< the service answered nonsense
+  kProtocolFault,     ///< the service broke its protocol
   kLocal,             ///< llmload decided: rejected, cancelled
 };
 
@@ -83,42 +83,43 @@ ErrorKind KindOfHttpStatus(int http_status) noexcept;
 struct Attempt {
   std::string provider = {};            ///< `ProviderIdentity::name`
   std::string region = {};              ///< `ProviderIdentity::region`
-  std::string model = {};               ///< that was asked for
+  std::string model = {};               ///< `CompletionRequest::model`
   std::optional<ErrorKind> error = {};  ///< empty on success
-  TimePoint started{};                  ///< handed to the provider
-  TimePoint finished{};                 ///< answer or error known
-  std::int64_t output_tokens = 0;       ///< as far as known, also of a failed attempt
+  TimePoint started{};                  ///< the request was handed to the provider
+  TimePoint finished{};                 ///< answer or error was known
+  std::int64_t output_tokens = 0;       ///< as far as known; a failed attempt may have some
 };
 
-/// A failed request. A value: nothing in llmload throws for what a server may do.
+/// A failed request. Errors are values: llmload never throws for what a server may do.
 struct Error {
   ErrorKind kind = ErrorKind::kInternal;
   std::string message = {};  ///< for people; never holds a secret
   int http_status = 0;       ///< 0: no HTTP answer
-  int system_error = 0;  ///< errno of the system call that failed, of a `kConnectFailure`; 0: none
+  /// errno of the system call that failed, for `kConnectFailure`; 0: none.
+  int system_error = 0;
   std::string provider_code = {};  ///< the service's own code or type ("insufficient_quota")
   std::optional<Duration> retry_after = {};  ///< the service's hint, in any of its forms
-  std::optional<bool> should_retry = {};     ///< the service's own word on it (x-should-retry)
-  bool after_first_token = false;            ///< output had begun when it failed
+  std::optional<bool> should_retry = {};     ///< the service's own advice (x-should-retry)
+  bool after_first_token = false;            ///< output had started when it failed
   std::string request_id = {};               ///< the service's request id
-  std::string provider = {};                 ///< `ProviderIdentity::name` of who failed
-  std::string partial_text = {};             ///< output before the failure, where it had begun
-  std::int64_t partial_tokens = 0;           ///< token events before the failure
+  std::string provider = {};           ///< `ProviderIdentity::name` of the provider that failed
+  std::string partial_text = {};       ///< output before the failure
+  std::int64_t partial_tokens = 0;     ///< token events before the failure
   std::vector<Attempt> attempts = {};  ///< every provider call made for the request, oldest first
 };
 
 /// One line: kind, provider, status, code and message.
 std::string Describe(const Error& error);
 
-/// Whether the same request may succeed if it is sent to the same provider again, and why or why
-/// not, in a few words.
+/// Whether the same request may succeed if it is sent to the same provider again, and the reason in
+/// a few words.
 struct Retriability {
   bool retriable = false;
   std::string_view reason;  ///< static text
 };
 
-/// The service's own word counts most (`Error::should_retry`); nothing is retriable after the first
-/// token, because it would be billed twice. Otherwise the kind decides.
+/// The service's own advice (`Error::should_retry`) comes first. After the first token no error is
+/// retriable, because the output would be billed twice. Otherwise the kind decides.
 Retriability RetriabilityOf(const Error& error) noexcept;
 
 /// Thrown by `Result<T>::value()` on an error: a programming error of the caller.

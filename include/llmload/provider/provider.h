@@ -8,21 +8,22 @@
 #include <string>
 
 #include "llmload/provider/completion.h"
+#include "llmload/provider/connection_counters.h"
 #include "llmload/provider/error.h"
 
 namespace llmload {
 
-/// Who a provider is, for circuit-breaker keys, metrics and reports. Holds no secret.
+/// Identifies a provider in circuit-breaker keys, metrics and reports. Holds no secret.
 struct ProviderIdentity {
   std::string name = {};        ///< short and stable: "openai", "bedrock", "local"
-  std::string region = {};      ///< where it has one
-  std::string credential = {};  ///< `Secret::Fingerprint` of its credential, where it has one
+  std::string region = {};      ///< empty if it has none
+  std::string credential = {};  ///< `Secret::Fingerprint` of its credential; empty if it has none
 };
 
 /// Answers completion requests.
 ///
-/// What is promised here and in completion.h and error.h is tested by the conformance kit
-/// (llmload/testing/provider_conformance.h), which any implementation can run.
+/// The conformance kit (llmload/testing/provider_conformance.h), which any implementation can run,
+/// tests what this class, completion.h and error.h promise.
 ///
 /// Thread safety: `Complete` may be called from any number of threads and `io_context`s at once;
 /// each call stays on the executor of the coroutine that awaits it, and suspends that coroutine,
@@ -34,7 +35,7 @@ class Provider {
   /// Constant over the provider's life.
   virtual const ProviderIdentity& Identity() const noexcept = 0;
 
-  /// Sends `request` and waits for the whole answer. What a server or network can do wrong is a
+  /// Sends `request` and waits for the whole answer. A fault of the server or the network is a
   /// value, an `Error`; exceptions are bugs. With `request.stream`, and only then, tokens go to
   /// `observer` as they arrive. A call that has no answer at `request.deadline` ends then, with
   /// `ErrorKind::kTotalTimeout`. Answer and error list every call made for the request.
@@ -46,6 +47,11 @@ class Provider {
   /// @param observer  may be null; must stay alive until the awaitable has finished
   virtual boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest& request,
                                                               StreamObserver* observer) = 0;
+
+  /// What the clients of this provider have done on the network so far; take differences.
+  /// Providers without a network return zeros, and a provider around others returns their sum.
+  /// Thread-safe.
+  virtual ConnectionCounters Connections() const { return {}; }
 };
 
 }  // namespace llmload

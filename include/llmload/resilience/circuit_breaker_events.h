@@ -1,4 +1,4 @@
-// What a circuit breaker tells its observers.
+// The events of a circuit breaker.
 #ifndef LLMLOAD_RESILIENCE_CIRCUIT_BREAKER_EVENTS_H_
 #define LLMLOAD_RESILIENCE_CIRCUIT_BREAKER_EVENTS_H_
 
@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 #include "llmload/provider/error.h"
 #include "llmload/resilience/circuit_breaker_options.h"
 
@@ -21,7 +21,7 @@ enum class BreakerCause : std::uint8_t {
   kOpenElapsed,  ///< the waiting time was over when a call came
   kProbeFailed,  ///< one probe, or too many of them under `CloseOnRatio`
   kProbesSucceeded,
-  kProbeDeadline,  ///< no decision in time
+  kProbeDeadline,  ///< the probes gave no decision in time
   kManual,
 };
 
@@ -42,7 +42,8 @@ struct CallRecorded {
   TimePoint at{};
   Outcome outcome = Outcome::kNeutral;
   std::optional<ErrorKind> error;
-  std::optional<Duration> duration;  ///< since admission; empty if nobody listened at admission
+  /// Since admission; empty if no observer listened at admission.
+  std::optional<Duration> duration;
   BreakerState state = BreakerState::kClosed;  ///< at the time of the report, before what it causes
 };
 
@@ -53,7 +54,8 @@ struct CallRejected {
   Duration remaining_wait{};
 };
 
-/// An admitted call reported its outcome after the state had changed: counted, and without effect.
+/// An admitted call reported its outcome after the state had changed. It is counted and has no
+/// effect.
 struct LateResult {
   TimePoint at{};
   Outcome outcome = Outcome::kNeutral;
@@ -62,16 +64,18 @@ struct LateResult {
   std::uint64_t epoch = 0;
 };
 
-/// In METRICS_ONLY: this rule would have opened the breaker. Once per rule until the state changes.
+/// In METRICS_ONLY, this rule would have opened the breaker. Sent once per rule until the state
+/// changes.
 struct ThresholdWouldTrip {
   TimePoint at{};
   BreakerCause cause = BreakerCause::kManual;
 };
 
 /// Receives a breaker's events: one at a time, in the order in which they happened, outside any
-/// lock, on one of the threads that use the breaker. May call the breaker; what that causes is
-/// delivered after. An exception is contained and counted (`BreakerSnapshot::observer_errors`).
-/// Must not block: it holds up a caller.
+/// lock, on one of the threads that use the breaker. May call the breaker; events that this causes
+/// are delivered afterwards. An exception is caught and counted
+/// (`BreakerSnapshot::observer_errors`). Must not block, because a caller of the breaker would
+/// wait.
 class BreakerObserver {
  public:
   virtual ~BreakerObserver() = default;
@@ -83,8 +87,7 @@ class BreakerObserver {
   virtual void OnThresholdWouldTrip(std::string_view breaker, const ThresholdWouldTrip& event);
 };
 
-/// What an observer wants to hear. Listening to calls makes every call pass a lock and read the
-/// clock.
+/// The events that an observer receives. With `kAll` every call takes a lock and reads the clock.
 enum class ObservedEvents : std::uint8_t {
   kStateChanges,  ///< `OnStateChange` and `OnThresholdWouldTrip`
   kAll,

@@ -9,26 +9,26 @@
 #include <string_view>
 #include <variant>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 #include "llmload/provider/completion.h"
 #include "llmload/provider/error.h"
 
 namespace llmload {
 
-/// The last three are set by an operator and left only by one.
+/// Only an operator sets and leaves the last three.
 enum class BreakerState : std::uint8_t {
   kClosed,       ///< admits everything, watches the outcomes
   kOpen,         ///< rejects everything until its waiting time is over
   kHalfOpen,     ///< admits a few probes and decides by their outcomes
   kDisabled,     ///< admits everything, evaluates and publishes nothing
   kForcedOpen,   ///< rejects everything
-  kMetricsOnly,  ///< admits everything, records, and reports what it would have done
+  kMetricsOnly,  ///< admits everything, records, and reports when it would have opened
 };
 
 /// Stable snake_case name ("half_open").
 std::string_view ToString(BreakerState state) noexcept;
 
-/// What a call says about the health of who served it.
+/// What a call says about the health of the provider that served it.
 enum class Outcome : std::uint8_t {
   kSuccess,
   kFailure,
@@ -37,10 +37,10 @@ enum class Outcome : std::uint8_t {
 
 std::string_view ToString(Outcome outcome) noexcept;
 
-/// The default judgement of an error. Neutral: the caller's fault (`ErrorClass::kCallerFault`),
-/// what llmload decided itself (`ErrorClass::kLocal`), and a stale pooled connection, which no
-/// service answered on. Everything else is a failure, among it 429, quota, credential and
-/// unavailable model: they condemn the key of the breaker (provider, region, model, credential),
+/// The default judgement of an error. Neutral are the caller's fault (`ErrorClass::kCallerFault`),
+/// llmload's own decisions (`ErrorClass::kLocal`), and a stale pooled connection, on which no
+/// service answered. Every other error is a failure, among them 429, quota, credential and
+/// unavailable model: these concern the key of the breaker (provider, region, model, credential),
 /// not the whole host.
 Outcome ClassifyForBreaker(const Error& error);
 
@@ -53,8 +53,8 @@ struct CountWindow {
 /// The successes and failures of the last `span`, kept in `slices` slices that expire one by one.
 ///
 /// The slices lie on a grid that starts at the first sample of an empty window. A sample expires
-/// with its slice: exactly `span` after the slice's begin, so up to `span / slices` early, never
-/// late.
+/// with its slice, exactly `span` after the start of the slice: up to `span / slices` early, and
+/// never late.
 struct TimeWindow {
   Duration span = std::chrono::seconds(10);  ///< above zero
   std::uint32_t slices = 10;                 ///< 1 to 1000
@@ -90,8 +90,8 @@ struct OpenDuration {
   Duration cap = std::chrono::minutes(10);   ///< at least `base`; also bounds the jitter
   double jitter = 0.0;                       ///< j: times a uniform draw from [1-j, 1+j]; in [0, 1)
   std::uint64_t seed = 0;                    ///< of the jitter
-  Duration retry_after_cap =
-      std::chrono::minutes(10);  ///< the most a Retry-After can ask for; 0 ignores it
+  /// The longest wait that a Retry-After can ask for; 0 ignores it.
+  Duration retry_after_cap = std::chrono::minutes(10);
 };
 
 /// Closes on `successes_to_close` successes; any failure opens again.
@@ -141,8 +141,8 @@ struct CircuitBreakerOptions {
   /// from any thread.
   std::function<Outcome(const Completion&)> classify_completion;
 
-  std::size_t history =
-      256;  ///< state changes kept by `CircuitBreaker::History`; the oldest go first
+  /// State changes kept by `CircuitBreaker::History`; the oldest go first.
+  std::size_t history = 256;
 };
 
 /// Throws `ConfigurationError` that names the field, its value and what is accepted.

@@ -10,9 +10,9 @@
 
 namespace llmload {
 
-/// Asks `provider` if `breaker` admits, and reports the outcome to it. `FailoverProvider` does this
-/// for its targets by itself; this class is for a provider without a fallback, and for stacks with
-/// layers between.
+/// Asks `provider` if `breaker` admits the call, and reports the outcome to the breaker.
+/// `FailoverProvider` does this for its targets by itself; this class is for a provider without a
+/// fallback, and for stacks with layers between.
 ///
 /// A rejected request fails at once with `kCircuitOpen`, no attempts, and the remaining wait in
 /// `Error::retry_after` (empty if forced open). An exception from the provider counts as a failure
@@ -27,6 +27,8 @@ class CircuitBreakerProvider final : public Provider {
   const ProviderIdentity& Identity() const noexcept override { return provider_->Identity(); }
   boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest& request,
                                                       StreamObserver* observer) override;
+  /// The provider's.
+  ConnectionCounters Connections() const override { return provider_->Connections(); }
 
   CircuitBreaker& breaker() const noexcept { return *breaker_; }
 

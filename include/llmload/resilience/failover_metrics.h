@@ -1,4 +1,4 @@
-// How well a failover went, computed from what was recorded of a run.
+// The figures of a failover, computed from the records of a run.
 #ifndef LLMLOAD_RESILIENCE_FAILOVER_METRICS_H_
 #define LLMLOAD_RESILIENCE_FAILOVER_METRICS_H_
 
@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 #include "llmload/provider/error.h"
 #include "llmload/resilience/circuit_breaker_events.h"
 
@@ -21,14 +21,14 @@ struct RequestRecord {
   std::vector<Attempt> attempts;  ///< of `Completion` or `Error`, oldest first
 };
 
-/// What was recorded of a run in which one provider, the primary, failed for a while.
+/// The records of a run in which one provider, the primary, failed for a while.
 struct FailoverObservation {
   std::string primary;  ///< `ProviderIdentity::name`; every other name is a fallback
-  std::optional<TimePoint> fault_onset;     ///< when the primary began to fail
-  std::optional<TimePoint> fault_healed;    ///< when it was well again, if it was
+  std::optional<TimePoint> fault_onset;     ///< when the primary started to fail
+  std::optional<TimePoint> fault_healed;    ///< when it worked again; empty: not in the run
   std::vector<RequestRecord> requests;      ///< in any order
   std::vector<StateChange> breaker;         ///< of the primary's breaker, oldest first
-  std::vector<TimePoint> primary_arrivals;  ///< as counted by the primary itself, in any order
+  std::vector<TimePoint> primary_arrivals;  ///< as the primary itself counted them, in any order
 
   /// "Back to normal" means at least `restored_share` of the requests that complete within
   /// `window`.
@@ -40,33 +40,33 @@ struct FailoverObservation {
 struct LeakMetrics {
   std::uint64_t in_flight_at_trip = 0;    ///< handed over before the breaker opened, arrived after
   std::uint64_t probes = 0;               ///< admitted half open
-  std::uint64_t admitted_after_trip = 0;  ///< the rest: must be 0
+  std::uint64_t admitted_after_trip = 0;  ///< all others: must be 0
 };
 
-/// Definitions and a picture of the time line: docs/resilience.md. A duration whose end (or begin)
+/// Definitions and a picture of the time line: docs/resilience.md. A duration whose start or end
 /// did not happen is empty. The distributions are sorted.
 struct FailoverMetrics {
-  /// Per request that failed over: primary attempt known to have failed -> fallback attempt
-  /// dispatched.
+  /// Per request that failed over: the primary's attempt is known to have failed -> the fallback's
+  /// attempt is dispatched.
   std::vector<Duration> failover_overhead;
   /// Per request that a fallback answered after the primary had failed: scheduled latency of the
   /// request - the fallback attempt's own service time.
   std::vector<Duration> added_latency;
 
   std::optional<Duration> detection_time;  ///< fault onset -> breaker open
-  std::uint64_t failures_spent =
-      0;  ///< failed primary attempts from the onset until the breaker opened
+  /// Failed primary attempts from the onset until the breaker opened.
+  std::uint64_t failures_spent = 0;
 
   /// Dispatch of the first primary attempt that failed -> first success on a fallback.
   std::optional<Duration> failover_time;
-  /// The same begin -> begin of the first window, from the first lost request on, in which the
+  /// The same start -> start of the first window, from the first lost request on, in which the
   /// success rate is at least `restored_share`. Zero if no request was lost.
   std::optional<Duration> success_restored_time;
 
   LeakMetrics leak;
 
   std::optional<Duration> closed_time;  ///< primary healthy again -> breaker closed
-  /// Primary healthy again -> breaker closed and begin of the first window in which the primary
+  /// Primary healthy again -> breaker closed and start of the first window in which the primary
   /// answers at least `restored_share` of the requests.
   std::optional<Duration> traffic_restored_time;
 

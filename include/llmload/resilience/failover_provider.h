@@ -32,8 +32,8 @@ struct FailoverTarget {
   /// null too.
   std::shared_ptr<CircuitBreaker> breaker = nullptr;
   std::optional<std::string> model = std::nullopt;  ///< asked for instead of the request's model
-  bool larger_context =
-      false;  ///< worth asking when the prompt was too large for the targets before
+  /// Whether to ask it when the prompt was too large for the targets before it.
+  bool larger_context = false;
   AttemptDeadlines deadlines = {};
 };
 
@@ -41,16 +41,14 @@ struct FailoverTarget {
 enum class StreamingPolicy : std::uint8_t {
   /// The request fails with `kStreamInterrupted`; the error holds the text so far.
   kFail,
-  /// Once per request, the next target is asked to go on from the text so far, given to it as the
-  /// beginning of
-  /// the assistant's message. The observer sees only new tokens; the completion holds the whole
-  /// text, and
-  /// says `TokenSource::kCountedEvents` because no service has counted all of it.
-  /// Never after a tool-call token.
+  /// Once per request, the next target is asked to go on from the text so far, which it gets as the
+  /// start of the assistant's message. The observer sees only new tokens; the completion holds the
+  /// whole text, with `TokenSource::kCountedEvents` because no service has counted all of it. Does
+  /// not apply after a tool-call token.
   kContinueOnce,
 };
 
-/// How often, how long and within which budget a request is tried.
+/// How often, for how long and within which budget a request is tried.
 struct FailoverOptions {
   std::string name = "failover";  ///< `ProviderIdentity::name` of the chain
 
@@ -72,8 +70,8 @@ struct FailoverOptions {
   /// well.
   std::optional<Duration> total_deadline;
 
-  /// When no target is left and one said 429 with a Retry-After of at most this, and the deadline
-  /// allows, waits for it and asks that target once more. Zero: never.
+  /// If no target is left, one of them answered 429 with a Retry-After of at most this, and the
+  /// deadline allows, the chain waits for it and asks that target once more. Zero: never.
   Duration max_rate_limit_wait = std::chrono::seconds(5);
 
   StreamingPolicy streaming = StreamingPolicy::kFail;
@@ -86,22 +84,21 @@ struct FailoverOptions {
 ///
 /// What an error leads to (after the retries, if any):
 ///  - transient, protocol fault, rate limited, quota, credential, model unavailable: next target
-///  - caller's fault: the request fails; a prompt that is too large (`kContextLength`, 413) goes on
-///  to the
-///    next target with `larger_context`
+///  - caller's fault: the request fails; a prompt that is too large (`kContextLength`, 413) goes to
+///    the next target with `larger_context`
 ///  - a breaker that rejects: next target, without an attempt; if all reject, `kCircuitOpen` at
-///  once, with
-///    the shortest remaining wait in `Error::retry_after`
+///    once, with the shortest remaining wait in `Error::retry_after`
 ///  - an exception from a provider: an attempt that failed with `kInternal`
 ///  - budget exhausted: `kRetryBudgetExhausted`, with the last error in the message
 ///  - cancelled: the permit settles as neutral and `operation_aborted` propagates
+///
 /// Before the first token a stream may change the target freely; after it, see `StreamingPolicy`.
 ///
 /// An attempt that the deadline of the whole request cut short counts against its target only if it
 /// was the request's first: a later one may have had too little time.
 ///
-/// `Completion::attempts` and `Error::attempts` hold every attempt made, those that the targets
-/// report themselves (being chains, say) included.
+/// `Completion::attempts` and `Error::attempts` hold every attempt made, including those that a
+/// target reports itself because it is a chain, say.
 ///
 /// Thread-safe. The awaiting coroutine's executor must be serial (a single-threaded context or a
 /// strand).
@@ -115,6 +112,8 @@ class FailoverProvider final : public Provider {
   const ProviderIdentity& Identity() const noexcept override;
   boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest& request,
                                                       StreamObserver* observer) override;
+  /// The sum of the targets; a provider that several targets share counts once.
+  ConnectionCounters Connections() const override;
 
   const std::vector<FailoverTarget>& targets() const noexcept;
   const FailoverOptions& options() const noexcept;

@@ -1,4 +1,4 @@
-// A second attempt when the first one takes long.
+// Sends a second attempt when the first one takes long.
 #ifndef LLMLOAD_RESILIENCE_HEDGING_PROVIDER_H_
 #define LLMLOAD_RESILIENCE_HEDGING_PROVIDER_H_
 
@@ -29,12 +29,12 @@ struct HedgingOptions {
 
 /// Asks `first`, and after a delay without an answer (streaming: without a first token) also
 /// `second`. The first success wins and the other attempt is cancelled. While streaming, the
-/// attempt whose first token comes first wins, there and then: the observer sees the tokens of one
+/// attempt whose first token comes first wins at that moment: the observer sees the tokens of one
 /// attempt only, and if it fails after that, the request fails.
 ///
-/// A failure before the second attempt has begun fails the request: hedging is not a retry. If one
-/// of two attempts fails the other one decides; if both do, the request fails with the error of
-/// `first`.
+/// A failure before the second attempt has started fails the request: hedging is not a retry. If
+/// one of two attempts fails, the other one decides; if both fail, the request fails with the error
+/// of `first`.
 ///
 /// A hedge is a duplicate that the service bills: `Completion::attempts` and `Error::attempts` hold
 /// both, the cancelled one as `kCancelled`. Use it for requests that may be answered twice, and not
@@ -54,6 +54,8 @@ class HedgingProvider final : public Provider {
   const ProviderIdentity& Identity() const noexcept override;
   boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest& request,
                                                       StreamObserver* observer) override;
+  /// The sum of the two; if they are the same provider, it counts once.
+  ConnectionCounters Connections() const override;
 
  private:
   struct Pair;

@@ -1,4 +1,4 @@
-// Sees every call that reaches a provider.
+// Records every call that reaches a provider.
 #ifndef LLMLOAD_RESILIENCE_RECORDING_PROVIDER_H_
 #define LLMLOAD_RESILIENCE_RECORDING_PROVIDER_H_
 
@@ -31,6 +31,7 @@ class RecordingProvider final : public Provider {
   const ProviderIdentity& Identity() const noexcept override { return provider_->Identity(); }
   boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest& request,
                                                       StreamObserver* observer) override;
+  ConnectionCounters Connections() const override { return provider_->Connections(); }
 
   /// All calls so far, in the order in which they started.
   std::vector<Call> Calls() const;

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "llmload/core/clock.h"
 #include "llmload/core/random.h"
+#include "llmload/core/time.h"
 #include "llmload/provider/error.h"
 
 namespace llmload {
@@ -15,7 +15,7 @@ namespace llmload {
 struct BackoffOptions {
   Duration base = std::chrono::milliseconds(100);  ///< shortest wait; above zero
   Duration cap = std::chrono::seconds(10);         ///< longest wait; at least `base`
-  /// The longest Retry-After that is waited for. A service that asks for more is not asked again.
+  /// The longest Retry-After that is waited for. A service that asks for more is not retried.
   Duration retry_after_cap = std::chrono::seconds(30);
 };
 
@@ -30,8 +30,8 @@ class Backoff {
   /// The options must outlive it. Equal seeds and streams give equal waits.
   Backoff(const BackoffOptions& options, std::uint64_t seed, std::uint64_t stream);
 
-  /// The next wait: at least `retry_after` if the service gave one. Nothing if that is beyond
-  /// `retry_after_cap`: then do not retry here.
+  /// The next wait: at least `retry_after` if the service gave one. Nullopt if that is beyond
+  /// `retry_after_cap`: then do not retry with this service.
   std::optional<Duration> Next(std::optional<Duration> retry_after);
 
  private:
@@ -40,8 +40,8 @@ class Backoff {
   Duration previous_;
 };
 
-/// Whether the same service may answer if the same request is sent again soon: what
-/// `RetriabilityOf` calls retriable, but not a rate limit (wait as long as told).
+/// Whether the same service may answer if the same request is sent again soon: true for what
+/// `RetriabilityOf` calls retriable, except a rate limit, which says how long to wait.
 bool IsRetryable(const Error& error) noexcept;
 
 }  // namespace llmload

@@ -1,4 +1,4 @@
-// Where AWS credentials come from, in the order and by the variables that AWS's own tools use.
+// Sources of AWS credentials, in the order and with the variables that AWS's own tools use.
 #ifndef LLMLOAD_SERVICE_AWS_CREDENTIALS_H_
 #define LLMLOAD_SERVICE_AWS_CREDENTIALS_H_
 
@@ -10,13 +10,13 @@
 #include <string>
 #include <string_view>
 
-#include "llmload/core/clock.h"
 #include "llmload/core/secret.h"
+#include "llmload/core/time.h"
 #include "llmload/provider/error.h"
 
 namespace llmload {
 
-/// What signs a request to AWS, or authenticates it as a bearer.
+/// Keys that sign a request to AWS.
 struct AwsCredentials {
   std::string access_key_id;
   Secret secret_access_key;
@@ -24,31 +24,32 @@ struct AwsCredentials {
   std::optional<std::chrono::system_clock::time_point> expires;
 };
 
-/// `Error::provider_code` of a chain in which nothing is configured, as opposed to what is
+/// `Error::provider_code` of a chain in which no source is configured, as opposed to one that is
 /// configured wrongly.
 inline constexpr std::string_view kNoAwsCredentials = "no_credentials";
 
-/// Gives credentials. Thread-safe.
+/// A source of credentials. Thread-safe.
 class AwsCredentialSource {
  public:
   virtual ~AwsCredentialSource() = default;
 
-  /// Credentials that have not expired, or `ErrorKind::kCredential` with what was tried and what
-  /// can be set. May wait for a fetch; all callers share one. Throws `operation_aborted` only, when
-  /// the coroutine is cancelled. The executor has to be an `io_context`'s or a strand on one.
+  /// Returns credentials that have not expired, or `ErrorKind::kCredential` with the sources that
+  /// were tried and the variables that can be set. May wait for a fetch; all callers share one.
+  /// Throws only `operation_aborted`, when the coroutine is cancelled. The executor has to be an
+  /// `io_context`'s or a strand on one.
   virtual boost::asio::awaitable<Result<AwsCredentials>> Get() = 0;
 
-  /// What `Get` would give, if it would not have to wait for it; nothing otherwise.
+  /// What `Get` would return without waiting; nullopt if it would have to wait.
   virtual std::optional<AwsCredentials> TryGet() { return std::nullopt; }
 
-  /// The service refused the current ones: the next `Get` fetches anew.
+  /// Tells that the service refused the current credentials: the next `Get` fetches new ones.
   virtual void Invalidate() = 0;
 
-  /// For messages: where they come from. Holds no secret.
+  /// The source of the credentials, for messages. Holds no secret.
   virtual std::string Describe() const = 0;
 };
 
-/// These and no others. Throws `ConfigurationError` if they cannot be sent in a header field.
+/// Returns always these. Throws `ConfigurationError` if they cannot be sent in a header field.
 std::shared_ptr<AwsCredentialSource> FixedAwsCredentials(AwsCredentials credentials);
 
 /// Settings of the default chain.
@@ -73,11 +74,11 @@ struct AwsCredentialOptions {
   std::string metadata_endpoint = "http://169.254.169.254";  ///< AWS_EC2_METADATA_SERVICE_ENDPOINT
   Duration endpoint_timeout = std::chrono::seconds(1);       ///< of one request of 3 and 4
   int endpoint_attempts = 3;
-  /// Web identity is not supported; set: say so instead of going on. AWS_WEB_IDENTITY_TOKEN_FILE
+  /// AWS_WEB_IDENTITY_TOKEN_FILE. Web identity is not supported: if it is set, that is an error.
   std::string web_identity_token_file;
-  /// How long before they expire credentials are fetched anew, while the old ones still serve.
+  /// How long before the credentials expire new ones are fetched. Until then the old ones are used.
   Duration refresh_before = std::chrono::minutes(5);
-  /// What is compared with `AwsCredentials::expires`; empty: the system's clock.
+  /// The time that is compared with `AwsCredentials::expires`; empty: the system's clock.
   std::function<std::chrono::system_clock::time_point()> wall_clock;
 
   /// Reads the variables named above. Throws `ConfigurationError` for a malformed value.
@@ -85,12 +86,12 @@ struct AwsCredentialOptions {
 };
 
 /// The first of environment, profile, container and instance metadata that has credentials. They
-/// are cached, and fetched anew before they expire; if that fails, the old ones serve until they
-/// have expired. What is configured but not supported (SSO, assumed roles, web identity) is an
-/// error that says so.
+/// are cached, and replaced before they expire; if that fails, the old ones are used until they
+/// have expired. A source that is configured but not supported (SSO, assumed roles, web identity)
+/// is an error that says so.
 std::shared_ptr<AwsCredentialSource> AwsCredentialChain(AwsCredentialOptions options);
 
-/// `AWS_REGION`, else `AWS_DEFAULT_REGION`, else the region of the profile. Nothing if none is set.
+/// `AWS_REGION`, else `AWS_DEFAULT_REGION`, else the region of the profile. Nullopt if none is set.
 /// Throws `ConfigurationError` if a file cannot be parsed.
 std::optional<std::string> AwsRegionFromEnvironment();
 

@@ -10,22 +10,22 @@ namespace llmload {
 
 /// A provider over HTTP/1.1 with kept-alive connections, per io_context.
 ///
-/// A call is sent once: no retry, no redirect, not even when a pooled connection turns out to be
-/// closed (`ErrorKind::kStaleConnection`). That is for the resilience layer to decide.
+/// A call is sent once: there is no retry and no redirect, not even if a pooled connection turns
+/// out to be closed (`ErrorKind::kStaleConnection`). The resilience layer decides about retries.
 ///
-/// Streaming: `Completion::usage` is what the service said, else its `output` counts token events
+/// Streaming: `Completion::usage` is the service's. If it sent none, `output` counts token events
 /// (`TokenSource`).
 ///
-/// Errors: every kind of the groups "network", "deadlines", "what the service said" and "protocol"
-/// of `ErrorKind`. `Error::message` may quote the service, never a secret.
+/// Errors: every kind of the groups "network", "deadlines", "refusals of the service" and
+/// "protocol" of `ErrorKind`. `Error::message` may quote the service, never a secret.
 ///
 /// Thread safety: as `Provider`. The executor of the calling coroutine has to be an `io_context`'s
 /// or a strand on one.
 ///
 /// The constructors of the classes derived from it throw `ConfigurationError` if an option cannot
-/// be used, and open no connection. The clock they take gives the instants in timings and tells how
-/// far `CompletionRequest::deadline` is; the network's own deadlines pass in real time. It must
-/// outlive the provider and its calls.
+/// be used, and open no connection. The clock that they take gives the instants in timings, and is
+/// the clock of `CompletionRequest::deadline`; the network's own deadlines pass in real time. It
+/// must outlive the provider and its calls.
 class HttpProvider : public Provider {
  public:
   ~HttpProvider() override;
@@ -35,6 +35,8 @@ class HttpProvider : public Provider {
   const ProviderIdentity& Identity() const noexcept final;
   boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest& request,
                                                       StreamObserver* observer) final;
+  /// Of the connections to the service; those that fetch credentials are not counted.
+  ConnectionCounters Connections() const final;
 
   /// What differs from API to API; private to the library.
   class Api;

@@ -1,4 +1,4 @@
-// One question before a thousand: does the target answer at all?
+// One request before the load: does the target answer at all?
 #ifndef LLMLOAD_SERVICE_TARGET_CHECK_H_
 #define LLMLOAD_SERVICE_TARGET_CHECK_H_
 
@@ -13,19 +13,20 @@ namespace llmload {
 
 enum class TargetState : std::uint8_t {
   kReady,        ///< it answered, or failed in a way that other requests need not share
-  kUnavailable,  ///< nobody is there, or no credential was found
-  kHopeless,     ///< wrong key, model, certificate or request: all other requests would fail alike
+  kUnavailable,  ///< no server answers at the address, or no credential was found
+  /// Wrong key, model, certificate or request: all other requests would fail alike.
+  kMisconfigured,
 };
 
-/// What the one question before the load came to.
+/// The result of the one request before the load.
 struct TargetCheck {
   TargetState state = TargetState::kReady;
-  std::string message;  ///< why it is not ready, and what to check; never holds a secret
+  std::string message;  ///< why it is not ready, and what to check; holds no secret
 };
 
 /// Sends `request` to `target` and waits for the answer, for 30 s at most; the deadline of
-/// `request` is replaced. Blocks the calling thread; `clock` is the one the target was made with.
-/// Throws what the provider throws. Precondition: `target.provider` is not null.
+/// `request` is replaced. Blocks the calling thread; `clock` is the clock with which the target was
+/// made. Throws what the provider throws. Precondition: `target.provider` is not null.
 TargetCheck CheckTarget(const Target& target, CompletionRequest request, Clock& clock);
 
 }  // namespace llmload

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "llmload/core/clock.h"
 #include "llmload/core/random.h"
+#include "llmload/core/time.h"
 
 namespace llmload::mocks {
 

@@ -3,7 +3,7 @@
 #include <array>
 #include <cstdint>
 
-namespace llmload::wire {
+namespace llmload::text {
 namespace {
 
 constexpr std::string_view kAlphabet =
@@ -63,4 +63,4 @@ void AppendBase64(std::string_view bytes, std::string& out) {
   out.append((3 - bytes.size() % 3) % 3, '=');
 }
 
-}  // namespace llmload::wire
+}  // namespace llmload::text

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace llmload::wire {
+namespace llmload::text {
 
 /// Replaces `out` with what `text` encodes. False unless `text` is canonical base64 with its
 /// padding.
@@ -13,6 +13,6 @@ bool DecodeBase64(std::string_view text, std::string& out);
 
 void AppendBase64(std::string_view bytes, std::string& out);
 
-}  // namespace llmload::wire
+}  // namespace llmload::text
 
 #endif  // LLMLOAD_SRC_CORE_TEXT_BASE64_H_

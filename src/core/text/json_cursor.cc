@@ -6,10 +6,10 @@
 #include <cstring>
 #include <limits>
 
-namespace llmload::wire {
-namespace {
+#include "src/core/text/ascii.h"
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+namespace llmload::text {
+namespace {
 
 // Length of the well-formed UTF-8 sequence (Unicode 15, table 3-7) at `at`, or 0.
 int Utf8Length(const char* at, const char* end) {
@@ -31,13 +31,6 @@ int Utf8Length(const char* at, const char* end) {
     return 4;
   }
   return 0;
-}
-
-int HexValue(char c) {
-  if (IsDigit(c)) return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
 }
 
 // Value of the four hex digits at `at`, which are known to be there.
@@ -444,4 +437,4 @@ bool JsonCursor::ScanLiteral(std::string_view literal) {
   return true;
 }
 
-}  // namespace llmload::wire
+}  // namespace llmload::text

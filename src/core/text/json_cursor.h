@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace llmload::wire {
+namespace llmload::text {
 
 /// A JSON string as it stands between its quotes, already validated.
 struct JsonString {
@@ -31,7 +31,7 @@ void AppendJsonString(std::string_view text, std::string& out);
 /// After a syntax error every operation fails; a value of an unexpected type is not an error, it
 /// can still be skipped.
 ///
-/// The text must stay alive as long as the strings read from it. Never throws.
+/// The text must stay alive as long as the strings read from it. No function throws.
 class JsonCursor {
  public:
   enum class Type : std::uint8_t { kObject, kArray, kString, kNumber, kBoolean, kNull, kInvalid };
@@ -43,7 +43,7 @@ class JsonCursor {
   /// Type of the value that comes next.
   Type Peek();
 
-  /// Goes into the object that comes next; false (and nothing consumed) if it is no object.
+  /// Goes into the object that comes next; false (and consumes nothing) if it is not an object.
   bool EnterObject();
   /// Reads the next member's name; its value must then be consumed. False after the last member.
   bool NextMember(JsonString& name);
@@ -52,13 +52,13 @@ class JsonCursor {
   /// True if there is another element, which must then be consumed. False after the last.
   bool NextElement();
 
-  /// Each reads the value that comes next, or skips it and returns nothing if its type is another.
+  /// Each reads the value that comes next; one of another type is skipped and gives nullopt.
   std::optional<JsonString> ReadString();
   /// A number as an integer: fractions are cut, values beyond the range are clamped.
   std::optional<std::int64_t> ReadInteger();
 
-  /// Consumes the value that comes next, whatever it is, and gives its text, without white space
-  /// around it; empty after a syntax error.
+  /// Consumes the value that comes next, whatever it is, and returns its text without the white
+  /// space around it; empty after a syntax error.
   std::string_view ReadRaw();
 
   /// Consumes the value that comes next, whatever it is.
@@ -82,10 +82,10 @@ class JsonCursor {
   const char* at_;
   const char* end_;
   int depth_ = 0;
-  std::uint64_t first_ = 0;  // bit d: nothing read yet at depth d
+  std::uint64_t first_ = 0;  // bit d is set until the first member or element at depth d
   bool failed_ = false;
 };
 
-}  // namespace llmload::wire
+}  // namespace llmload::text
 
 #endif  // LLMLOAD_SRC_CORE_TEXT_JSON_CURSOR_H_

@@ -2,19 +2,13 @@
 
 #include <cstddef>
 
-namespace llmload::wire {
+#include "src/core/text/ascii.h"
+
+namespace llmload::text {
 namespace {
 
 bool IsUnreserved(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '_' || c == '.' || c == '~';
-}
-
-int HexValue(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
+  return IsLetterOrDigit(c) || c == '-' || c == '_' || c == '.' || c == '~';
 }
 
 }  // namespace
@@ -49,4 +43,4 @@ std::string UriDecoded(std::string_view text) {
   return decoded;
 }
 
-}  // namespace llmload::wire
+}  // namespace llmload::text

@@ -5,15 +5,15 @@
 #include <string>
 #include <string_view>
 
-namespace llmload::wire {
+namespace llmload::text {
 
-/// Appends `bytes` with every byte but the unreserved ones (section 2.3) encoded; '/' only if
-/// asked.
+/// Appends `bytes` with every byte but the unreserved ones (section 2.3) encoded, and '/' only if
+/// `encode_slash`.
 void AppendUriEncoded(std::string_view bytes, bool encode_slash, std::string& out);
 
-/// Decodes once; what is no valid escape stays as it is.
+/// Decodes once; what is not a valid escape stays as it is.
 std::string UriDecoded(std::string_view text);
 
-}  // namespace llmload::wire
+}  // namespace llmload::text
 
 #endif  // LLMLOAD_SRC_CORE_TEXT_URI_H_

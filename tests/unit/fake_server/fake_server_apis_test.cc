@@ -128,7 +128,7 @@ TEST_F(FakeServerApis, InvokeModelWrapsTheVendorsEvents) {
   EXPECT_EQ(answer.fields.at("x-amzn-bedrock-content-type"), "application/json");
   const auto messages = Messages(answer.body);
   std::string last;
-  ASSERT_TRUE(wire::DecodeBase64(messages.back().second["bytes"].get<std::string>(), last));
+  ASSERT_TRUE(text::DecodeBase64(messages.back().second["bytes"].get<std::string>(), last));
   EXPECT_EQ(messages.back().first, "chunk");
   EXPECT_EQ(Json::parse(last)["amazon-bedrock-invocationMetrics"]["outputTokenCount"], 3);
 

@@ -71,8 +71,9 @@ void Wait(asio::io_context& context, Pair& pair, Call::Function function) {
                       std::make_unique<Call>(context.get_executor(), std::move(function)));
 }
 
-// A new descriptor can be written: that edge wakes the first waiter. What follows is about others.
-void SwallowFirstEdge(asio::io_context& context, Pair& pair) {
+// A new descriptor can be written: that edge wakes the first waiter. The tests are about later
+// ones.
+void ConsumeFirstEdge(asio::io_context& context, Pair& pair) {
   Wait(context, pair, [](error_code) {});
   context.run();
   context.restart();
@@ -81,7 +82,7 @@ void SwallowFirstEdge(asio::io_context& context, Pair& pair) {
 TEST(Readiness, ResumesAWaiterForEveryArrival) {
   asio::io_context context(1);
   Pair pair(context);
-  SwallowFirstEdge(context, pair);
+  ConsumeFirstEdge(context, pair);
   int arrivals = 0;
   std::function<void(error_code)> take = [&](error_code error) {
     EXPECT_FALSE(error);
@@ -96,17 +97,17 @@ TEST(Readiness, ResumesAWaiterForEveryArrival) {
   EXPECT_EQ(arrivals, 3);
 }
 
-TEST(Readiness, TellsAtTheNextWaitWhatCameWhenNobodyWaited) {
+TEST(Readiness, ReportsAtTheNextWaitAnEventThatHadNoWaiter) {
   asio::io_context context(1);
   Pair idle(context);
   Pair other(context);
-  SwallowFirstEdge(context, idle);
-  SwallowFirstEdge(context, other);
+  ConsumeFirstEdge(context, idle);
+  ConsumeFirstEdge(context, other);
   idle.Send();
   other.Send();
   bool told = false;
   Wait(context, other, [&](error_code) {
-    // Both were seen by one poll; it is over by now.
+    // One poll reported both; it has ended by now.
     asio::post(context, [&] { Wait(context, idle, [&](error_code) { told = true; }); });
   });
   context.run();
@@ -116,19 +117,19 @@ TEST(Readiness, TellsAtTheNextWaitWhatCameWhenNobodyWaited) {
 TEST(Readiness, ResumesACancelledWaiterLaterWithOperationAborted) {
   asio::io_context context(1);
   Pair pair(context);
-  SwallowFirstEdge(context, pair);
+  ConsumeFirstEdge(context, pair);
   error_code seen;
   Wait(context, pair, [&](error_code error) { seen = error; });
   pair.readiness.Cancel(pair.watch);
   EXPECT_FALSE(seen) << "resumed within the call";
-  context.run();  // returns: nobody waits any more
+  context.run();  // returns: there is no waiter any more
   EXPECT_EQ(seen, asio::error::operation_aborted);
 }
 
 TEST(Readiness, WaitsAgainAfterTheLastWaiterWasCancelled) {
   asio::io_context context(1);
   Pair pair(context);
-  SwallowFirstEdge(context, pair);
+  ConsumeFirstEdge(context, pair);
   bool told = false;
   Wait(context, pair, [&](error_code) {
     Wait(context, pair, [&](error_code error) { told = !error; });
@@ -139,12 +140,12 @@ TEST(Readiness, WaitsAgainAfterTheLastWaiterWasCancelled) {
   EXPECT_TRUE(told);
 }
 
-TEST(Readiness, ForgetsNobodyWhenAWaiterThrows) {
+TEST(Readiness, ResumesTheOthersWhenAWaiterThrows) {
   asio::io_context context(1);
   Pair first(context);
   Pair second(context);
-  SwallowFirstEdge(context, first);
-  SwallowFirstEdge(context, second);
+  ConsumeFirstEdge(context, first);
+  ConsumeFirstEdge(context, second);
   int resumed = 0;
   const auto resume = [&](error_code) {
     if (++resumed == 1) throw std::runtime_error("thrown by a waiter");
@@ -161,7 +162,7 @@ TEST(Readiness, ForgetsNobodyWhenAWaiterThrows) {
 TEST(Readiness, ResumesOnTheStrandOfTheWaiter) {
   asio::io_context context(1);
   Pair pair(context);
-  SwallowFirstEdge(context, pair);
+  ConsumeFirstEdge(context, pair);
   const auto strand = asio::make_strand(context);
   bool in_strand = false;
   pair.readiness.Wait(pair.watch, false, std::make_unique<Call>(strand, [&](error_code) {
@@ -175,7 +176,7 @@ TEST(Readiness, ResumesOnTheStrandOfTheWaiter) {
 TEST(Readiness, RemembersThatThePeerHungUp) {
   asio::io_context context(1);
   Pair pair(context);
-  SwallowFirstEdge(context, pair);
+  ConsumeFirstEdge(context, pair);
   EXPECT_FALSE(pair.readiness.HasHungUp(pair.watch));
   pair.Send();
   ::shutdown(pair.ends[1], SHUT_WR);
@@ -185,7 +186,7 @@ TEST(Readiness, RemembersThatThePeerHungUp) {
   EXPECT_TRUE(pair.Receive());
 }
 
-TEST(Readiness, ResumesNobodyForADescriptorThatWasRemoved) {
+TEST(Readiness, ResumesNoWaiterForADescriptorThatWasRemoved) {
   asio::io_context context(1);
   auto old = std::make_unique<Pair>(context);
   const Readiness::Watch watch = old->watch;
@@ -193,7 +194,7 @@ TEST(Readiness, ResumesNobodyForADescriptorThatWasRemoved) {
   Pair pair(context);  // takes the same place
   EXPECT_EQ(pair.watch.index, watch.index);
   EXPECT_NE(pair.watch.generation, watch.generation);
-  SwallowFirstEdge(context, pair);
+  ConsumeFirstEdge(context, pair);
   bool resumed = false;
   Wait(context, pair, [&](error_code error) { resumed = !error; });
   pair.readiness.Cancel(watch);

@@ -10,7 +10,7 @@ namespace {
 
 using Status = ResponseReader::Status;
 
-// Keeps what comes; stops or aborts at a marker in the body.
+// Keeps the answer; stops or aborts at a marker in the body.
 class RecordingSink final : public ResponseSink {
  public:
   Next OnHead(const ResponseHead& response, TimePoint) override {
@@ -24,7 +24,7 @@ class RecordingSink final : public ResponseSink {
     if (body.find("<abort>") != std::string::npos) return Next::kAbort;
     return body.find("<stop>") != std::string::npos ? Next::kStop : Next::kContinue;
   }
-  bool OutputHasBegun() const override { return !body.empty(); }
+  bool HasOutput() const override { return !body.empty(); }
 
   int heads = 0;
   int status = 0;
@@ -144,7 +144,7 @@ TEST(ResponseReader, BoundsInterimAnswers) {
   EXPECT_EQ(Parse({many}).status, Status::kMalformed);
 }
 
-TEST(ResponseReader, DoesNotReuseAConnectionWithBytesNobodyAskedFor) {
+TEST(ResponseReader, DoesNotReuseAConnectionWithUnrequestedBytes) {
   const Outcome outcome = Parse({"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200"});
   EXPECT_EQ(outcome.status, Status::kComplete);
   EXPECT_FALSE(outcome.reusable);

@@ -315,7 +315,7 @@ TEST_F(BreakerStates, B28_MetricsOnlyReportsEachThresholdOnce) {
   log->events.clear();
   Do("FFF");
   EXPECT_EQ(log->events, std::vector<std::string>{"would(consecutive_failures)"})
-      << "a new metrics-only phase reports anew";
+      << "a new metrics-only phase reports again";
 }
 
 TEST_F(BreakerStates, B29_LateFailureInOpenIsNoSecondEventAndNoLongerTimer) {

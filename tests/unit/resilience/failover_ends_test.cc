@@ -43,7 +43,7 @@ TEST_F(FailoverProviderTest, TheTotalDeadlineBoundsTheWholeRequest) {
   EXPECT_EQ(BreakerOf(*alone, 0).Snapshot().failures, 1u);
 }
 
-TEST_F(FailoverProviderTest, ADeadlineThatHasPassedInvokesNobody) {
+TEST_F(FailoverProviderTest, ADeadlineThatHasPassedMakesNoCall) {
   const auto first = Provide("first", {Answers()});
   const Answer answer = Ask(*Chain({first}), {.deadline = clock_.Now()});
   EXPECT_EQ(answer.error().kind, ErrorKind::kTotalTimeout);
@@ -104,8 +104,8 @@ TEST_F(FailoverProviderTest, CancellationSettlesNeutralAndPropagatesWherever) {
   }
 }
 
-TEST_F(FailoverProviderTest, AfterCancellationNobodyElseIsAskedWhateverTheProviderAnswers) {
-  class Swallower : public ScriptedProvider {
+TEST_F(FailoverProviderTest, AfterCancellationNoOtherProviderIsAskedWhateverTheFirstAnswers) {
+  class Uncancellable : public ScriptedProvider {
    public:
     using ScriptedProvider::ScriptedProvider;
     boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest& request,
@@ -119,10 +119,10 @@ TEST_F(FailoverProviderTest, AfterCancellationNobodyElseIsAskedWhateverTheProvid
     }
   };
   const auto second = Provide("second", {Answers()});
-  FailoverProvider chain(
-      {{.provider = std::make_shared<Swallower>(clock_, "first", std::vector{Step{.hang = true}})},
-       {.provider = second}},
-      {}, clock_);
+  FailoverProvider chain({{.provider = std::make_shared<Uncancellable>(
+                               clock_, "first", std::vector{Step{.hang = true}})},
+                          {.provider = second}},
+                         {}, clock_);
   late_start_ = true;
   boost::asio::cancellation_signal signal;
   const auto answer = Start(chain, {}, nullptr, &signal);

@@ -80,7 +80,7 @@ TEST_F(FailoverProviderTest, ARetryThatFindsTheBreakerOpenGoesOnToTheNextTarget)
   EXPECT_EQ(first->calls(), 2);
 }
 
-TEST_F(FailoverProviderTest, AStaleConnectionIsTriedOnceMoreAtOnceAndIsNobodysFault) {
+TEST_F(FailoverProviderTest, AStaleConnectionIsTriedOnceMoreAtOnceAndCountsAgainstNoProvider) {
   const auto first = Provide("first", {Fails(ErrorKind::kStaleConnection, 0ms), Answers(0ms)});
   const auto chain = Chain({first, Provide("second", {Answers()})});
   const Answer answer = Ask(*chain);

@@ -101,7 +101,7 @@ TEST_F(AwsCredentialTest, FixedOnesAreGivenAsTheyAre) {
   EXPECT_THAT(source->Describe(), AllOf(HasSubstr("AKID"), Not(HasSubstr(kSecret))));
 }
 
-TEST_F(AwsCredentialTest, FixedOnesMayNotSmuggleFields) {
+TEST_F(AwsCredentialTest, FixedOnesMayNotAddHeaderFields) {
   for (const char* bad : {"a b", "a\r\nX: y", "\x7f"}) {
     EXPECT_THROW(FixedAwsCredentials({.access_key_id = "AKID",
                                       .secret_access_key = Secret(kSecret),
@@ -230,7 +230,7 @@ TEST_F(AwsCredentialTest, ContainerEndpointElsewhereHasToBeHttps) {
   EXPECT_THAT(Problem(), HasSubstr("AWS_CONTAINER_CREDENTIALS_FULL_URI"));
 }
 
-TEST_F(AwsCredentialTest, ContainerTokenMayNotSmuggleFields) {
+TEST_F(AwsCredentialTest, ContainerTokenMayNotAddHeaderFields) {
   options_.container_uri = "http://127.0.0.1:1/";
   options_.container_token = Secret("a\r\nX: y");
   EXPECT_THAT(Problem(), HasSubstr("line end"));
@@ -311,7 +311,7 @@ TEST_F(AwsCredentialTest, AreFetchedOnceForAllWhoWait) {
   EXPECT_EQ(std::filesystem::file_size(count), 2u);
 }
 
-TEST_F(AwsCredentialTest, AreFetchedAnewBeforeTheyExpireWhileTheOldOnesServe) {
+TEST_F(AwsCredentialTest, AreReplacedBeforeTheyExpireAndUsedUntilThen) {
   auto left = std::make_shared<std::atomic<std::int64_t>>(3600);
   options_.wall_clock = [left] { return kExpiration - std::chrono::seconds(left->load()); };
   const std::string count = (directory_ / "count").string();
@@ -330,13 +330,13 @@ TEST_F(AwsCredentialTest, AreFetchedAnewBeforeTheyExpireWhileTheOldOnesServe) {
   *left = 301;
   EXPECT_TRUE(Get(*source).has_value());
   wait_for_fetch(1);
-  *left = 299;  // within five minutes of the end: given at once, refreshed meanwhile
+  *left = 299;  // within five minutes of the end: returned at once, refreshed meanwhile
   EXPECT_TRUE(Get(*source).has_value());
   wait_for_fetch(2);
-  *left = 280;  // what came expires at the same time: not asked for at every call
+  *left = 280;  // the new ones expire at the same time: not fetched at every call
   EXPECT_TRUE(Get(*source).has_value());
   wait_for_fetch(2);
-  *left = 200;  // asked for by any call, once the second fetch has ended
+  *left = 200;  // fetched at any call, once the second fetch has ended
   const auto until = std::chrono::steady_clock::now() + 10s;
   while (std::filesystem::file_size(count) < 3 && std::chrono::steady_clock::now() < until) {
     EXPECT_TRUE(Get(*source).has_value());

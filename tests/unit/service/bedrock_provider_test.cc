@@ -37,7 +37,7 @@ CompletionRequest Request(bool stream, std::string model = kModel) {
   return request;
 }
 
-// Gives credentials that can be changed, and counts.
+// Returns credentials that can be changed, and counts calls.
 class CountingSource final : public AwsCredentialSource {
  public:
   boost::asio::awaitable<Result<AwsCredentials>> Get() override {
@@ -165,7 +165,7 @@ TEST_F(BedrockProviderTest, SignaturesAreVerifiedByTheFakeServer) {
   EXPECT_EQ(source_->invalidations, 1);
 }
 
-TEST_F(BedrockProviderTest, ExpiredTokenIsFetchedAnewForTheNextCall) {
+TEST_F(BedrockProviderTest, ExpiredTokenIsReplacedForTheNextCall) {
   FakeLlmServerOptions expired = Fast();
   expired.aws_credentials.front().expired = true;
   FakeLlmServer server(expired);
@@ -198,7 +198,7 @@ TEST_F(BedrockProviderTest, WrongClockIsCorrectedByTheServicesOnce) {
     ASSERT_EQ(result->attempts.size(), 2u);
     EXPECT_EQ(result->attempts[0].error, ErrorKind::kCredential);
     EXPECT_FALSE(result->attempts[1].error);
-    // It is kept: the next call is right at once.
+    // The correction is kept: the next call succeeds at once.
     result = caller_.Call(provider, Request(false));
     ASSERT_TRUE(result.has_value());
     EXPECT_EQ(result->attempts.size(), 1u);

@@ -1,4 +1,4 @@
-// What all providers share on the network: proxies, resumption, addresses, bounds.
+// The network behaviour of all providers: proxies, resumption, addresses, bounds.
 #include <gmock/gmock.h>
 #include <unistd.h>
 
@@ -68,11 +68,10 @@ TEST_F(NetworkBehaviour, ResumesTlsSessions) {
   OpenAiOptions options = Options(server);
   options.max_idle_connections = 0;  // a new connection per call
   OpenAiProvider provider(std::move(options));
-  const ConnectionCounters before = ReadConnectionCounters();
   for (int i = 0; i < 4; ++i) ValueOf(caller_.Call(provider, TestRequest(true)));
-  const ConnectionCounters after = ReadConnectionCounters();
-  EXPECT_EQ(after.tls_handshakes - before.tls_handshakes, 4u);
-  EXPECT_EQ(after.tls_resumptions - before.tls_resumptions, 3u);
+  const ConnectionCounters counters = provider.Connections();
+  EXPECT_EQ(counters.tls_handshakes, 4u);
+  EXPECT_EQ(counters.tls_resumptions, 3u);
 }
 
 TEST_F(NetworkBehaviour, ResumesSessionsOfTls12) {
@@ -85,9 +84,8 @@ TEST_F(NetworkBehaviour, ResumesSessionsOfTls12) {
   OpenAiOptions options = Options(server);
   options.max_idle_connections = 0;
   OpenAiProvider provider(std::move(options));
-  const ConnectionCounters before = ReadConnectionCounters();
   for (int i = 0; i < 3; ++i) ValueOf(caller_.Call(provider, TestRequest(false)));
-  EXPECT_EQ(ReadConnectionCounters().tls_resumptions - before.tls_resumptions, 2u);
+  EXPECT_EQ(provider.Connections().tls_resumptions, 2u);
 }
 
 TEST_F(NetworkBehaviour, GoesThroughAProxyEndToEnd) {
@@ -197,13 +195,12 @@ TEST_F(NetworkBehaviour, LooksANameUpOncePerTimeToLive) {
   options.max_idle_connections = 0;
   options.dns_ttl = 200ms;
   OpenAiProvider provider(std::move(options));
-  const ConnectionCounters before = ReadConnectionCounters();
   caller_.CallTogether(provider, TestRequest(true), 8);
   for (int i = 0; i < 3; ++i) ValueOf(caller_.Call(provider, TestRequest(true)));
-  EXPECT_EQ(ReadConnectionCounters().dns_lookups - before.dns_lookups, 1u);
+  EXPECT_EQ(provider.Connections().dns_lookups, 1u);
   std::this_thread::sleep_for(250ms);
   ValueOf(caller_.Call(provider, TestRequest(true)));
-  EXPECT_EQ(ReadConnectionCounters().dns_lookups - before.dns_lookups, 2u);
+  EXPECT_EQ(provider.Connections().dns_lookups, 2u);
 }
 
 TEST_F(NetworkBehaviour, SlowLorisEndsAtItsDeadline) {
@@ -216,13 +213,13 @@ TEST_F(NetworkBehaviour, SlowLorisEndsAtItsDeadline) {
     script.push_back(Hang());
     return script;
   };
-  // In the header: no byte of output comes.
+  // In the header: no output comes.
   auto server = Serve({drip("HTTP/1.1 200 OK\r\nX-Slow: " + std::string(200, 'x'))});
   OpenAiOptions options = Options(*server);
   options.timeouts.first_token = 300ms;
   OpenAiProvider in_header(options);
   EXPECT_KIND(ErrorOf(caller_.Call(in_header, TestRequest(true))), "first_token_timeout");
-  // In the body: bytes keep coming, and never enough of them.
+  // In the body: bytes keep coming, but never a whole event.
   server = Serve({drip("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + std::string(200, ' '))});
   options = Options(*server);
   options.timeouts.total = 1500ms;
@@ -260,7 +257,7 @@ TEST_F(NetworkBehaviour, MemoryIsBoundedWhateverIsSent) {
     EXPECT_THAT(std::string(ToString(error.kind)),
                 ::testing::AnyOf("response_too_large", "server_error"))
         << Describe(error);
-    // The scripts, which are shared by all runs, were there before.
+    // The scripts, which all runs share, existed before.
     EXPECT_LT(ResidentBytes(), before + (48U << 20)) << begin.substr(0, 60);
   }
 }

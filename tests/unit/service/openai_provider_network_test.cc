@@ -100,16 +100,28 @@ TEST_F(OpenAiProviderNetwork, ReusesConnections) {
                               Send(stream), ReadRequest(), Send(Answer(500, "{}")), ReadRequest(),
                               Send(Answer(200, CompletionBody())), Hang()}});
   OpenAiProvider provider(Options(*server));
-  const ConnectionCounters before = ReadConnectionCounters();
   ValueOf(caller_.Call(provider, TestRequest(false)));
   ValueOf(caller_.Call(provider, TestRequest(true)));
   EXPECT_KIND(ErrorOf(caller_.Call(provider, TestRequest(false))), "server_error");
   ValueOf(caller_.Call(provider, TestRequest(false)));
   EXPECT_EQ(server->connections(), 1);
-  const ConnectionCounters after = ReadConnectionCounters();
-  EXPECT_EQ(after.connects - before.connects, 1u);
-  EXPECT_EQ(after.tls_handshakes - before.tls_handshakes, 1u);
-  EXPECT_EQ(after.reuses - before.reuses, 3u);
+  const ConnectionCounters counters = provider.Connections();
+  EXPECT_EQ(counters.connects, 1u);
+  EXPECT_EQ(counters.tls_handshakes, 1u);
+  EXPECT_EQ(counters.reuses, 3u);
+}
+
+TEST_F(OpenAiProviderNetwork, CountsItsOwnConnectionsAndNoOthers) {
+  const std::vector<Step> script = {ReadRequest(), Send(Answer(200, CompletionBody())), Hang()};
+  const auto server = Serve({script, script});
+  OpenAiProvider provider(Options(*server));
+  OpenAiProvider other(Options(*server));
+  ValueOf(caller_.Call(provider, TestRequest(false)));
+  EXPECT_EQ(other.Connections(), ConnectionCounters());
+  ValueOf(caller_.Call(other, TestRequest(false)));
+  EXPECT_EQ(provider.Connections().connects, 1u);
+  EXPECT_EQ(other.Connections().connects, 1u);
+  EXPECT_GT(other.Connections().tls_time, Duration::zero());
 }
 
 TEST_F(OpenAiProviderNetwork, OpensAsManyConnectionsAsThereAreCallsAtOnce) {
@@ -170,6 +182,8 @@ TEST_F(OpenAiProviderNetwork, NoticesDeadIdleConnectionsBeforeUse) {
     ASSERT_TRUE(Eventually([&] { return server->open_connections() == 0; }));
     ValueOf(caller_.Call(provider, TestRequest(false)));
     EXPECT_EQ(server->connections(), 2);
+    EXPECT_EQ(provider.Connections().stale, 1u);
+    EXPECT_EQ(provider.Connections().reuses, 0u);
   }
 }
 
@@ -185,7 +199,7 @@ TEST_F(OpenAiProviderNetwork, DoesNotUseAnIdleConnectionThatSpoke) {
 }
 
 TEST_F(OpenAiProviderNetwork, NeverSendsARequestTwice) {
-  // The second request is read and then dropped: nobody can know whether it was carried out.
+  // The second request is read and then dropped: the client cannot know whether it was carried out.
   const auto server =
       Serve({{ReadRequest(), Send(Answer(200, CompletionBody())), ReadRequest(), Cut()},
              ServeTwice(Answer(200, CompletionBody()))});
@@ -193,6 +207,7 @@ TEST_F(OpenAiProviderNetwork, NeverSendsARequestTwice) {
   ValueOf(caller_.Call(provider, TestRequest(false)));
   const Error error = ErrorOf(caller_.Call(provider, TestRequest(false)));
   EXPECT_KIND(error, "stale_connection");
+  EXPECT_EQ(provider.Connections().stale, 1u);
   EXPECT_EQ(server->requests().size(), 2u);
   EXPECT_EQ(server->connections(), 1);
 }
@@ -278,7 +293,6 @@ TEST_F(OpenAiProviderNetwork, ServesManyThreadsAtOnce) {
   OpenAiOptions options = Options(*server);
   options.base_url = server->url("localhost");
   OpenAiProvider provider(std::move(options));
-  const ConnectionCounters before = ReadConnectionCounters();
   std::atomic<int> completed{0};
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
@@ -294,7 +308,7 @@ TEST_F(OpenAiProviderNetwork, ServesManyThreadsAtOnce) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(completed, 120);
   EXPECT_LE(server->connections(), 12);
-  EXPECT_EQ(ReadConnectionCounters().dns_lookups - before.dns_lookups, 1u);
+  EXPECT_EQ(provider.Connections().dns_lookups, 1u);
 }
 
 }  // namespace

@@ -157,7 +157,7 @@ TEST(OpenAiCodec, DoesNotCopyPlainContent) {
 
 TEST(OpenAiCodec, NormalisesUsage) {
   const auto read = [](std::string_view text) {
-    JsonCursor cursor(text);
+    text::JsonCursor cursor(text);
     const auto usage = ReadOpenAiUsage(cursor);
     EXPECT_TRUE(cursor.Finished()) << text;
     return usage;

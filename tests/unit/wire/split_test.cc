@@ -48,7 +48,7 @@ std::string Exception(std::string_view name, std::string_view payload) {
 
 std::string InvokeChunk(std::string_view json) {
   std::string payload = "{\"p\":\"abc\",\"bytes\":\"";
-  AppendBase64(json, payload);
+  text::AppendBase64(json, payload);
   return Frame("chunk", payload + "\"}");
 }
 

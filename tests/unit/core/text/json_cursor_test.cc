@@ -9,7 +9,7 @@
 
 #include "llmload/core/random.h"
 
-namespace llmload::wire {
+namespace llmload::text {
 namespace {
 
 bool IsValid(std::string_view text) {
@@ -18,7 +18,7 @@ bool IsValid(std::string_view text) {
   return cursor.Finished();
 }
 
-// What the cursor reads, rebuilt as a tree with its own operations.
+// The text that the cursor reads, rebuilt as a tree with its operations.
 nlohmann::json Rebuild(JsonCursor& cursor) {
   std::string storage;
   switch (cursor.Peek()) {
@@ -50,7 +50,7 @@ nlohmann::json Rebuild(JsonCursor& cursor) {
   }
 }
 
-// The same tree with what Rebuild does not keep levelled out.
+// The same tree without the differences that Rebuild does not keep.
 nlohmann::json Level(const nlohmann::json& value) {
   if (value.is_object() || value.is_array()) {
     nlohmann::json out = value;
@@ -189,4 +189,4 @@ TEST(JsonCursor, ReplacesBytesThatAreNotUtf8WhenWriting) {
 }
 
 }  // namespace
-}  // namespace llmload::wire
+}  // namespace llmload::text
