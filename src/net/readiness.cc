@@ -16,7 +16,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-// Resumed in one turn: then timers and whatever else the event loop has get theirs.
+// The waiters resumed in one turn; after it, timers and other handlers of the event loop run.
 constexpr std::size_t kAtOnce = 64;
 
 int NewEpoll() {
@@ -51,7 +51,7 @@ void Readiness::shutdown() {
   std::vector<std::unique_ptr<Waiter>> woken;
   {
     const std::lock_guard lock(mutex_);
-    slots.swap(slots_);  // what goes with the waiters may still want to cancel or remove
+    slots.swap(slots_);  // destroying the waiters may still cancel or remove
     woken.swap(woken_);
     waiting_ = 0;
   }
@@ -83,8 +83,8 @@ void Readiness::Remove(Watch watch) {
   const std::lock_guard lock(mutex_);
   Slot* const slot = Find(watch);
   if (slot == nullptr) return;
-  // Closing takes the descriptor out of the epoll instance; what that has told already, or tells
-  // until then, is known by its generation.
+  // Closing takes the descriptor out of the epoll instance; events that it reported before are
+  // recognised by their generation.
   const std::uint32_t next = watch.generation + 1;
   *slot = {};
   slot->generation = next == 0 ? 1 : next;
@@ -113,7 +113,7 @@ void Readiness::Cancel(Watch watch) {
     Slot* const slot = Find(watch);
     if (slot == nullptr || slot->waiter == nullptr) return;
     waiter = std::move(slot->waiter);
-    // A wait for nobody would keep the io_context running.
+    // A wait without waiters would keep the io_context running.
     if (--waiting_ == 0) any_.cancel();
   }
   Post(std::move(waiter), asio::error::operation_aborted);
@@ -137,7 +137,7 @@ void Readiness::WaitForAny() {
 }
 
 void Readiness::Poll() {
-  // Even if a waiter throws, nobody that was woken may be forgotten.
+  // Even if a waiter throws, all that were woken must be resumed.
   struct Finally {
     Readiness& readiness;
     ~Finally() { readiness.AfterPoll(); }

@@ -1,4 +1,4 @@
-// When descriptors can be read or written, told without a system call per wait.
+// Tells when descriptors can be read or written, without a system call per wait.
 #ifndef LLMLOAD_NET_READINESS_H_
 #define LLMLOAD_NET_READINESS_H_
 
@@ -20,14 +20,14 @@ namespace llmload::net {
 /// triggered, with an epoll instance of its own, and that instance is the one descriptor Asio waits
 /// for: one modification for all that is ready at the same time.
 ///
-/// Edge triggered: who waits must have read until there was no more (`Transport::MayHaveMore`), or
-/// until the end if the peer has hung up. Thread-safe.
+/// Edge triggered: before a wait, the caller must have read until there was no more
+/// (`Transport::MayHaveMore`), or until the end if the peer has hung up. Thread-safe.
 class Readiness final : public boost::asio::execution_context::service {
  public:
   using key_type = Readiness;
   inline static boost::asio::execution_context::id id;
 
-  /// Who waits for one descriptor. Owns what it resumes.
+  /// A wait for one descriptor. Owns the operation that it resumes.
   class Waiter {
    public:
     /// @param executor  where it is resumed
@@ -36,7 +36,7 @@ class Readiness final : public boost::asio::execution_context::service {
     Waiter(const Waiter&) = delete;
     Waiter& operator=(const Waiter&) = delete;
 
-    /// Something has happened: try again whatever it was that would have blocked.
+    /// The descriptor is ready: the operation that would have blocked can be tried again.
     /// @param self   this
     /// @param error  `operation_aborted` if the wait was cancelled
     virtual void Resume(std::unique_ptr<Waiter> self, boost::system::error_code error) = 0;
@@ -44,7 +44,7 @@ class Readiness final : public boost::asio::execution_context::service {
    private:
     friend class Readiness;
     const boost::asio::any_io_executor executor_;
-    const bool plain_;  // it is the io_context's own: no detour over it
+    const bool plain_;  // `executor` is the io_context's own and need not be used
   };
 
   /// A registered descriptor.
@@ -56,25 +56,25 @@ class Readiness final : public boost::asio::execution_context::service {
   explicit Readiness(boost::asio::execution_context& context);
   ~Readiness() override;
 
-  /// Empty if the kernel refuses.
+  /// Registers a descriptor. Returns an empty watch if the kernel refuses.
   Watch Add(int descriptor);
-  /// To be called before the descriptor is closed. There must be no waiter.
+  /// Call it before the descriptor is closed. There must be no waiter.
   void Remove(Watch watch);
 
-  /// At most one waiter at a time. Never resumes it before this call has returned.
-  /// @param at_once  there is something left to do: it only wants others to have their turn
+  /// Waits; at most one waiter at a time. Never resumes it before this call has returned.
+  /// @param at_once  the operation can go on already, and only lets others have their turn
   void Wait(Watch watch, bool at_once, std::unique_ptr<Waiter> waiter);
   /// Resumes the waiter, if there is one, with `operation_aborted`, after this call has returned.
   void Cancel(Watch watch);
-  /// The peer will send nothing any more, or the connection broke: what came before is still to be
-  /// read, and nothing will tell of the end again.
+  /// True if the peer will send nothing more, or the connection broke. Earlier bytes may still have
+  /// to be read, and the end will not be reported again.
   bool HasHungUp(Watch watch) const;
 
  private:
   struct Slot {
     std::unique_ptr<Waiter> waiter;
     std::uint32_t generation = 1;
-    bool ready = false;  // told when nobody waited
+    bool ready = false;  // an event came while there was no waiter
     bool hung_up = false;
   };
 
@@ -90,9 +90,9 @@ class Readiness final : public boost::asio::execution_context::service {
   boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type> any_;
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;
-  std::vector<std::unique_ptr<Waiter>> woken_;  // by the poll under way; of its thread
+  std::vector<std::unique_ptr<Waiter>> woken_;  // by the current poll; used by its thread only
   std::size_t waiting_ = 0;
-  bool polling_ = false;  // waiting for any, or resuming those that were woken
+  bool polling_ = false;  // waits for events, or resumes the waiters that were woken
 };
 
 }  // namespace llmload::net

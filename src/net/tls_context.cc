@@ -64,7 +64,7 @@ void AddSystemAuthorities(X509_STORE* store) {
     }
     sk_X509_pop_free(certificates, X509_free);
   }
-  // Those in the system's directory are looked up when they are needed.
+  // Authorities in the system's directory are looked up when they are needed.
   if (X509_LOOKUP* const lookup = X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir())) {
     X509_LOOKUP_add_dir(lookup, nullptr, X509_FILETYPE_DEFAULT);
   }
@@ -127,8 +127,8 @@ namespace {
 int KeepSession(SSL* ssl, SSL_SESSION* session) {
   auto* const cache = static_cast<SessionCache*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
   if (SSL_SESSION_is_resumable(session) != 1) return 0;
-  // A copy, as whenever one is offered: OpenSSL spoils the session of a connection that ends
-  // without a close_notify.
+  // A copy, here and where a session is offered: OpenSSL invalidates the session of a connection
+  // that ends without a close_notify.
   if (SSL_SESSION* const copy = SSL_SESSION_dup(session)) cache->Put(copy);
   return 0;
 }

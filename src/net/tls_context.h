@@ -20,7 +20,8 @@ using SslHandle = std::unique_ptr<ssl_st, SslFree>;
 
 class SessionCache;
 
-/// Whom to trust, and the sessions of one host that can be resumed. Thread-safe after construction.
+/// The authorities to trust, and the sessions of one host that can be resumed. Thread-safe after
+/// construction.
 class TlsContext {
  public:
   /// Trusts the system's certificate authorities and those in the PEM file `ca_file` and the PEM
@@ -31,8 +32,9 @@ class TlsContext {
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
 
-  /// A client that will accept `host` only, set to connect, TLS 1.2 or newer, ALPN http/1.1. It
-  /// offers to resume an earlier session: of one host, as a resumed session is not verified again.
+  /// A client that accepts `host` only, set to connect, TLS 1.2 or newer, ALPN http/1.1. It offers
+  /// to resume an earlier session. All calls must be for one host, because a resumed session is not
+  /// verified again.
   /// Null if out of memory.
   SslHandle NewClient(const std::string& host, bool is_address) const;
 
@@ -41,7 +43,7 @@ class TlsContext {
   std::unique_ptr<ssl_ctx_st, SslContextFree> context_;
 };
 
-/// Why the handshake of `ssl` failed, and what to do about it. Uses up the thread's OpenSSL error
+/// The reason why the handshake of `ssl` failed, and a remedy. Empties the thread's OpenSSL error
 /// queue.
 std::string ExplainTlsFailure(ssl_st* ssl, const std::string& host);
 

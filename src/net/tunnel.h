@@ -34,10 +34,10 @@ class TunnelRequest {
   TunnelRequest(const TunnelRequest&) = delete;
   TunnelRequest& operator=(const TunnelRequest&) = delete;
 
-  /// Goes as far as it can without waiting.
+  /// Advances as far as it can without waiting.
   Step Advance(int descriptor);
 
-  /// After `kFailed`; names the proxy.
+  /// The reason after `kFailed`; names the proxy.
   const std::string& problem() const { return problem_; }
 
  private:

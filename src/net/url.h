@@ -1,4 +1,4 @@
-// Where a service lives: the base URL of a provider, taken apart and checked.
+// The base URL of a provider, parsed and checked.
 #ifndef LLMLOAD_NET_URL_H_
 #define LLMLOAD_NET_URL_H_
 
@@ -14,8 +14,8 @@ struct Url {
   bool is_address = false;  ///< `host` is an IPv4 or IPv6 address
   std::uint16_t port = 443;
   std::string path;  ///< base path without a slash at its end; empty for the root
-  std::string
-      authority;  ///< for the Host header: brackets where needed, the port if not the default
+  /// For the Host header: brackets where needed, the port if not the default.
+  std::string authority;
 
   /// True if traffic to `host` cannot leave the machine: localhost, 127.0.0.0/8, ::1.
   bool IsLoopback() const;

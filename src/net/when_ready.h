@@ -1,4 +1,4 @@
-// What a coroutine does with a connection step by step, each time it is ready.
+// Runs the steps of a coroutine on a connection, one each time the connection is ready.
 #ifndef LLMLOAD_NET_WHEN_READY_H_
 #define LLMLOAD_NET_WHEN_READY_H_
 
@@ -32,7 +32,7 @@ class StepsWhenReady final : public Readiness::Waiter {
     slot.assign([this](boost::asio::cancellation_type type) {
       using Type = boost::asio::cancellation_type;
       if ((type & Type::terminal) == Type::none) return;
-      // Perhaps called from within a step: then there is no wait that could be cancelled.
+      // If a step called this, there is no wait that could be cancelled.
       cancelled_ = true;
       connection_.CancelWait();
     });
@@ -59,7 +59,7 @@ class StepsWhenReady final : public Readiness::Waiter {
 
  private:
   bool Advance(boost::system::error_code error) {
-    // A deadline that came ends the wait too: the step looks after that.
+    // A deadline ends the wait too; the step handles that.
     if (!connection_.expired()) {
       if (cancelled_) error = boost::asio::error::operation_aborted;
       if (error) throw boost::system::system_error(error);
@@ -77,10 +77,10 @@ class StepsWhenReady final : public Readiness::Waiter {
   bool cancelled_ = false;
 };
 
-/// Calls `step`, which returns true when it has nothing more to wait for, each time the connection
-/// is ready or its deadline came. Only then the coroutine is resumed: an event of a stream costs no
-/// switch of coroutines and allocates nothing. What `step` throws is thrown from the awaitable;
-/// so is `operation_aborted` if the coroutine is cancelled.
+/// Calls `step` each time the connection is ready or its deadline came, until it returns true
+/// because it has nothing more to wait for. The coroutine is resumed only then: an event of a
+/// stream costs no switch of coroutines and allocates nothing. What `step` throws is thrown from
+/// the awaitable; so is `operation_aborted` if the coroutine is cancelled.
 ///
 /// `connection` and `step` have to stay alive until the awaitable has finished.
 template <class Step>

@@ -15,7 +15,7 @@
 
 namespace llmload::resilience {
 
-/// Passes tokens on to the caller's observer, and remembers them in case the stream breaks.
+/// Forwards tokens to the caller's observer, and keeps them in case the stream breaks.
 class TokenWatch final : public StreamObserver {
  public:
   /// `next` may be null.
@@ -48,9 +48,10 @@ struct AttemptLimits {
   std::optional<Duration> idle;
 };
 
-/// Awaits `provider.Complete`. An exception from it becomes `kInternal`, a limit that is passed its
-/// own kind of timeout; either holds what `watch` has seen. Throws `operation_aborted` if the
-/// awaiting coroutine is cancelled; if it is already, the provider is not called.
+/// Awaits `provider.Complete`. An exception from it becomes `kInternal`, and a limit that passes
+/// becomes its kind of timeout; both errors hold the tokens that `watch` has seen. Throws
+/// `operation_aborted` if the awaiting coroutine is cancelled; if it was cancelled before, the
+/// provider is not called.
 /// @param watch  null for requests that do not stream; then `observer` goes to the provider as it
 /// is
 boost::asio::awaitable<Result<Completion>> RunAttempt(Clock& clock, Provider& provider,

@@ -19,7 +19,7 @@ using BreakerEvent =
     std::variant<StateChange, ThresholdWouldTrip, CallRecorded, CallRejected, LateResult>;
 
 /// Thread-safe. `Push` under the lock that orders the events, `Deliver` outside it: one thread at a
-/// time delivers, and takes along what others push meanwhile.
+/// time delivers, and also delivers what other threads push meanwhile.
 class EventQueue {
  public:
   /// Call events beyond this many undelivered ones are dropped and counted. State changes never
@@ -30,7 +30,7 @@ class EventQueue {
   void Remove(const BreakerObserver* observer);
   bool CallsWanted() const;
 
-  /// Keeps the event if anybody wants it.
+  /// Keeps the event if an observer wants it.
   void Push(const BreakerEvent& event);
   void Deliver(std::string_view breaker);
 

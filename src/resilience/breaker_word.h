@@ -18,8 +18,8 @@ class BreakerWord {
   constexpr BreakerWord(BreakerState state, std::uint32_t streak, std::uint64_t epoch)
       : bits_(static_cast<std::uint64_t>(state) | std::uint64_t{streak} << 3 | epoch << 24) {}
 
-  /// The word while a thread holds the mutex and has the streak: no state, so everybody comes to
-  /// the mutex.
+  /// The word while a thread holds the mutex and has the streak: it has no state, so that all other
+  /// threads take the mutex.
   static constexpr BreakerWord Busy() { return BreakerWord(7); }
 
   constexpr std::uint64_t bits() const { return bits_; }

@@ -18,7 +18,7 @@ namespace llmload {
 using resilience::BreakerWord;
 using Machine = resilience::BreakerMachine<>;
 
-// What only the holder of the mutex touches; the event queue has a lock of its own.
+// Guarded by the mutex; the event queue has a lock of its own.
 struct CircuitBreaker::Slow {
   Slow(const CircuitBreakerOptions& options, TimePoint now) : machine(options, now) {}
 
@@ -113,8 +113,8 @@ auto CircuitBreaker::Locked(Step step) const {
     Machine& machine = slow_->machine;
     const TimePoint now = clock_.Now();
     if (streak_only_) {
-      // Takes the streak out of the word: until it is put back, nobody can change it on the closed
-      // path.
+      // Takes the streak out of the word: until it is put back, no thread can change it on the
+      // closed path.
       machine.set_streak(BreakerWord(word_.exchange(BreakerWord::Busy().bits())).streak());
     }
     machine.Tick(now);
@@ -124,7 +124,8 @@ auto CircuitBreaker::Locked(Step step) const {
     slow_->PublishWouldTrip(now);
     const BreakerWord word(machine.state(), streak_only_ ? machine.streak() : 0, machine.epoch());
     if (word_.load(std::memory_order_relaxed) != word.bits()) {
-      // Before the word: who sees OPEN there must find this waiting time or a later one.
+      // Stored before the word: a thread that reads OPEN there must find this waiting time or a
+      // later one.
       open_until_.store(machine.open_until().time_since_epoch().count());
       word_.store(word.bits());
     }
@@ -135,7 +136,7 @@ auto CircuitBreaker::Locked(Step step) const {
   return value;
 }
 
-// The instant of admission, where anybody needs it.
+// The instant of admission, if it is needed.
 inline TimePoint CircuitBreaker::StartTime() const {
   const bool needed = timed_ || calls_observed_.load(std::memory_order_relaxed);
   return needed ? clock_.Now() : Permit::kUnknown;
@@ -261,7 +262,7 @@ BreakerSnapshot CircuitBreaker::Snapshot() const {
     }
     return taken;
   });
-  // What has ended before what has begun, so that nothing ends that did not begin.
+  // Reads the counts of ends before those of starts, so that no call ends that did not start.
   snapshot.rejected = counters_->Sum(&CounterTable::Row::rejected);
   snapshot.successes = counters_->Sum(&CounterTable::Row::successes);
   snapshot.failures = counters_->Sum(&CounterTable::Row::failures);

@@ -6,10 +6,10 @@
 namespace llmload {
 namespace {
 
-/// An instant, and whether what happened then was as wanted.
+/// An instant, and whether the event at that instant was good.
 using Event = std::pair<TimePoint, bool>;
 
-/// The begin of the first window, not before `from`, in which at least `share` of the events were
+/// The start of the first window, not before `from`, in which at least `share` of the events were
 /// good. Only a window that was seen to its end, and holds an event, counts.
 std::optional<TimePoint> FirstGoodWindow(std::vector<Event> events, TimePoint from, Duration window,
                                          double share) {
@@ -134,7 +134,7 @@ void Analysis::FailoverTime() {
   if (!first_failure) return;
   std::optional<TimePoint> first_success;
   std::vector<Event> completions;
-  // Losses may come to light late (a stream that stalls): windows before the first are good, and
+  // A loss may show late (a stream that stalls): windows before the first loss are good, and
   // say nothing yet.
   std::optional<TimePoint> first_loss;
   for (const RequestRecord& request : seen.requests) {

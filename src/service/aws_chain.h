@@ -9,7 +9,7 @@
 
 namespace llmload {
 
-/// Asks each source in its order. Gives up early when `stop` is set.
+/// Asks each source in its order. Returns early when `stop` is set.
 Result<AwsCredentials> FetchAwsCredentials(const AwsCredentialOptions& options,
                                            const std::atomic<bool>& stop);
 

@@ -36,7 +36,7 @@ class FixedSource final : public AwsCredentialSource {
   const AwsCredentials credentials_;
 };
 
-// One fetch and those who wait for it.
+// One fetch and its waiters.
 class Fetch {
  public:
   void Finish(Result<AwsCredentials> result) {
@@ -71,8 +71,8 @@ class Fetch {
     asio::steady_timer timer;
   };
 
-  // Takes a waiter off the list however its coroutine ends, so that none is woken whose io_context
-  // is gone.
+  // Takes a waiter off the list however its coroutine ends, so that none is woken after its
+  // io_context was destroyed.
   class Registration {
    public:
     Registration(Fetch& fetch, std::shared_ptr<Waiter> waiter)
@@ -90,12 +90,12 @@ class Fetch {
   };
 
   std::mutex mutex_;
-  bool done_ = false;  // guarded by mutex_, as is all that follows
+  bool done_ = false;  // guarded by mutex_, as all that follows
   std::optional<Result<AwsCredentials>> result_;
   std::vector<std::shared_ptr<Waiter>> waiters_;
 };
 
-// Fetches block, and so have a thread of their own while they last.
+// Fetches block, so that each has a thread of its own.
 class ChainSource final : public AwsCredentialSource {
  public:
   explicit ChainSource(AwsCredentialOptions options) : options_(std::move(options)) {}
@@ -142,11 +142,12 @@ class ChainSource final : public AwsCredentialSource {
   }
   bool IsFresh(const AwsCredentials& credentials, std::chrono::system_clock::time_point now) const {
     if (!credentials.expires) return true;
-    // A failed refresh is not tried again at every call.
+    // A failed refresh is not repeated at every call.
     return now < *credentials.expires - options_.refresh_before || now < refresh_again_;
   }
 
-  // Those that still serve; begins to fetch new ones in time. Called with mutex_ held.
+  // The credentials that are still valid; starts to fetch new ones in time. Called with mutex_
+  // held.
   std::optional<AwsCredentials> Current() {
     const auto now = Now();
     if (!latest_ || latest_->has_error() || !IsValid(**latest_, now)) return std::nullopt;
@@ -171,7 +172,7 @@ class ChainSource final : public AwsCredentialSource {
     Result<AwsCredentials> fetched = FetchAwsCredentials(options_, stop_);
     {
       const std::lock_guard lock(mutex_);
-      // An outage of the source does not take away what still serves.
+      // An outage of the source does not remove credentials that are still valid.
       if (fetched.has_error() && latest_ && latest_->has_value() && IsValid(**latest_, Now())) {
         fetched = *latest_;
       }
@@ -185,10 +186,11 @@ class ChainSource final : public AwsCredentialSource {
   const AwsCredentialOptions options_;
   std::atomic<bool> stop_{false};
   std::mutex mutex_;
-  std::optional<Result<AwsCredentials>> latest_;  // guarded by mutex_, as is all that follows
+  std::optional<Result<AwsCredentials>> latest_;  // guarded by mutex_, as all that follows
   std::shared_ptr<Fetch> fetch_;                  // under way
-  std::chrono::system_clock::time_point refresh_again_{};  // not before, while the old ones serve
-  TimePoint retry_{};  // steady: until then an error is the answer
+  std::chrono::system_clock::time_point
+      refresh_again_{};  // no earlier refresh while the old ones are valid
+  TimePoint retry_{};    // on the steady clock: until then an error is returned again
   std::thread thread_;
 };
 

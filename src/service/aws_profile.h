@@ -17,12 +17,12 @@ enum class AwsFileKind { kConfig, kCredentials };
 
 /// Adds the settings that `text` has for `profile` to `into`. Throws `ConfigurationError` that
 /// names `file` and the line, never a value.
-/// @return whether the section is there
+/// @return whether the section exists
 bool ReadAwsProfile(std::string_view text, const std::string& file, AwsFileKind kind,
                     std::string_view profile, AwsProfile& into);
 
-/// The same from both files, those of `credentials_file` on top; a file that does not exist is
-/// empty.
+/// Adds the settings of both files. Those of `credentials_file` replace others; a file that does
+/// not exist counts as empty.
 bool LoadAwsProfile(const std::string& config_file, const std::string& credentials_file,
                     const std::string& profile, AwsProfile& into);
 

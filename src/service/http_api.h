@@ -49,9 +49,9 @@ class FixedHeadApi : public HttpProvider::Api {
                                                       StreamObserver* observer) final;
 
  protected:
-  /// To be called by the constructor.
+  /// Call it in the constructor.
   /// @param head_fields  as `RequestHead` builds it
-  /// @param secrets      what of it must not be shown
+  /// @param secrets      the parts of it that must not be shown
   void SetHead(Secret head_fields, std::vector<Secret> secrets) {
     head_fields_ = std::move(head_fields);
     secrets_ = std::move(secrets);

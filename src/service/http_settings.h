@@ -16,7 +16,7 @@ namespace llmload {
 void CheckTimeouts(const ProviderTimeouts& timeouts);
 void CheckLimits(const ProviderLimits& limits);
 void CheckNotNegative(std::string_view name, Duration value);
-/// Printable ASCII: what could end a header line could smuggle in another.
+/// Accepts printable ASCII only: a line end in the value would add another header field.
 void CheckHeaderValue(std::string_view name, std::string_view value);
 /// As `CheckHeaderValue`, without spaces; the message does not hold the value.
 void CheckCredential(std::string_view name, const Secret& value);

@@ -19,7 +19,7 @@ RequestHead& RequestHead::Add(std::string_view name, std::string_view value) {
 
 RequestHead& RequestHead::AddSecret(std::string_view name, std::string_view prefix,
                                     const Secret& secret) {
-  // Room for all of it beforehand: growing would leave copies of the secret behind.
+  // Reserved beforehand: growing would leave copies of the secret in memory.
   fields_.reserve(fields_.size() + name.size() + prefix.size() + secret.Reveal().size() + 8);
   fields_.append(name).append(": ").append(prefix).append(secret.Reveal()).append("\r\n");
   return *this;

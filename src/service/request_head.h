@@ -11,8 +11,8 @@
 
 namespace llmload {
 
-/// Builds the head of a POST with a JSON body, all but Content-Length: as `net::HttpClient` wants
-/// it.
+/// Builds the head of a POST with a JSON body, without Content-Length: the form that
+/// `net::HttpClient` requires.
 class RequestHead {
  public:
   /// @param path    as it goes on the wire, already encoded; appended to the path of `base`
@@ -20,10 +20,10 @@ class RequestHead {
   RequestHead(const net::Url& base, std::string_view path, std::string_view accept);
 
   RequestHead& Add(std::string_view name, std::string_view value);
-  /// A field `name: prefix` + `secret`.
+  /// Adds a field `name: prefix` + `secret`.
   RequestHead& AddSecret(std::string_view name, std::string_view prefix, const Secret& secret);
 
-  /// The key is in it, so it is kept as it is.
+  /// The head; a secret, because it holds the key.
   Secret Take() { return Secret(std::move(fields_)); }
 
  private:

@@ -54,7 +54,7 @@ void ReadHttp(const std::string& base_url, const TargetOverrides& overrides, Opt
 }
 
 // Makes the provider; an error of its options names the variables they may have come from.
-// `url_variables` do not count where the caller gave the URL.
+// `url_variables` are ignored if the caller gave the URL.
 template <class MadeProvider, class Options>
 std::shared_ptr<Provider> Make(const std::string& base_url, Options options, const Clock& clock,
                                const TargetOverrides& overrides,
@@ -83,7 +83,7 @@ Target Unavailable(std::string why) {
   return target;
 }
 
-// What the caller gave, or else the variable.
+// The caller's value, or else the variable.
 std::optional<std::string> UrlFrom(const TargetOverrides& overrides, const char* variable) {
   if (!overrides.url.empty()) return overrides.url;
   return Text(variable);

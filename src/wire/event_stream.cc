@@ -39,7 +39,7 @@ std::uint8_t Byte(std::string_view bytes, std::size_t at) {
   return static_cast<std::uint8_t>(bytes[at]);
 }
 
-// Big-endian, as all numbers of the format.
+// Big-endian, like all numbers of the format.
 std::uint64_t ReadNumber(std::string_view bytes) {
   std::uint64_t value = 0;
   for (const char c : bytes) value = value << 8U | static_cast<std::uint8_t>(c);
@@ -58,7 +58,7 @@ void AppendBigEndian(std::uint64_t value, int bytes, std::string& out) {
   }
 }
 
-// Takes `size` bytes off the front; false if there are not as many.
+// Takes `size` bytes off the front; false if there are fewer.
 bool Take(std::string_view& bytes, std::size_t size, std::string_view& taken) {
   if (bytes.size() < size) return false;
   taken = bytes.substr(0, size);
@@ -66,7 +66,7 @@ bool Take(std::string_view& bytes, std::size_t size, std::string_view& taken) {
   return true;
 }
 
-// The size of a number, 0 for what is none.
+// The size of a number; 0 for other types.
 std::size_t NumberSize(EventStreamType type) {
   switch (type) {
     case EventStreamType::kByte:
@@ -118,7 +118,7 @@ bool HasNameTwice(std::span<const EventStreamHeader> headers) {
     }
     return false;
   }
-  // A message has room for more than can be compared each with each.
+  // A message may have too many headers to compare each with each.
   std::vector<std::string_view> names;
   names.reserve(headers.size());
   for (const EventStreamHeader& header : headers) names.push_back(header.name);
@@ -164,7 +164,7 @@ EventStreamDecoder::Status EventStreamDecoder::Next(EventStreamMessage& message)
     partial_.clear();
     whole_ = false;
   }
-  // The prelude says how much to wait for, and is checked before it is believed.
+  // The prelude has the length of the message, and its checksum is verified before that is used.
   if (!partial_.empty() || input_.size() < kPreludeBytes) {
     const std::size_t missing = kPreludeBytes - std::min(partial_.size(), kPreludeBytes);
     const std::size_t taken = std::min(missing, input_.size());

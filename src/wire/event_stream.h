@@ -44,8 +44,8 @@ struct EventStreamMessage {
 
 /// Splits a byte stream, cut anywhere, into messages; checks both checksums and every length.
 ///
-/// Use: `Feed` bytes, then call `Next` until it says `kNeedMore`, and so on. A message that lies in
-/// one piece inside the bytes fed is not copied.
+/// Use: `Feed` bytes, then call `Next` until it returns `kNeedMore`, and so on. A message that lies
+/// in one piece inside the bytes fed is not copied.
 class EventStreamDecoder {
  public:
   enum class Status {
@@ -55,8 +55,8 @@ class EventStreamDecoder {
     kTooLarge,   ///< a message beyond the bound; final
   };
 
-  /// @param max_message_bytes  bound of one message: its length comes before it, and nothing is
-  /// allocated for one that is longer
+  /// @param max_message_bytes  bound of one message. The length comes first, and no memory is
+  /// allocated for a longer one
   explicit EventStreamDecoder(std::size_t max_message_bytes)
       : max_message_bytes_(max_message_bytes) {}
 
@@ -66,7 +66,7 @@ class EventStreamDecoder {
 
   Status Next(EventStreamMessage& message);
 
-  /// The stream may end here: no part of a message is left over.
+  /// True if the stream may end here, because no part of a message is left over.
   bool IsAtBoundary() const { return partial_.empty() && input_.empty(); }
 
   std::string_view problem() const { return problem_; }
@@ -78,8 +78,8 @@ class EventStreamDecoder {
 
   std::size_t max_message_bytes_;
   std::string_view input_;
-  std::string partial_;  // begin of a message whose end has not come yet
-  bool whole_ = false;   // `partial_` is a message that was handed out
+  std::string partial_;  // start of a message whose end has not come yet
+  bool whole_ = false;   // `partial_` is a message that `Next` returned
   Status failed_ = Status::kNeedMore;
   std::string_view problem_;
 };

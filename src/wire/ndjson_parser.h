@@ -11,7 +11,7 @@ namespace llmload::wire {
 /// Splits a byte stream, cut anywhere, into lines. They end in LF, with or without a CR before it;
 /// empty ones are dropped.
 ///
-/// Use: `Feed` bytes, then call `Next` until it says `kNeedMore`, and so on; `Finish` and `Next`
+/// Use: `Feed` bytes, then call `Next` until it returns `kNeedMore`, and so on; `Finish` and `Next`
 /// again at the end of the stream. A line that lies in one piece inside the bytes fed is not
 /// copied.
 class NdjsonParser {
@@ -24,7 +24,7 @@ class NdjsonParser {
   /// `bytes` must stay alive until then.
   void Feed(std::string_view bytes) { input_ = bytes; }
 
-  /// The stream has ended: a last line without its end counts.
+  /// Tells that the stream has ended: a last line without its end counts.
   void Finish() { finished_ = true; }
 
   /// `line` is valid until the next call of the parser. `kTooLarge` is final.
@@ -33,7 +33,7 @@ class NdjsonParser {
  private:
   std::size_t max_line_bytes_;
   std::string_view input_;
-  std::string partial_;  // begin of a line whose end has not come yet
+  std::string partial_;  // start of a line whose end has not come yet
   bool handed_out_ = false;
   bool finished_ = false;
   bool too_large_ = false;

@@ -1,4 +1,4 @@
-// AWS Signature Version 4 in its header form, sans-io: for those who sign and for those who verify.
+// AWS Signature Version 4 in its header form, sans-io, to sign and to verify.
 // Steps and names follow AWS's "Create a signed AWS API request".
 #ifndef LLMLOAD_WIRE_SIGV4_H_
 #define LLMLOAD_WIRE_SIGV4_H_
@@ -23,18 +23,18 @@ struct HeaderField {
   std::string_view value;
 };
 
-/// What is signed of a request. Views have to stay alive during the call only.
+/// The signed parts of a request. Views have to stay alive during the call only.
 struct SigV4Request {
   std::string_view method;
   std::string_view target;               ///< path and query exactly as on the wire
-  std::span<const HeaderField> headers;  ///< those to sign; fields of one name in their order
+  std::span<const HeaderField> headers;  ///< the headers to sign; fields of one name in their order
   std::string_view body;
 };
 
 /// How the path becomes the canonical one. All services but S3 do both.
 struct SigV4PathRules {
   bool normalize = true;     ///< remove empty, "." and ".." segments
-  bool encode_again = true;  ///< percent-encode what is on the wire once more
+  bool encode_again = true;  ///< percent-encode the path of the wire once more
 };
 
 /// Where and for what a signature is valid.
@@ -46,7 +46,7 @@ struct SigV4Scope {
 
 /// "20240102T030405Z".
 std::string AmzDate(std::chrono::sys_seconds time);
-/// Nothing unless `text` has that form and is a date.
+/// Nullopt unless `text` has that form and is a date.
 std::optional<std::chrono::sys_seconds> ParseAmzDate(std::string_view text);
 
 /// Lower-case hexadecimal SHA-256.
@@ -56,7 +56,7 @@ std::string Sha256Hex(std::string_view bytes);
 std::string SignedHeaders(std::span<const HeaderField> headers);
 
 /// Step 1: the canonical request.
-/// @param payload_hash  `Sha256Hex` of the body, or what stands for it
+/// @param payload_hash  `Sha256Hex` of the body, or the text that replaces it
 std::string CanonicalRequest(const SigV4Request& request, std::string_view payload_hash,
                              SigV4PathRules rules = {});
 
@@ -64,14 +64,14 @@ std::string CanonicalRequest(const SigV4Request& request, std::string_view paylo
 std::string StringToSign(std::string_view amz_date, const SigV4Scope& scope,
                          std::string_view canonical_request);
 
-/// Step 4: derives the signing key. It is as secret as what it is made of.
+/// Step 4: derives the signing key. It is as secret as the access key.
 std::array<unsigned char, 32> SigningKey(std::string_view secret_access_key,
                                          const SigV4Scope& scope);
 
 /// Lower-case hexadecimal HMAC-SHA-256 of `string_to_sign`.
 std::string Signature(const std::array<unsigned char, 32>& key, std::string_view string_to_sign);
 
-/// An `Authorization` field of this scheme, taken apart. Views are of the field.
+/// The parts of an `Authorization` field of this scheme. Views point into the field.
 struct SigV4Authorization {
   std::string_view access_key_id;
   SigV4Scope scope;
@@ -79,7 +79,7 @@ struct SigV4Authorization {
   std::string_view signature;
 };
 
-/// Nothing unless `field` is well-formed.
+/// Nullopt unless `field` is well-formed.
 std::optional<SigV4Authorization> ParseSigV4Authorization(std::string_view field);
 
 /// Signs requests with one credential; the derived key is kept from call to call as long as day,

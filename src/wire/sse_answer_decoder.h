@@ -1,4 +1,4 @@
-// What the decoders of APIs that stream server-sent events share.
+// The common part of the decoders of APIs that stream server-sent events.
 #ifndef LLMLOAD_WIRE_SSE_ANSWER_DECODER_H_
 #define LLMLOAD_WIRE_SSE_ANSWER_DECODER_H_
 
@@ -20,9 +20,9 @@ class SseAnswerDecoder : public AnswerDecoder {
   Status FinishStream(AnswerHandler& handler) final;
 
  protected:
-  /// One event, whose data are not empty.
+  /// Takes one event, whose data are not empty.
   virtual Status TakeEvent(const SseEvent& event, AnswerHandler& handler) = 0;
-  /// The stream has ended without a terminal event: `kDone` or `kFailed`.
+  /// Takes the end of a stream without a terminal event. Returns `kDone` or `kFailed`.
   virtual Status TakeEnd() = 0;
 
  private:

@@ -15,10 +15,10 @@ struct SseEvent {
 };
 
 /// Splits a byte stream into events. Lines end in LF, CRLF or CR; comments and unknown fields are
-/// dropped; an event without a `data:` field is none. The stream may be cut anywhere, even inside a
-/// CRLF.
+/// dropped, and so is an event without a `data:` field. The stream may be cut anywhere, even inside
+/// a CRLF.
 ///
-/// Use: `Feed` bytes, then call `Next` until it says `kNeedMore`, and so on; `Finish` and `Next`
+/// Use: `Feed` bytes, then call `Next` until it returns `kNeedMore`, and so on; `Finish` and `Next`
 /// again at the end of the stream. An event that lies in one piece inside the bytes fed is not
 /// copied.
 class SseParser {
@@ -32,7 +32,8 @@ class SseParser {
   /// `bytes` must stay alive until then.
   void Feed(std::string_view bytes) { input_ = bytes; }
 
-  /// The stream has ended: a last line without its end, and an event without its empty line, count.
+  /// Tells that the stream has ended: a last line without its end, and an event without its empty
+  /// line, count.
   void Finish() { finished_ = true; }
 
   /// `kTooLarge` is final.
@@ -46,14 +47,14 @@ class SseParser {
 
   std::size_t max_event_bytes_;
   std::string_view input_;
-  std::string partial_;  // begin of a line whose end has not come yet
-  std::string line_;     // a line that was put together from pieces
+  std::string partial_;  // start of a line whose end has not come yet
+  std::string line_;     // a line that was composed of pieces
   std::string name_;
   std::string data_storage_;
   std::string_view data_;  // in `input_`, or all of `data_storage_`
   bool data_in_input_ = false;
   bool has_data_ = false;
-  bool dispatched_ = false;      // the event handed out last is still to be cleared
+  bool dispatched_ = false;      // the event that was returned last is still to be cleared
   bool skip_line_feed_ = false;  // the last line ended in CR: an LF that follows belongs to it
   bool first_line_ = true;
   bool finished_ = false;

@@ -15,7 +15,7 @@ std::optional<std::chrono::sys_seconds> ParseHttpDate(std::string_view text);
 /// second is cut off.
 std::optional<std::chrono::sys_seconds> ParseRfc3339(std::string_view text);
 
-/// Digits only; nothing for anything else, and for no digit.
+/// The number that `text` is, digits only; nullopt for any other text, and for an empty one.
 std::optional<int> ParseDigits(std::string_view text);
 
 }  // namespace llmload::wire

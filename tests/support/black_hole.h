@@ -1,4 +1,4 @@
-// A port that swallows connects.
+// A port on which connects get no answer.
 #ifndef LLMLOAD_TESTS_SUPPORT_BLACK_HOLE_H_
 #define LLMLOAD_TESTS_SUPPORT_BLACK_HOLE_H_
 

@@ -12,9 +12,9 @@
 
 namespace llmload {
 
-/// Runs `operation` until `deadline`. Returns its value, or nothing if the deadline came first;
-/// then the operation has been cancelled (terminal) and has ended. What `operation` throws is
-/// rethrown at once, and cancellation from outside reaches it. The executor must be serial.
+/// Runs `operation` until `deadline`. Returns its value, or nullopt if the deadline came
+/// first; then the operation has been cancelled (terminal) and has ended. What `operation` throws
+/// is rethrown at once, and cancellation from outside reaches it. The executor must be serial.
 template <class T>
 boost::asio::awaitable<std::optional<T>> RunUntilDeadline(Clock& clock, TimePoint deadline,
                                                           boost::asio::awaitable<T> operation) {

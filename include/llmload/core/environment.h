@@ -23,7 +23,7 @@ class ConfigurationError : public std::invalid_argument {
                                     std::string_view accepted);
 };
 
-/// Each function treats an unset and an empty variable alike: as absent. Not safe against a
+/// Each function returns nullopt for a variable that is unset or empty. Not safe against a
 /// concurrent setenv.
 namespace environment {
 

@@ -25,8 +25,9 @@ boost::asio::awaitable<std::optional<T>> AsOptional(boost::asio::awaitable<T> ta
 }
 }  // namespace detail
 
-/// Runs both on the caller's executor, which must be serial. Returns what ended first, or rethrows
-/// what it threw; by then the other one has been cancelled (terminal) and has ended. Unlike Asio's
+/// Runs both on the caller's executor, which must be serial. Returns the result of the one that
+/// ends first, or rethrows what it threw; by then the other one has been cancelled (terminal) and
+/// has ended. Unlike Asio's
 /// `operator||`, an exception ends the race, and a cancelled race throws what the coroutines threw.
 template <class T, class U>
 boost::asio::awaitable<std::variant<T, U>> Race(boost::asio::awaitable<T> left,

@@ -10,8 +10,8 @@
 
 namespace llmload {
 
-/// A clock whose time stands still while anything is ready to run and otherwise jumps to the next
-/// deadline anyone sleeps for.
+/// A clock whose time stands still while any coroutine is ready to run, and otherwise jumps to the
+/// next deadline of a sleeper.
 ///
 /// Sleepers wake in order of deadline, and in the order they went to sleep where deadlines are
 /// equal; so a program that draws its randomness from a seed runs identically every time.

@@ -17,7 +17,7 @@
 
 namespace llmload {
 
-/// What fails together. A 429 or a missing model condemns this key and leaves its neighbours alone.
+/// Calls that fail together. A 429 or a missing model opens the breaker of this key and no other.
 struct BreakerKey {
   std::string provider;
   std::string region;
@@ -49,7 +49,7 @@ class BreakerRegistry {
   /// The breaker of `key`, or null if there is none yet.
   std::shared_ptr<CircuitBreaker> Find(const BreakerKey& key) const;
 
-  /// Observes all breakers there are and all that will be made.
+  /// Observes all breakers of the registry, including those that it will make later.
   void AddObserver(std::shared_ptr<BreakerObserver> observer,
                    ObservedEvents events = ObservedEvents::kAll);
 

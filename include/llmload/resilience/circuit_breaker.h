@@ -1,4 +1,5 @@
-// The circuit breaker: stops calls to who keeps failing, and finds out when that is over.
+// The circuit breaker: stops calls to a provider that keeps failing, and probes whether it works
+// again.
 #ifndef LLMLOAD_RESILIENCE_CIRCUIT_BREAKER_H_
 #define LLMLOAD_RESILIENCE_CIRCUIT_BREAKER_H_
 
@@ -30,8 +31,8 @@ struct Rejection {
   BreakerState state = BreakerState::kOpen;
 };
 
-/// What `value()` of the result of `CircuitBreaker::Call` does for a rejected call:
-/// `std::logic_error`.
+/// Throws `std::logic_error`: what `value()` of the result of `CircuitBreaker::Call` does for a
+/// rejected call.
 [[noreturn]] void throw_exception_from_error(const Rejection& rejection,
                                              const boost::source_location& location);
 
@@ -62,8 +63,8 @@ class [[nodiscard]] Permit {
   /// Reports the call's outcome, once. Throws `std::logic_error` if already settled.
   void Settle(Outcome outcome);
   /// @param error        kind of the error, for events
-  /// @param retry_after  what the service asked for; lengthens the waiting time if this failure
-  /// opens
+  /// @param retry_after  the wait that the service asked for; it lengthens the waiting time if this
+  /// failure opens the breaker
   void Settle(Outcome outcome, std::optional<ErrorKind> error,
               std::optional<Duration> retry_after = {});
 
@@ -81,7 +82,7 @@ class [[nodiscard]] Permit {
 
   CircuitBreaker* breaker_ = nullptr;
   std::uint64_t epoch_ = 0;
-  TimePoint started_ = kUnknown;  // unknown where nobody needs it: reading the clock costs
+  TimePoint started_ = kUnknown;  // stays unknown if it is not needed: reading the clock costs time
   bool probe_ = false;
 };
 
@@ -133,8 +134,9 @@ struct BreakerSnapshot {
 /// There is no timer: the breaker becomes half open when a call comes after its waiting time, and
 /// leaves half open as if a timer had fired at the probe deadline.
 ///
-/// Thread-safe, all of it. While closed under the consecutive-failures rule alone, admission is one
-/// atomic load and an outcome one or two atomic operations; windows and state changes take a mutex.
+/// All functions are thread-safe. While closed under the consecutive-failures rule alone, admission
+/// is one atomic load and an outcome one or two atomic operations; windows and state changes take a
+/// mutex.
 class CircuitBreaker {
  public:
   /// @param name     for events and messages
@@ -161,7 +163,7 @@ class CircuitBreaker {
     return Call(std::forward<Function>(function), [](const auto&) { return Outcome::kSuccess; });
   }
 
-  /// The judgement of the options' policy, or the default one.
+  /// The judgement of the options' policy, or the default judgement.
   Outcome Classify(const Error& error) const;
   Outcome Classify(const Completion& completion) const;
 
@@ -171,16 +173,16 @@ class CircuitBreaker {
   /// The latest state changes, oldest first, at most `options().history`.
   std::vector<StateChange> History() const;
 
-  /// To CLOSED from any state, with empty windows. Outcomes of calls admitted before have no
-  /// effect.
+  /// Changes to CLOSED from any state, with empty windows. Outcomes of calls admitted before have
+  /// no effect.
   void Reset();
-  /// To FORCED_OPEN, DISABLED, METRICS_ONLY from any state; only another of these functions or
-  /// `Reset` leaves it.
+  /// Change to FORCED_OPEN, DISABLED or METRICS_ONLY from any state; only another of these
+  /// functions or `Reset` leaves it.
   void ForceOpen();
   void Disable();
   void SetMetricsOnly();
 
-  /// From now on `observer` hears of events. An event that is being delivered may still reach an
+  /// From now on `observer` receives events. An event that is being delivered may still reach an
   /// observer that has just been removed.
   void AddObserver(std::shared_ptr<BreakerObserver> observer,
                    ObservedEvents events = ObservedEvents::kAll);
@@ -204,10 +206,10 @@ class CircuitBreaker {
   const std::string name_;
   const CircuitBreakerOptions options_;
   const Clock& clock_;
-  const bool streak_only_;  // the consecutive-failures rule and no other
+  const bool streak_only_;  // the consecutive-failures rule is the only one
   const bool timed_;        // permits need the instant of admission
 
-  // State, epoch and streak in one word: what the closed path reads and writes.
+  // State, epoch and streak in one word, which is all that the closed path reads and writes.
   alignas(64) mutable std::atomic<std::uint64_t> word_;
   mutable std::atomic<Duration::rep> open_until_;
   mutable std::atomic<bool> calls_observed_{false};

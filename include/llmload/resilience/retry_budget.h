@@ -7,11 +7,11 @@
 
 namespace llmload {
 
-/// How many attempts there may be beyond one for each request.
+/// How many attempts beyond the first of each request are allowed.
 struct RetryBudgetOptions {
   double ratio = 0.2;  ///< tokens that each request deposits; 0 to 10
-  double reserve =
-      100;  ///< tokens there are at the start, and the most that are kept; 0 to 1000000000
+  /// Tokens at the start, and the most that are kept; 0 to 1000000000.
+  double reserve = 100;
 };
 
 /// A token bucket: each request deposits `ratio` tokens, each invocation beyond a request's first
@@ -20,8 +20,8 @@ struct RetryBudgetOptions {
 ///     attempts <= requests * (1 + ratio) + reserve
 ///
 /// whatever fails and however callers retry. (Finagle's and Envoy's retry budgets are of this
-/// kind.) The bucket holds at most max(reserve, ratio, 1) tokens: a quiet hour does not save up for
-/// a storm.
+/// kind.) The bucket holds at most max(reserve, ratio, 1) tokens: an hour with few failures does
+/// not save up retries for a later one.
 ///
 /// Thread-safe and lock-free.
 class RetryBudget {
@@ -29,14 +29,14 @@ class RetryBudget {
   /// Throws `ConfigurationError` if a field is out of its range.
   explicit RetryBudget(RetryBudgetOptions options = {});
 
-  /// To be called once per request, before its first attempt.
+  /// Deposits for one request. Call it once per request, before its first attempt.
   void OnRequest() noexcept;
   /// Takes the token of one extra invocation; false if there is none.
   [[nodiscard]] bool TryWithdraw() noexcept;
-  /// Gives the token of an invocation back that did not take place.
+  /// Returns the token of an invocation that did not take place.
   void Return() noexcept;
 
-  /// Tokens there are now.
+  /// The tokens in the bucket now.
   double Balance() const noexcept;
   const RetryBudgetOptions& options() const noexcept { return options_; }
 

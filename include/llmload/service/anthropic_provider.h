@@ -22,7 +22,7 @@ struct AnthropicOptions : HttpOptions {
   };
 
   std::string name = "anthropic";  ///< `ProviderIdentity::name`
-  /// Without "/v1/messages". https://; or http:// if the host is this machine (see
+  /// Without "/v1/messages". It is https://, or http:// if the host is this machine (see
   /// `allow_clear_text`).
   std::string base_url = "https://api.anthropic.com";
   Secret api_key;  ///< empty: none is sent
@@ -31,9 +31,9 @@ struct AnthropicOptions : HttpOptions {
   std::string beta;                    ///< `anthropic-beta`; empty: not sent
 };
 
-/// The API wants a bound of the output: a request without `max_tokens` asks for 1024. System
+/// The API requires a bound of the output: a request without `max_tokens` asks for 1024. System
 /// messages are joined into the API's `system` member. Thinking is `TokenKind::kReasoning`. A
-/// stream is complete with its message_stop only. `Usage::input` includes cache reads and writes,
+/// stream is complete only with its message_stop. `Usage::input` includes cache reads and writes,
 /// which the API counts apart.
 class AnthropicProvider final : public HttpProvider {
  public:

@@ -16,7 +16,7 @@ namespace llmload {
 
 /// How to reach a resource of Azure OpenAI.
 struct AzureOpenAiOptions : HttpOptions {
-  /// Which of the two paths to the same models.
+  /// One of two paths to the same models.
   enum class Surface : std::uint8_t {
     kDeployments,  ///< /openai/deployments/{deployment}/chat/completions?api-version=...
     kV1,           ///< /openai/v1/chat/completions, the deployment as `model`
@@ -24,7 +24,7 @@ struct AzureOpenAiOptions : HttpOptions {
 
   std::string name = "azure";              ///< `ProviderIdentity::name`
   std::string endpoint;                    ///< "https://RESOURCE.openai.azure.com"
-  std::string deployment;                  ///< decides the model: that of a request is not sent
+  std::string deployment;                  ///< decides the model; that of a request is not sent
   std::string api_version = "2024-10-21";  ///< of `kDeployments`
   Surface surface = Surface::kDeployments;
   Secret api_key;       ///< sent as `api-key`
@@ -33,8 +33,8 @@ struct AzureOpenAiOptions : HttpOptions {
   bool include_usage = true;  ///< streaming: ask for the usage chunk
 };
 
-/// The first chunk of a stream, which holds prompt filter results only, is no token. Otherwise as
-/// `OpenAiProvider`.
+/// Behaves as `OpenAiProvider`. The first chunk of a stream holds prompt filter results only and is
+/// not a token.
 class AzureOpenAiProvider final : public HttpProvider {
  public:
   explicit AzureOpenAiProvider(AzureOpenAiOptions options,

@@ -23,40 +23,41 @@ struct BedrockOptions : HttpOptions {
     kConverse,     ///< one body for all models
     kInvokeModel,  ///< the body of the model's vendor: Anthropic or Titan
   };
-  /// Whose bodies `kInvokeModel` sends.
+  /// The vendor whose bodies `kInvokeModel` sends.
   enum class Family : std::uint8_t {
-    kFromModel,  ///< as the model id says; an id that does not, as that of an application inference
-                 ///< profile, is an error
+    /// The vendor that the model id names. An id that names none, such as that of an application
+    /// inference profile, is an error.
+    kFromModel,
     kAnthropic,
     kTitan,
   };
 
   std::string name = "bedrock";  ///< `ProviderIdentity::name`
   std::string region;            ///< "us-east-1"; signed with, and part of the endpoint
-  /// In place of the region's endpoint: https://; or http:// if the host is this machine. Not
-  /// together with `fips` or `dual_stack`.
+  /// Replaces the region's endpoint: https://, or http:// if the host is this machine. Excludes
+  /// `fips` and `dual_stack`.
   std::string endpoint;
   bool fips = false;
   bool dual_stack = false;
   Api api = Api::kConverse;
   Family family = Family::kFromModel;
-  /// What requests are signed with; null with `bearer_token`.
+  /// Sign the requests; null with `bearer_token`.
   std::shared_ptr<AwsCredentialSource> credentials;
   Secret bearer_token;  ///< a Bedrock API key, sent in place of a signature
-  /// After a refusal that a wrong clock may have caused: sign once more with the service's clock,
-  /// if that is at least four minutes off, and keep to it.
+  /// After a refusal that a wrong clock may have caused, sign once more with the service's clock if
+  /// that is at least four minutes off, and continue with it.
   bool correct_clock_skew = true;
-  /// Gives the time that is signed; empty: the system's clock.
+  /// Returns the time that is signed; empty: the system's clock.
   std::function<std::chrono::system_clock::time_point()> wall_clock;
 };
 
-/// Where the requests of a provider with these options go. Throws `ConfigurationError` if region,
-/// endpoint and flags do not fit together.
+/// The URL to which a provider with these options sends its requests. Throws `ConfigurationError`
+/// if region, endpoint and flags do not fit together.
 std::string BedrockEndpoint(const BedrockOptions& options);
 
 /// `CompletionRequest::model` is a model id, an inference profile id or an ARN. Requests are signed
-/// with Signature Version 4, each sending anew. A call is sent once; with a clock that is off,
-/// twice: `attempts` then holds both. A stream is complete with its metadata event (Converse) or
+/// with Signature Version 4, each time they are sent. A call is sent once, or twice if the clock is
+/// wrong; `attempts` then holds both. A stream is complete with its metadata event (Converse) or
 /// the vendor's last event (InvokeModel). `Usage::input` includes cache reads and writes, which
 /// Bedrock counts apart.
 ///

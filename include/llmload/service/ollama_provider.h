@@ -19,12 +19,12 @@ struct OllamaOptions : HttpOptions {
   /// Without "/api/chat".
   std::string base_url = "http://127.0.0.1:11434";
   Secret api_key;  ///< sent as bearer; empty: not sent
-  std::optional<bool>
-      think;  ///< whether a model that can reason shall; empty: as it does by itself
+  /// Whether a model that can reason does so; empty: the model's default.
+  std::optional<bool> think;
 };
 
-/// Thinking is `TokenKind::kReasoning`. A stream is complete with the line that says `done` only.
-/// `Usage::input` is 0 where the server does not count a prompt it has in its cache.
+/// Thinking is `TokenKind::kReasoning`. A stream is complete only with the line that says `done`.
+/// `Usage::input` is 0 if the server does not count a prompt that is in its cache.
 class OllamaProvider final : public HttpProvider {
  public:
   explicit OllamaProvider(OllamaOptions options, const Clock& clock = SystemClock::Instance());

@@ -1,5 +1,5 @@
-// One provider from environment variables: LLMLOAD_PROVIDER names it, its own usual variables
-// configure it.
+// The target of a load test: one service, named by LLMLOAD_PROVIDER and configured by the variables
+// that are usual for it.
 #ifndef LLMLOAD_SERVICE_TARGET_H_
 #define LLMLOAD_SERVICE_TARGET_H_
 
@@ -24,45 +24,45 @@ enum class ProviderChoice : std::uint8_t {
   kLocal,      ///< an OpenAI-compatible server at `LLMLOAD_LOCAL_URL`
 };
 
-/// As `LLMLOAD_PROVIDER` names it ("bedrock").
+/// Its name in `LLMLOAD_PROVIDER` ("bedrock").
 std::string_view ToString(ProviderChoice choice) noexcept;
 
-/// The choice of that name; nothing for an unknown one.
+/// The choice of that name; nullopt for an unknown name.
 std::optional<ProviderChoice> ProviderOfName(std::string_view name) noexcept;
 
 /// `LLMLOAD_PROVIDER`; `kFake` if it is not set. Throws `ConfigurationError` for an unknown name.
 ProviderChoice ProviderFromEnvironment();
 
-/// `LLMLOAD_MODEL`, or what is usual for `choice`: a small, cheap model. Azure's is
+/// `LLMLOAD_MODEL`, or a default for `choice`: a small, cheap model. Azure's is
 /// `AZURE_OPENAI_DEPLOYMENT`.
 std::string ModelFromEnvironment(ProviderChoice choice);
 
 /// A provider to test, or the reason why there is none.
 struct Target {
   std::shared_ptr<Provider> provider = nullptr;  ///< null: unavailable
-  std::string unavailable = {};                  ///< why, and what to set
-  std::string url = {};                          ///< where it points, for the report
+  std::string unavailable = {};                  ///< the reason, and what to set
+  std::string url = {};                          ///< base URL, for the report
   std::string credential_help = {};  ///< what to check if the service refuses the credential
 };
 
-/// The port of a URL that points at this machine; nothing for any other, and for what is no URL: a
-/// simulation has none.
+/// The port of a URL that points at this machine; nullopt for any other URL, and for a text that is
+/// not a URL (a simulation has none).
 std::optional<std::uint16_t> LoopbackPort(const std::string& url);
 
-/// What a caller knows better than the environment. Empty: as the environment says.
+/// Values that replace those of the environment. Empty: the environment's.
 struct TargetOverrides {
   /// Base URL, in place of the provider's own variable. Then a provider whose key is not set sends
-  /// none instead of being unavailable: its server may want none. (Not Azure OpenAI's, which has no
-  /// such server, nor Bedrock's, which signs.)
+  /// none instead of being unavailable, because the server may not require one. (This excludes
+  /// Azure OpenAI, which always requires a key, and Bedrock, which signs.)
   std::string url;
   std::string deployment;  ///< Azure OpenAI: in place of `AZURE_OPENAI_DEPLOYMENT`
   std::string ca_file;     ///< in place of `LLMLOAD_CA_FILE`
 };
 
 /// The provider `choice` as the environment describes it; docs/providers.md lists the variables.
-/// Without what it cannot do without (a key, a URL, a region) it is unavailable; AWS credentials
-/// are looked for at the first call. The embedded fake server belongs to whoever embeds it, so that
-/// `kFake` is unavailable here.
+/// Without a required value (a key, a URL, a region) it is unavailable; AWS credentials are looked
+/// for at the first call. `kFake` is unavailable here, because the program that embeds the fake
+/// server makes its target.
 ///
 /// Throws `ConfigurationError`, naming the variables, for a value that cannot be used. Opens no
 /// connection.

@@ -91,7 +91,7 @@ TEST_F(VirtualClockTest, CancelledSleepEndsAtOnceAndLeavesNothingBehind) {
 }
 
 TEST_F(VirtualClockTest, ReportsACoroutineThatNothingWillWake) {
-  // A work guard stands for "something is still pending": Run must say so instead of blocking.
+  // A work guard keeps the context busy for ever: Run must return false instead of blocking.
   auto work = asio::make_work_guard(context_);
   Spawn(LogAfter(1s, "a"));
   EXPECT_FALSE(clock_.Run(context_));

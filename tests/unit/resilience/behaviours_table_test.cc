@@ -1,4 +1,4 @@
-// docs/resilience-behaviours.md and the tests it names must not drift apart.
+// docs/resilience-behaviours.md names all tests of the behaviours, and no others.
 #include <gtest/gtest.h>
 
 #include <filesystem>

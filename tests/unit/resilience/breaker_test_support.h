@@ -1,4 +1,4 @@
-// A breaker on a clock that the test moves, and words for what it does to it.
+// A breaker on a clock that the test moves, and helpers to drive it.
 #ifndef LLMLOAD_TESTS_UNIT_RESILIENCE_BREAKER_TEST_SUPPORT_H_
 #define LLMLOAD_TESTS_UNIT_RESILIENCE_BREAKER_TEST_SUPPORT_H_
 

@@ -1,4 +1,4 @@
-// Many threads on one breaker: behaviour 40, and what they must not lose.
+// Many threads on one breaker: behaviour 40, and counts that must not be lost.
 #include <gtest/gtest.h>
 
 #include <atomic>

@@ -199,7 +199,7 @@ TEST_F(BreakerTrip, B09_WindowsBelowTheSliceResolutionWork) {
   Do("F");
   EXPECT_EQ(state(), BreakerState::kOpen);
 
-  Make(OverTime(10s, 1, 2, 1.0));  // one slice: a window that starts anew with the first sample
+  Make(OverTime(10s, 1, 2, 1.0));  // one slice: a window that starts again with the first sample
   Do("F");
   Wait(10s - 1ns);
   Do("F");

@@ -53,7 +53,7 @@ TEST(FailoverMetrics, OverheadAndAddedLatencyPerRequest) {
   seen.requests.push_back(
       Request(0ms, {Primary(0ms, 10ms, true), Primary(20ms, 30ms, true), Fallback(33ms, 43ms)}));
   seen.requests.push_back(Request(0ms, {Primary(0ms, 10ms, false)}));
-  // Lost: counts in the overhead, and is no failover.
+  // Lost: counts in the overhead, and is not a failover.
   seen.requests.push_back(Request(0ms, {Primary(0ms, 1ms, true), Fallback(6ms, 7ms, true)}));
   const FailoverMetrics metrics = MeasureFailover(seen);
   EXPECT_EQ(metrics.failover_overhead, (std::vector<Duration>{1ms, 3ms, 5ms}));
@@ -99,7 +99,7 @@ TEST(FailoverMetrics, SuccessIsRestoredAtTheBeginOfTheFirstGoodWindow) {
                                                           : Request(at, {Fallback(at, at)}));
   }
   const FailoverMetrics metrics = MeasureFailover(seen);
-  // The window that begins after 1.80 s still holds one failure, of 100 requests.
+  // The window that starts after 1.80 s still holds one failure, of 100 requests.
   EXPECT_EQ(metrics.success_restored_time, Duration(800ms));
 }
 
@@ -107,7 +107,7 @@ TEST(FailoverMetrics, SuccessIsNotRestoredBeforeTheFirstLossIsKnown) {
   FailoverObservation seen{.primary = "primary", .fault_onset = At(1s)};
   for (int i = 0; i < 500; ++i) {
     const Duration at = i * 10ms;
-    // What begins between 1.00 s and 1.29 s stalls, and fails 1.5 s later.
+    // Requests that start between 1.00 s and 1.29 s stall, and fail 1.5 s later.
     const bool lost = i >= 100 && i < 130;
     seen.requests.push_back(lost ? Request(at, {Primary(at, at + 1500ms, true)})
                                  : Request(at, {Fallback(at, at)}));
@@ -145,7 +145,7 @@ TEST(FailoverMetrics, LeakIsCountedByThePrimaryAndSplit) {
   EXPECT_EQ(leak.admitted_after_trip, 0u);
 
   call(200ms, 210ms);                          // a breaker that leaks
-  seen.primary_arrivals.push_back(At(300ms));  // and something that went past it
+  seen.primary_arrivals.push_back(At(300ms));  // and a call that bypassed it
   leak = MeasureFailover(seen).leak;
   EXPECT_EQ(leak.in_flight_at_trip, 2u);
   EXPECT_EQ(leak.admitted_after_trip, 2u);

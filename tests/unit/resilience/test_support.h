@@ -28,14 +28,14 @@
 
 namespace llmload {
 
-/// What a `ScriptedProvider` does with one call.
+/// The reaction of a `ScriptedProvider` to one call.
 struct Step {
   Duration delay{};                 ///< before the first token, or before the answer
   std::vector<std::string> tokens;  ///< streamed one by one if the request streams
   Duration gap{};                   ///< before each token but the first, and before the end
-  std::optional<Error> error;       ///< the end of it, instead of an answer
-  bool hang = false;                ///< instead of an end: waits a day
-  bool throws = false;              ///< instead of an end
+  std::optional<Error> error;       ///< at the end, instead of an answer
+  bool hang = false;                ///< at the end: waits a day
+  bool throws = false;              ///< at the end
   TokenKind kind = TokenKind::kContent;
 };
 
@@ -47,7 +47,7 @@ inline Step Fails(ErrorKind kind, Duration delay = std::chrono::milliseconds(10)
 }
 inline Step Answers(Duration delay = std::chrono::milliseconds(20)) { return Step{.delay = delay}; }
 
-/// Does the steps one by one, the last one for ever.
+/// Takes the steps one by one, and repeats the last one.
 class ScriptedProvider : public Provider {
  public:
   ScriptedProvider(Clock& clock, std::string name, std::vector<Step> steps)
@@ -188,7 +188,7 @@ class VirtualTimeTest : public ::testing::Test {
 
   Duration Elapsed() const { return clock_.Now() - start_; }
 
-  /// Calls begin one turn after `Start`, and it is left to the provider to notice that they are
+  /// Calls start one turn after `Start`, and the provider itself has to notice that they are
   /// cancelled by then.
   bool late_start_ = false;
   VirtualClock clock_;

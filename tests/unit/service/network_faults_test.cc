@@ -1,4 +1,4 @@
-// Names that resolve badly, servers that break off or lie, and endpoints that give nonsense for
+// Names that resolve badly, servers that break off or lie, and endpoints that return garbage for
 // credentials.
 #include <dlfcn.h>
 #include <gmock/gmock.h>
@@ -24,7 +24,7 @@ int System(const char* node, const char* service, const addrinfo* hints, addrinf
 
 }  // namespace
 
-// Takes the place of libc's: three names are this program's own, all others go on to the system.
+// Replaces libc's: three names are this program's own, and all others go to the system.
 extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo* hints,
                            addrinfo** result) {
   const std::string name = node == nullptr ? "" : node;
@@ -85,7 +85,7 @@ TEST_F(NetworkFaults, NameServerThatHangsIsAConnectTimeout) {
   EXPECT_THAT(error.message, HasSubstr("resolving slow.test"));
 }
 
-// As when a call fails over to a service that was not called before.
+// As if a call failed over to a service that was not called before.
 TEST_F(NetworkFaults, HangingLookUpDoesNotHoldUpThatOfAnotherService) {
   const ScriptedServer server({ServeTwice(Answer(200, CompletionBody()))}, nullptr);
   OpenAiOptions options = ClearText(server, "slow.test");

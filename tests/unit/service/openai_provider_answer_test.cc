@@ -1,4 +1,4 @@
-// What OpenAiProvider makes of answers, good and bad.
+// OpenAiProvider with good and bad answers.
 #include <nlohmann/json.hpp>
 
 #include "tests/unit/service/provider_fixture.h"
@@ -99,7 +99,7 @@ TEST_F(OpenAiProviderAnswer, StreamsTokensAsTheyArrive) {
   EXPECT_EQ(timings.first_output_token, timings.first_token);
   EXPECT_EQ(*timings.first_token, observer_.instants.front());
   EXPECT_EQ(*timings.last_token, observer_.instants.back());
-  // The role chunk is no token, and neither usage nor [DONE] is.
+  // The role chunk is not a token, and neither are usage and [DONE].
   EXPECT_GE(*timings.first_token - *timings.first_byte, 30ms);
   EXPECT_GE(*timings.last_token - *timings.first_token, 30ms);
   EXPECT_GE(*timings.completed - *timings.last_token, 30ms);
@@ -286,7 +286,7 @@ TEST_F(OpenAiProviderAnswer, BoundsHeaderEventAndBody) {
   EXPECT_KIND(call(Answer(200, std::string(3000, ' ')), false), "response_too_large");
   EXPECT_KIND(call(StreamHead() + TokenEvents({std::string(2000, 'x')}) + DoneEvent(), true),
               "response_too_large");
-  // A body, and an event, whose end never comes.
+  // A body and an event without an end.
   EXPECT_KIND(call("HTTP/1.1 200 OK\r\n\r\n" + std::string(3000, ' '), false),
               "response_too_large");
   EXPECT_KIND(call(StreamHead() + Chunk(std::string(2000, 'x')), true), "response_too_large");

@@ -284,7 +284,7 @@ TEST_F(OpenAiProviderOnFakeServer, ReportsAContentLengthThatIsWrong) {
   result = caller_.Call(provider, TestRequest(false));
   ASSERT_TRUE(result.has_error());
   EXPECT_KIND(result.error(), "malformed_response");
-  // What was left over on that connection must not be taken for the next answer.
+  // The bytes left over on that connection must not be taken for the next answer.
   server.SetFaults({});
   EXPECT_EQ(Value(provider, false).usage.output, 8);
 }

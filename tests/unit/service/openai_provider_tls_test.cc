@@ -1,4 +1,4 @@
-// Whom OpenAiProvider trusts, and which options it refuses.
+// The certificates that OpenAiProvider trusts, and the options that it refuses.
 #include <unistd.h>
 
 #include <fstream>

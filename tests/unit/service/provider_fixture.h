@@ -1,4 +1,4 @@
-// Common ground of the tests of OpenAiProvider over real sockets.
+// The fixture of the tests of OpenAiProvider over real sockets.
 #ifndef LLMLOAD_TESTS_UNIT_SERVICE_PROVIDER_FIXTURE_H_
 #define LLMLOAD_TESTS_UNIT_SERVICE_PROVIDER_FIXTURE_H_
 
@@ -65,7 +65,7 @@ class OpenAiProviderTest : public ::testing::Test {
     return caller_.Call(provider, test_support::TestRequest(stream), &observer_);
   }
 
-  /// The error of such a call; a success is a test failure and gives an empty error.
+  /// The error of such a call; a success is a test failure and returns an empty error.
   Error CallError(const ScriptedServer& server, bool stream) {
     return ErrorOf(Call(server, stream));
   }

@@ -1,4 +1,5 @@
-// What Anthropic's, Ollama's and Azure's clients send, to the byte, and what they never show.
+// The requests of Anthropic's, Ollama's and Azure's clients, to the byte, and the secrets that they
+// never show.
 #include <string>
 #include <vector>
 
@@ -18,7 +19,7 @@ constexpr const char* kKey = "key-0123456789abcdef";
 
 class ProviderHeads : public ::testing::Test {
  protected:
-  // Refuses with the request's credential in the message, as careless gateways do.
+  // Refuses with the request's credential in the message, as some gateways do.
   ProviderHeads()
       : server_({{test_support::ReadRequest(),
                   test_support::Send(test_support::Answer(

@@ -1,4 +1,4 @@
-// docs/providers.md and the code it describes must not drift apart.
+// docs/providers.md says the same as the code that it describes.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -59,7 +59,7 @@ class ProviderFactory : public ::testing::Test {
                              "no_proxy"}) {
       Unset(name);
     }
-    // Whoever runs the tests may have a profile of their own.
+    // The user who runs the tests may have a profile of their own.
     Set("AWS_CONFIG_FILE", "/nonexistent/config");
     Set("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials");
   }

@@ -150,7 +150,7 @@ TEST(EventStream, RefusesAnyCorruptedByte) {
   }
 }
 
-// Headers that lie about themselves, in frames whose checksums are right.
+// Headers with wrong lengths and types, in frames whose checksums are right.
 TEST(EventStream, RefusesBrokenHeaders) {
   const std::array whole = {TextHeader("name", "value")};
   std::string frame;

@@ -1,5 +1,5 @@
-// Chunks that differ from the last one in their content only are decoded in a shorter way: nobody
-// may be able to tell.
+// Chunks that differ from the last one only in their content are decoded in a shorter way, with the
+// same result.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -34,24 +34,24 @@ std::string Text(const OpenAiMessage* message) {
 }
 
 std::string Parsed(const std::string& text) {
-  OpenAiDecoder decoder;  // has seen nothing yet
+  OpenAiDecoder decoder;  // new
   return Text(decoder.DecodeChunk(text));
 }
 
-// What `text` means after `before`, and what it means to a decoder that has seen nothing.
+// The meaning of `text` after `before`, and its meaning to a new decoder.
 void ExpectTheSame(const std::string& before, const std::string& text, std::string_view hint = {}) {
   OpenAiDecoder decoder;
   decoder.DecodeChunk(before);
   const std::string after = Text(decoder.DecodeChunk(text));
   EXPECT_EQ(after, Parsed(text)) << hint << "\nbefore: " << before << "\ntext:   " << text;
-  // And once more, so that what the first has left behind does no harm.
+  // And once more, so that the state after the first does no harm.
   EXPECT_EQ(Text(decoder.DecodeChunk(before)), Parsed(before)) << hint;
 }
 
 TEST(OpenAiSimilarChunk, TakesContentThatAloneDiffers) {
   OpenAiDecoder decoder;
   ASSERT_EQ(Text(decoder.DecodeChunk(Chunk("first"))), "first||||m||choice|");
-  // The text that was decoded first is gone by now.
+  // The text that was decoded first no longer exists.
   EXPECT_EQ(Text(decoder.DecodeChunk(Chunk("second"))), "second||||m||choice|");
 }
 

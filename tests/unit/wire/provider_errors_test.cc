@@ -1,4 +1,4 @@
-// What each service says when it refuses, and the kind it has for the caller.
+// The error bodies of each service, and their kinds.
 #include <gtest/gtest.h>
 
 #include <ostream>

@@ -34,7 +34,8 @@ Outcome Parse(const std::vector<std::string>& pieces, std::size_t max_event_byte
     outcome.too_large = status == SseParser::Status::kTooLarge;
   };
   for (const std::string& piece : pieces) {
-    // A copy that dies after the call: a view kept into it would be seen by the address sanitizer.
+    // A copy that is destroyed after the call: the address sanitizer finds a view that points into
+    // it.
     const std::string copy = piece;
     parser.Feed(copy);
     drain();
