@@ -13,7 +13,7 @@ namespace llmload {
 namespace {
 
 constexpr std::size_t kMaxShown = 80;  // of a value in a message
-constexpr int kMaxDepth = 63;
+constexpr int kMaxDepth = 63;          // of objects and arrays in one another
 
 // What a file buffer throws when reading fails (a directory, a bad disk).
 int NextByte(std::istream& input, std::string_view name) {
@@ -47,7 +47,8 @@ nlohmann::json JsonlLine::Parse(std::string_view text) const {
   std::vector<std::set<std::string>> names;  // of the objects that are open
   const auto check = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
     using Event = nlohmann::json::parse_event_t;
-    if (depth > kMaxDepth) Reject("line", "", "at most 63 levels of nesting");
+    const bool starts = event == Event::object_start || event == Event::array_start;
+    if (starts && depth >= kMaxDepth) Reject("line", "", "at most 63 levels of nesting");
     if (event == Event::object_start) names.emplace_back();
     if (event == Event::object_end) names.pop_back();
     if (event == Event::key) {

@@ -2,42 +2,36 @@
 
 #include <memory>
 
-#include "llmload/core/deadline.h"
-#include "llmload/mocks/mock_provider.h"
-#include "llmload/mocks/virtual_time.h"
+#include "tests/unit/resilience/test_support.h"
 
 namespace llmload {
 namespace {
 
-using mocks::FailAfter;
-using mocks::Hang;
-using mocks::MockProvider;
-using mocks::RespondAfter;
 using namespace std::chrono_literals;
 
-using RecordingProviderTest = mocks::VirtualTimeTest;
+using RecordingProviderTest = VirtualTimeTest;
 
 TEST_F(RecordingProviderTest, KeepsInstantsAndOutcomesInOrderOfTheStarts) {
-  auto inner = std::make_shared<MockProvider>("inner");
-  EXPECT_CALL(*inner, Complete)
-      .WillOnce(RespondAfter(clock(), 10ms))
-      .WillOnce(FailAfter(clock(), 20ms, ErrorKind::kOverloaded))
-      .WillOnce(Hang(clock()));
-  RecordingProvider recorder(inner, clock());
-  const CompletionRequest request{.model = "m"};
-  const TimePoint start = clock().Now();
-  static_cast<void>(Ask(recorder, request));
-  static_cast<void>(Ask(recorder, request));
-  Run(RunUntilDeadline(clock(), clock().Now() + 1s, recorder.Complete(request, nullptr)));
+  auto inner = std::make_shared<ScriptedProvider>(
+      clock_, "inner",
+      std::vector<Step>{Answers(10ms), Fails(ErrorKind::kOverloaded, 20ms), Step{.hang = true}});
+  RecordingProvider recorder(inner, clock_);
+  EXPECT_TRUE(Ask(recorder).ok());
+  EXPECT_EQ(Ask(recorder).error().kind, ErrorKind::kOverloaded);
+  boost::asio::cancellation_signal signal;
+  const auto cancelled = Start(recorder, {}, nullptr, &signal);
+  CancelAfter(1s, signal);
+  Run();
+  EXPECT_TRUE(cancelled->aborted());
 
   const auto calls = recorder.Calls();
   ASSERT_EQ(calls.size(), 3u);
   EXPECT_TRUE(calls[0].succeeded);
-  EXPECT_EQ(calls[0].started, start);
-  EXPECT_EQ(calls[0].finished, start + 10ms);
+  EXPECT_EQ(calls[0].started, start_);
+  EXPECT_EQ(calls[0].finished, start_ + 10ms);
   EXPECT_FALSE(calls[1].succeeded);
   EXPECT_EQ(calls[1].error, ErrorKind::kOverloaded);
-  EXPECT_EQ(calls[1].finished, start + 30ms);
+  EXPECT_EQ(calls[1].finished, start_ + 30ms);
   EXPECT_FALSE(calls[2].succeeded);
   EXPECT_FALSE(calls[2].error);
   EXPECT_EQ(calls[2].finished, calls[2].started);
