@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 
 double RequestsPerCpuSecond(bool stream) {
   llmload::VirtualClock clock;
-  llmload::mocks::SimulatedProvider provider({.seed = 1}, clock);
+  llmload::simulation::SimulatedProvider provider({.seed = 1}, clock);
   llmload::LoadOptions options;
   options.shape = llmload::OpenLoop{.rate_per_second = 1000, .duration = 1000s};
   options.make_request = [stream](std::uint64_t) {

@@ -13,9 +13,9 @@ using namespace llmload;
 using namespace std::chrono_literals;
 
 // The stand-in: TLS with an authority of its own, one key, 20 ms to the first token.
-mocks::FakeLlmServer& StandIn() {
-  static mocks::FakeLlmServer server([] {
-    mocks::FakeLlmServerOptions options;
+fake_server::FakeLlmServer& StandIn() {
+  static fake_server::FakeLlmServer server([] {
+    fake_server::FakeLlmServerOptions options;
     options.api_keys = {Secret("stand-in-for-a-key")};
     options.latency = {.ttft_median = 20ms, .gap_median = 2ms, .tokens_min = 8, .tokens_max = 8};
     return options;

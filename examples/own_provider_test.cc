@@ -135,7 +135,7 @@ LLMLOAD_PROVIDER_CONFORMANCE(EngineConformance, EngineSubject);
 //! [conformance]
 
 //! [own load test]
-class EngineUnderLoad : public mocks::InVirtualTime<SustainedLoadTest> {
+class EngineUnderLoad : public InVirtualTime<SustainedLoadTest> {
   Target MakeTarget() override {
     return {.provider = std::make_shared<EngineProvider>(Engine{}, TestClock()),
             .url = "the engine in this process"};

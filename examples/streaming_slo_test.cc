@@ -9,7 +9,7 @@
 namespace {
 
 using namespace llmload;
-using namespace llmload::mocks;
+using namespace llmload::simulation;
 using namespace std::chrono_literals;
 
 //! [streaming slo]
@@ -34,9 +34,7 @@ class Chat : public SustainedLoadTest {
 class ChatWithAQueue : public InVirtualTime<Chat> {
   SimulationOptions Simulation() const override {
     return {.seed = Environment().seed,
-            .faults = {{.kind = SimulatedFaultKind::kSlowFirstToken,
-                        .probability = 0.01,
-                        .extra_latency = 3s}}};
+            .faults = {{.kind = FaultKind::kSlowFirstToken, .probability = 0.01, .delay = 3s}}};
   }
 };
 TEST_F(ChatWithAQueue, KeepsTheObjectives) { RunAndJudge(); }

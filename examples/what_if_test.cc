@@ -14,7 +14,7 @@
 namespace {
 
 using namespace llmload;
-using namespace llmload::mocks;
+using namespace llmload::simulation;
 using namespace std::chrono_literals;
 
 //! [what if]
@@ -27,7 +27,7 @@ class SilentPrimary : public InVirtualTime<SustainedLoadTest> {
 
   Target MakeTarget() override {
     SimulationOptions primary{.identity = {.name = "primary"}, .seed = Environment().seed};
-    primary.faults = {{.kind = SimulatedFaultKind::kBlackHole, .from = 2min, .to = 7min}};
+    primary.faults = {{.kind = FaultKind::kHang, .from = 2min, .until = 7min}};
     SimulationOptions fallback{.identity = {.name = "fallback"}, .seed = Environment().seed + 1};
     fallback.latency.ttft_median = 600ms;  // further away
     std::vector<FailoverTarget> targets{

@@ -99,8 +99,8 @@ class Bench {
     if (options_.provider != ProviderChoice::kFake) {
       return TargetFromEnvironment(options_.provider, clock_, options_.target);
     }
-    server_ =
-        std::make_unique<mocks::FakeLlmServer>(mocks::FakeLlmServerOptions{.seed = options_.seed});
+    server_ = std::make_unique<fake_server::FakeLlmServer>(
+        fake_server::FakeLlmServerOptions{.seed = options_.seed});
     OpenAiOptions provider;
     provider.name = "fake";
     provider.base_url = server_->base_url();
@@ -208,7 +208,7 @@ class Bench {
 
   Clock& clock_ = SystemClock::Instance();
   BenchOptions options_;
-  std::unique_ptr<mocks::FakeLlmServer> server_;  // outlives the provider's connections
+  std::unique_ptr<fake_server::FakeLlmServer> server_;  // outlives the provider's connections
   Target target_;
 };
 

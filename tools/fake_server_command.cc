@@ -13,15 +13,15 @@
 
 #include "llmload/core/environment.h"
 #include "llmload/fake_server/fake_llm_server.h"
-#include "llmload/fake_server/fault_spec.h"
+#include "llmload/simulation/fault_spec.h"
 #include "tools/option_values.h"
 
 namespace llmload::tools {
 namespace {
 
 namespace po = boost::program_options;
-using mocks::FakeLlmServer;
-using mocks::FakeLlmServerOptions;
+using fake_server::FakeLlmServer;
+using fake_server::FakeLlmServerOptions;
 
 struct Texts {
   std::string address, port, threads, seed, ttft_ms, ttft_sigma, gap_ms, gap_sigma, tokens;
@@ -35,7 +35,7 @@ Duration ParseMilliseconds(const char* name, const std::string& text) {
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::milli>(value));
 }
 
-void ParseTokens(const std::string& text, mocks::LatencyModel& latency) {
+void ParseTokens(const std::string& text, simulation::LatencyModel& latency) {
   const char* const accepted = "MIN-MAX, or one number; 1 to 1000000";
   const std::size_t dash = text.find('-');
   latency.tokens_min = ParseNumber<int>("--tokens", text.substr(0, dash), 1, 1'000'000, accepted);
@@ -58,7 +58,7 @@ po::options_description Describe(Texts& texts) {
       "write the certificate authority (PEM) to FILE")(
       "clear-text", "http:// instead of https://; loopback addresses only")(
       "threads", text(texts.threads)->default_value("1"), "threads that serve, 1 to 64")(
-      "seed", text(texts.seed)->default_value("1"), "of all latencies, answers and faults")(
+      "seed", text(texts.seed)->default_value("1"), "seed of all latencies, answers and faults")(
       "ttft-ms", text(texts.ttft_ms)->default_value("250"),
       "median time to first token, milliseconds")(
       "ttft-sigma", text(texts.ttft_sigma)->default_value("0.35"), "sigma of its logarithm")(
@@ -67,37 +67,37 @@ po::options_description Describe(Texts& texts) {
       "tokens", text(texts.tokens)->default_value("16-32")->value_name("MIN-MAX"),
       "tokens per answer, uniform")(
       "api-key-env", text(texts.api_key_env)->value_name("NAME"),
-      "accept only the key in the environment variable NAME (default: any key or none)")(
+      "accept only the key in the environment variable NAME (default: any key, or none)")(
       "aws-credential-env", text(texts.aws_credential_env)->value_name("PREFIX"),
       "verify Bedrock's signatures with PREFIX_ACCESS_KEY_ID, PREFIX_SECRET_ACCESS_KEY and, if "
       "set, "
-      "PREFIX_SESSION_TOKEN, as in AWS (default: any well-formed one is accepted)")(
+      "PREFIX_SESSION_TOKEN, as in AWS (default: any well-formed signature is accepted)")(
       "aws-region", po::value<std::vector<std::string>>(&texts.aws_regions)->value_name("NAME"),
       "a region that signatures may name; repeatable (default: any)")(
       "clock-offset", text(texts.clock_offset)->value_name("SECONDS"),
       "how much the server's wall clock is ahead")(
       "multibyte-text", "answers of UTF-8 sequences of two to four bytes")(
       "model", po::value<std::vector<std::string>>(&texts.models)->value_name("NAME"),
-      "a model that exists; repeatable (default: any does)")(
+      "a model that exists; repeatable (default: any model exists)")(
       "context-length", text(texts.context_length)->value_name("TOKENS"),
-      "refuse what does not fit")("allow-unknown-parameters",
-                                  "ignore request members that OpenAI does not know")(
+      "refuse requests that do not fit into so many tokens")(
+      "allow-unknown-parameters", "ignore request members that OpenAI does not know")(
       "max-concurrent", text(texts.max_concurrent)->value_name("N"),
-      "answers in progress; beyond: 503")("requests-per-minute",
-                                          text(texts.requests_per_minute)->value_name("N"),
-                                          "beyond: 429 with Retry-After")(
+      "most answers in progress at once; one more is answered 503")(
+      "requests-per-minute", text(texts.requests_per_minute)->value_name("N"),
+      "most requests in a minute; one more is answered 429 with Retry-After")(
       "idle-timeout", text(texts.idle_timeout)->value_name("DURATION"),
-      "close a connection without a request for so long")(
+      "close a connection that has had no request for so long")(
       "fault", po::value<std::vector<std::string>>(&texts.faults)->value_name("SPEC"),
-      "something to do wrong, see below; repeatable")(
+      "a fault, see below; repeatable")(
       "timestamp-tokens",
       "each token's text is the instant it was sent, ns of the monotonic clock")(
       "max-seconds", text(texts.max_seconds)->value_name("SECONDS"),
-      "stop by itself after so long");
+      "stop after so long without a signal");
   return options;
 }
 
-mocks::FakeAwsCredential ReadAwsCredential(const std::string& prefix) {
+fake_server::FakeAwsCredential ReadAwsCredential(const std::string& prefix) {
   const auto name = [&](const char* suffix) { return prefix + suffix; };
   auto id = environment::Text(name("_ACCESS_KEY_ID").c_str());
   auto secret = environment::SecretText(name("_SECRET_ACCESS_KEY").c_str());
@@ -161,11 +161,11 @@ FakeLlmServerOptions ServerOptions(const Texts& texts, const po::variables_map& 
         "--requests-per-minute", texts.requests_per_minute, 1, kMaxCount, "a number, 1 or more");
   }
   if (given.count("idle-timeout") > 0) {
-    options.idle_timeout = mocks::ParseDuration("--idle-timeout", texts.idle_timeout);
+    options.idle_timeout = simulation::ParseDuration("--idle-timeout", texts.idle_timeout);
   }
   for (const std::string& spec : texts.faults) {
     try {
-      options.faults.push_back(mocks::ParseFault(spec));
+      options.faults.push_back(simulation::ParseFault(spec));
     } catch (const ConfigurationError& error) {
       throw ConfigurationError("--fault " + spec + ": " + error.what());
     }
@@ -181,7 +181,8 @@ void WriteCaFile(const std::string& path, const std::string& pem) {
   if (!file) throw ConfigurationError::Invalid("--ca-file", path, "a file that can be written");
 }
 
-// Blocks the signals in this thread and, by inheritance, in the server's; `Wait` then takes them.
+// Blocks the signals in this thread and in the server's threads, which inherit that; `Wait` takes
+// them.
 class StopSignals {
  public:
   StopSignals() {
@@ -197,7 +198,7 @@ class StopSignals {
     for (;;) {
       if (!seconds) {
         if (sigwaitinfo(&set_, nullptr) > 0) return;
-        continue;  // interrupted by a signal that is not ours
+        continue;  // another signal interrupted the wait
       }
       const std::chrono::duration<double> left = until - std::chrono::steady_clock::now();
       if (left.count() <= 0) return;
@@ -218,7 +219,7 @@ int RunFakeServer(const std::vector<std::string>& arguments) {
   Texts texts;
   const po::options_description description = Describe(texts);
   po::variables_map given;
-  // No guessing: an abbreviated option that works today could mean another one tomorrow.
+  // Abbreviations are refused: one that works today could mean another option tomorrow.
   const int style = po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
   po::store(po::command_line_parser(arguments)
                 .options(description)
@@ -234,7 +235,7 @@ int RunFakeServer(const std::vector<std::string>& arguments) {
            "of OpenAI\n(base URL: the one it prints), Azure OpenAI, Anthropic, AWS Bedrock and "
            "Ollama (the same without /v1).\n\n"
         << description << "\nFaults (--fault SPEC)\n"
-        << mocks::FaultSpecHelp();
+        << simulation::FaultSpecHelp(simulation::FaultSide::kFakeServer);
     return 0;
   }
   std::optional<double> max_seconds;
@@ -251,7 +252,7 @@ int RunFakeServer(const std::vector<std::string>& arguments) {
   if (given.count("print-ca") > 0) std::cout << server.ca_pem() << std::flush;
   signals.Wait(max_seconds);
   server.Stop();
-  std::cout << mocks::ToJson(server.counters()) << std::endl;
+  std::cout << fake_server::ToJson(server.counters()) << std::endl;
   return 0;
 }
 

@@ -1,6 +1,6 @@
 #include "src/fake_server/answer_format.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 std::unique_ptr<AnswerFormat> MakeAnswerFormat(const AnswerFacts& facts, Random& random) {
   switch (facts.request.protocol) {
@@ -39,4 +39,4 @@ std::string_view Padding(int event) {
   return kText.substr(0, 1 + mixed % kText.size());
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

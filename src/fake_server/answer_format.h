@@ -12,7 +12,7 @@
 #include "src/fake_server/chat_request.h"
 #include "src/fake_server/http_response.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 /// What an answer says about itself.
 struct AnswerFacts {
@@ -88,6 +88,6 @@ std::unique_ptr<AnswerFormat> MakeAnthropicFormat(const AnswerFacts& facts, Rand
 std::unique_ptr<AnswerFormat> MakeBedrockFormat(const AnswerFacts& facts, Random& random);
 std::unique_ptr<AnswerFormat> MakeOllamaFormat(const AnswerFacts& facts, Random& random);
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server
 
 #endif  // LLMLOAD_SRC_FAKE_SERVER_ANSWER_FORMAT_H_

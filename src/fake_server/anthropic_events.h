@@ -8,7 +8,7 @@
 #include "src/fake_server/answer_format.h"
 #include "src/fake_server/api_error.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 class AnthropicEvents {
  public:
@@ -56,6 +56,6 @@ class AnthropicEvents {
   const std::string id_;
 };
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server
 
 #endif  // LLMLOAD_SRC_FAKE_SERVER_ANTHROPIC_EVENTS_H_

@@ -2,7 +2,7 @@
 #include "src/fake_server/answer_format.h"
 #include "src/fake_server/anthropic_events.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
 class AnthropicFormat final : public AnswerFormat {
@@ -69,4 +69,4 @@ std::unique_ptr<AnswerFormat> MakeAnthropicFormat(const AnswerFacts& facts, Rand
   return std::make_unique<AnthropicFormat>(facts, std::move(id), Identifier("req_011", 21, random));
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
 ApiError Make(int status, std::string message, std::string type,
@@ -166,4 +166,4 @@ ApiError RateLimited(int limit_per_minute, Duration wait) {
   return error;
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

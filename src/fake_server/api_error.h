@@ -8,7 +8,7 @@
 
 #include "llmload/core/time.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 /// An error answer before it is HTTP.
 struct ApiError {
@@ -39,6 +39,6 @@ ApiError ContextLengthExceeded(std::int64_t limit, std::int64_t prompt_tokens,
                                std::int64_t output_tokens);
 ApiError RateLimited(int limit_per_minute, Duration wait);
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server
 
 #endif  // LLMLOAD_SRC_FAKE_SERVER_API_ERROR_H_

@@ -6,7 +6,7 @@
 #include "src/fake_server/anthropic_events.h"
 #include "src/wire/event_stream.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
 using wire::EventStreamHeader;
@@ -212,4 +212,4 @@ std::unique_ptr<AnswerFormat> MakeBedrockFormat(const AnswerFacts& facts, Random
   return std::make_unique<BedrockFormat>(facts, std::move(id), Uuid(random));
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

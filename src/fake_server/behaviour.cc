@@ -4,23 +4,13 @@
 #include <utility>
 
 #include "llmload/core/environment.h"
-#include "llmload/core/random.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
-// Separate streams, so that faults do not shift latencies and the other way round.
-constexpr std::uint64_t kArrivalSalt = 0x6661756C74ULL;
-constexpr std::uint64_t kConnectionSalt = 0x636F6E6EULL;
-
-bool InForce(const Fault& fault, std::uint64_t number, Duration elapsed) {
-  return number >= fault.first_arrival && number <= fault.last_arrival && elapsed >= fault.from &&
-         elapsed < fault.until;
-}
-
-bool IsStreamOnly(FaultKind kind) {
-  return kind == FaultKind::kMissingDone || kind == FaultKind::kMissingFinish ||
-         kind == FaultKind::kOversizedEvent;
+// An arrival just ahead of a SetFaults may be numbered before it: it counts as the first after.
+std::uint64_t NumberSince(std::uint64_t index, std::uint64_t before) {
+  return index > before ? index - before : 1;
 }
 
 void RequirePositive(const char* name, bool holds, const std::string& value, const char* accepted) {
@@ -29,49 +19,21 @@ void RequirePositive(const char* name, bool holds, const std::string& value, con
 
 }  // namespace
 
-ArrivalPlan Behaviour::PlanArrival(std::uint64_t arrival, TimePoint now, bool stream) const {
-  ArrivalPlan plan;
-  if (faults.empty()) return plan;
-  Random random = Random::Stream(seed ^ kArrivalSalt, arrival);
-  // An arrival just ahead of a SetFaults may be numbered before it: it counts as the first after.
-  const std::uint64_t number = arrival > arrivals_before ? arrival - arrivals_before : 1;
-  for (const Fault& fault : faults) {
-    // Drawn for every fault, in force or not, so that a draw depends on nothing but its position.
-    const bool hit = random.Chance(fault.probability);
-    if (!hit || !InForce(fault, number, now - since)) continue;
-    switch (fault.kind) {
-      case FaultKind::kHangBeforeHandshake:
-        break;
-      case FaultKind::kExtraLatency:
-        plan.extra_latency += fault.delay;
-        break;
-      case FaultKind::kLeak:
-        plan.leak_bytes += fault.bytes;
-        break;
-      case FaultKind::kConnectionClose:
-        plan.close = true;
-        break;
-      default:
-        if (plan.fault == nullptr && (stream || !IsStreamOnly(fault.kind))) plan.fault = &fault;
-    }
-  }
-  return plan;
+FaultPlan Behaviour::PlanArrival(std::uint64_t arrival, TimePoint now, std::string_view model,
+                                 bool stream) const {
+  return simulation::PlanFaults(faults, seed,
+                                {.index = arrival,
+                                 .number = NumberSince(arrival, arrivals_before),
+                                 .elapsed = now - since,
+                                 .model = model,
+                                 .stream = stream});
 }
 
 bool Behaviour::HangsBeforeHandshake(std::uint64_t connection, TimePoint now) const {
-  if (faults.empty()) return false;
-  Random random = Random::Stream(seed ^ kConnectionSalt, connection);
-  const std::uint64_t number =
-      connection > connections_before ? connection - connections_before : 1;
-  bool hangs = false;
-  for (const Fault& fault : faults) {
-    const bool hit = random.Chance(fault.probability);
-    if (hit && fault.kind == FaultKind::kHangBeforeHandshake &&
-        InForce(fault, number, now - since)) {
-      hangs = true;
-    }
-  }
-  return hangs;
+  return simulation::HangsBeforeHandshake(faults, seed,
+                                          {.index = connection,
+                                           .number = NumberSince(connection, connections_before),
+                                           .elapsed = now - since});
 }
 
 void Validate(const LatencyModel& latency) {
@@ -107,4 +69,4 @@ BehaviourBox::Snapshot BehaviourBox::Get() const {
   return current_;
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

@@ -6,19 +6,20 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string_view>
 #include <vector>
 
 #include "llmload/fake_server/fake_llm_server.h"
+#include "src/simulation/fault_plan.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
-/// What was drawn for one arrival.
-struct ArrivalPlan {
-  const Fault* fault = nullptr;  ///< replaces the answer; owned by the `Behaviour`
-  Duration extra_latency{0};
-  std::uint64_t leak_bytes = 0;
-  bool close = false;
-};
+using simulation::AnswerPlan;
+using simulation::CutMode;
+using simulation::Fault;
+using simulation::FaultKind;
+using simulation::FaultPlan;
+using simulation::LatencyModel;
 
 struct Behaviour {
   std::uint64_t seed = 1;
@@ -28,9 +29,9 @@ struct Behaviour {
   std::uint64_t arrivals_before = 0;  ///< arrivals before that
   std::uint64_t connections_before = 0;
 
-  /// Deterministic in (seed, arrival, faults) but for the time windows. `arrival` counts from 1
-  /// since the start of the server.
-  ArrivalPlan PlanArrival(std::uint64_t arrival, TimePoint now, bool stream) const;
+  /// What the faults do to a request. `arrival` counts from 1 since the start of the server.
+  FaultPlan PlanArrival(std::uint64_t arrival, TimePoint now, std::string_view model,
+                        bool stream) const;
   /// True if connection number `connection` (from 1) is to hang before its handshake.
   bool HangsBeforeHandshake(std::uint64_t connection, TimePoint now) const;
 };
@@ -60,6 +61,6 @@ class BehaviourBox {
   std::atomic<std::uint64_t> generation_{0};
 };
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server
 
 #endif  // LLMLOAD_SRC_FAKE_SERVER_BEHAVIOUR_H_

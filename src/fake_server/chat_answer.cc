@@ -7,7 +7,7 @@
 #include "src/fake_server/error_dialect.h"
 #include "src/fake_server/http_response.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
 constexpr std::string_view kNoMoreChunks = "0\r\n\r\n";
@@ -145,8 +145,7 @@ ChatAnswer::Progress ChatAnswer::Begin(TimePoint now, std::string_view date, std
              Is(FaultKind::kWrongContentLength) ? kFarTooLong : -1);
   BodyWriter body(out, chunked_);
   format_->AppendBegin(body);
-  // An answer that dribbles is slow enough: it is composed as a whole, and the model's times do not
-  // count.
+  // A slow drip is slow enough: the answer is composed as a whole, without the model's times.
   if (Is(FaultKind::kSlowDrip)) due_ = TimePoint::min();
   stage_ = Stage::kTokens;
   return StreamTokens(now, out);
@@ -315,4 +314,4 @@ ChatAnswer::Progress ChatAnswer::Unary(TimePoint now, std::string_view date, std
   return Finish(too_long ? Ending::kClose : UsualEnding());
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

@@ -13,7 +13,7 @@
 #include "src/fake_server/chat_request.h"
 #include "src/fake_server/server_counters.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 /// What becomes of the connection after an answer.
 enum class Ending : std::uint8_t { kKeepAlive, kClose, kAbrupt, kReset };
@@ -21,7 +21,7 @@ enum class Ending : std::uint8_t { kKeepAlive, kClose, kAbrupt, kReset };
 /// What an answer needs to know besides the request.
 struct AnswerContext {
   BehaviourBox::Snapshot behaviour;
-  ArrivalPlan plan;
+  FaultPlan plan;
   std::uint64_t arrival = 0;
   TimePoint arrived{};
   bool http_1_1 = true;
@@ -93,6 +93,6 @@ class ChatAnswer {
   std::string rest_;   // of a unary answer that stalls half way
 };
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server
 
 #endif  // LLMLOAD_SRC_FAKE_SERVER_CHAT_ANSWER_H_

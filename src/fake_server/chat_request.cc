@@ -9,7 +9,7 @@
 
 #include "src/fake_server/error_dialect.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
 using Json = nlohmann::json;
@@ -387,4 +387,4 @@ std::variant<ChatRequest, ApiError> ParseOpenAiRequest(std::string_view text, co
   }
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

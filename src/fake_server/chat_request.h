@@ -12,7 +12,7 @@
 #include "src/fake_server/api_error.h"
 #include "src/fake_server/protocol.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 /// What of a valid request decides the answer.
 struct ChatRequest {
@@ -43,6 +43,6 @@ std::variant<ChatRequest, ApiError> ParseTitanRequest(std::string_view text, con
 std::variant<ChatRequest, ApiError> ParseOllamaRequest(std::string_view text, const Route& route,
                                                        const FakeLlmServerOptions& options);
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server
 
 #endif  // LLMLOAD_SRC_FAKE_SERVER_CHAT_REQUEST_H_

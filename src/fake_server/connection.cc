@@ -6,7 +6,7 @@
 #include <boost/asio/socket_base.hpp>
 #include <utility>
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
 constexpr std::size_t kMaxPipelined = 64U << 10;
@@ -338,4 +338,4 @@ void Connection::BeginLingering() {
   ArmRead();
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

@@ -14,7 +14,7 @@
 #include "src/fake_server/transport.h"
 #include "src/fake_server/worker.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 class Connection final : public std::enable_shared_from_this<Connection>,
                          private TimerQueue::Entry {
@@ -99,6 +99,6 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   std::size_t out_sent_ = 0;
 };
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server
 
 #endif  // LLMLOAD_SRC_FAKE_SERVER_CONNECTION_H_

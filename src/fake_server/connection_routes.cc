@@ -8,7 +8,7 @@
 #include "src/fake_server/error_dialect.h"
 #include "src/fake_server/http_response.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
 std::string_view PathOf(std::string_view target) { return target.substr(0, target.find('?')); }
@@ -140,7 +140,7 @@ void Connection::ServeChat(const HttpRequest& request, const Route& route) {
 
   AnswerContext context;
   context.behaviour = worker_.behaviour();
-  context.plan = context.behaviour->PlanArrival(arrival, now, chat.stream);
+  context.plan = context.behaviour->PlanArrival(arrival, now, chat.model, chat.stream);
   context.arrival = arrival;
   context.arrived = now;
   context.http_1_1 = request.http_1_1;
@@ -225,4 +225,4 @@ void Connection::AnswerError(const ApiError& error, bool keep_alive) {
   Flush();
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

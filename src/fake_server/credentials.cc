@@ -10,7 +10,7 @@
 #include "src/fake_server/error_dialect.h"
 #include "src/wire/sigv4.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
 constexpr std::chrono::minutes kMaxSkew{5};
@@ -169,4 +169,4 @@ std::optional<ApiError> CheckCredential(const HttpRequest& request, Protocol pro
   return {};
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

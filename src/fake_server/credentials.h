@@ -10,7 +10,7 @@
 #include "src/fake_server/http_request.h"
 #include "src/fake_server/protocol.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 /// The refusal, in the words of the API, if the request's credential is not one of those that are
 /// accepted. With none configured, everything is that is well-formed.
@@ -19,6 +19,6 @@ std::optional<ApiError> CheckCredential(const HttpRequest& request, Protocol pro
                                         const FakeLlmServerOptions& options,
                                         std::chrono::sys_seconds now);
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server
 
 #endif  // LLMLOAD_SRC_FAKE_SERVER_CREDENTIALS_H_

@@ -5,7 +5,7 @@
 
 #include "src/fake_server/http_response.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
 ApiError MakeError(int status, std::string message, std::string type, std::string_view code = {}) {
@@ -342,4 +342,4 @@ void AppendError(std::string& out, Protocol protocol, const ApiError& error, std
   out.append(body);
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

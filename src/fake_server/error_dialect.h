@@ -8,7 +8,7 @@
 #include "src/fake_server/api_error.h"
 #include "src/fake_server/protocol.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 /// What the service answers with `status`. `code` picks between the causes that share one; empty:
 /// the usual one. With Bedrock it is the name of the exception.
@@ -35,6 +35,6 @@ std::string ErrorBody(Protocol protocol, const ApiError& error, std::string_view
 /// The name of the field that carries the request id.
 std::string_view RequestIdField(Protocol protocol);
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server
 
 #endif  // LLMLOAD_SRC_FAKE_SERVER_ERROR_DIALECT_H_

@@ -14,10 +14,11 @@
 #include "src/fake_server/connection.h"
 #include "src/fake_server/worker.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
 namespace asio = boost::asio;
+using simulation::FaultSide;
 using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, asio::io_context::executor_type>;
 
 asio::ip::address ParseAddress(const FakeLlmServerOptions& options) {
@@ -67,7 +68,7 @@ FakeLlmServerOptions Checked(FakeLlmServerOptions options) {
     }
   }
   Validate(options.latency);
-  for (const Fault& fault : options.faults) Validate(fault);
+  for (const Fault& fault : options.faults) Validate(fault, FaultSide::kFakeServer);
   return options;
 }
 
@@ -266,7 +267,7 @@ void FakeLlmServer::Resume() { impl_->Resume(); }
 void FakeLlmServer::CloseIdleConnections() { impl_->CloseConnections(/*only_idle=*/true); }
 
 void FakeLlmServer::SetFaults(std::vector<Fault> faults) {
-  for (const Fault& fault : faults) Validate(fault);
+  for (const Fault& fault : faults) Validate(fault, FaultSide::kFakeServer);
   impl_->SetBehaviour(std::move(faults), std::nullopt);
 }
 
@@ -289,4 +290,4 @@ std::vector<TimePoint> FakeLlmServer::ConnectionInstants() const {
   return impl_->state().connections.Snapshot();
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

@@ -8,7 +8,7 @@
 
 #include "src/core/text/ascii.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
 namespace http = boost::beast::http;
@@ -93,4 +93,4 @@ HttpRequest HttpRequestParser::Take() {
 
 bool HttpRequestParser::InRequest() const noexcept { return impl_ != nullptr; }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 struct HttpRequest {
   std::string method;
@@ -52,6 +52,6 @@ class HttpRequestParser {
   bool continue_reported_ = false;
 };
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server
 
 #endif  // LLMLOAD_SRC_FAKE_SERVER_HTTP_REQUEST_H_

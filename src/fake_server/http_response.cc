@@ -5,7 +5,7 @@
 #include <charconv>
 #include <ctime>
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 std::string_view ReasonPhrase(int status) noexcept {
   switch (status) {
@@ -115,4 +115,4 @@ void AppendChunk(std::string& out, bool chunked, std::initializer_list<std::stri
   out.append("\r\n");
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

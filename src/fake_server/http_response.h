@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 /// The reason phrase of a status.
 std::string_view ReasonPhrase(int status) noexcept;
@@ -34,6 +34,6 @@ void AppendNumber(std::string& out, std::int64_t number);
 /// One chunk of a chunked body, made of `parts`; or the parts alone if `chunked` is false.
 void AppendChunk(std::string& out, bool chunked, std::initializer_list<std::string_view> parts);
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server
 
 #endif  // LLMLOAD_SRC_FAKE_SERVER_HTTP_RESPONSE_H_

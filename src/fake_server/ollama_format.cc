@@ -6,7 +6,7 @@
 #include "src/fake_server/answer_format.h"
 #include "src/fake_server/api_error.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
 // "2026-11-24T09:30:00.123456789Z"
@@ -80,4 +80,4 @@ std::unique_ptr<AnswerFormat> MakeOllamaFormat(const AnswerFacts& facts, Random&
   return std::make_unique<OllamaFormat>(facts, Identifier("ollama-", 16, random));
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

@@ -5,7 +5,7 @@
 #include "src/fake_server/answer_format.h"
 #include "src/fake_server/api_error.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
 constexpr std::string_view kFilterResults =
@@ -170,4 +170,4 @@ std::unique_ptr<AnswerFormat> MakeOpenAiFormat(const AnswerFacts& facts, Random&
   return std::make_unique<OpenAiFormat>(facts, std::move(id), Identifier("req_", 32, random));
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

@@ -7,7 +7,7 @@
 #include "src/fake_server/chat_request.h"
 #include "src/fake_server/error_dialect.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
 using Json = nlohmann::json;
@@ -302,4 +302,4 @@ Parsed ParseRequest(std::string_view body, const Route& route,
   return ApiError{};
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

@@ -2,7 +2,7 @@
 
 #include "src/core/text/uri.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
 // Takes `prefix` off; false if it is not there.
@@ -80,4 +80,4 @@ Route RouteOf(std::string_view target) {
   return route;
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 enum class Protocol : std::uint8_t {
   kOpenAi,
@@ -42,6 +42,6 @@ struct Route {
 /// @param target  path and query as on the wire: a model id is one segment of it, decoded once
 Route RouteOf(std::string_view target);
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server
 
 #endif  // LLMLOAD_SRC_FAKE_SERVER_PROTOCOL_H_

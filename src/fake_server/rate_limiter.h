@@ -9,7 +9,7 @@
 
 #include "llmload/core/time.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 /// The generic cell rate algorithm (ITU-T I.371) with the burst of one second's worth of requests:
 /// services quantise a per-minute limit to windows of about a second.
@@ -42,6 +42,6 @@ class RateLimiter {
   std::atomic<Duration::rep> full_until_{0};
 };
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server
 
 #endif  // LLMLOAD_SRC_FAKE_SERVER_RATE_LIMITER_H_

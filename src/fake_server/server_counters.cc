@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 std::uint64_t Gauge::Up() noexcept {
   const std::uint64_t level = value_.fetch_add(1, std::memory_order_relaxed) + 1;
@@ -73,9 +73,9 @@ std::string ToJson(const FakeLlmServerCounters& counters) {
     answers[std::to_string(status)] = count;
   }
   nlohmann::ordered_json faults = nlohmann::ordered_json::object();
-  for (int kind = 0; kind < kFaultKindCount; ++kind) {
-    const std::uint64_t count = counters.faults(static_cast<FaultKind>(kind));
-    if (count > 0) faults[std::string(ToString(static_cast<FaultKind>(kind)))] = count;
+  for (int kind = 0; kind < simulation::kFaultKindCount; ++kind) {
+    const std::uint64_t count = counters.faults(static_cast<simulation::FaultKind>(kind));
+    if (count > 0) faults[std::string(ToString(static_cast<simulation::FaultKind>(kind)))] = count;
   }
   const nlohmann::ordered_json json = {
       {"connections", counters.connections},
@@ -107,4 +107,4 @@ std::string ToJson(const FakeLlmServerCounters& counters) {
   return json.dump();
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

@@ -11,7 +11,7 @@
 #include "llmload/fake_server/fake_llm_server.h"
 #include "src/fake_server/protocol.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 /// A counter: relaxed, since no other memory is published through it.
 class Counter {
@@ -60,7 +60,7 @@ struct ServerCounters {
   Counter aborted_by_client, leaked_bytes;
   Gauge connections_open, streams, in_flight;
   std::array<Counter, 600> answers;  // index: HTTP status
-  std::array<Counter, kFaultKindCount> faults;
+  std::array<Counter, simulation::kFaultKindCount> faults;
 
   void CountCompletion(Protocol protocol) noexcept {
     chat_requests.Add();
@@ -70,10 +70,12 @@ struct ServerCounters {
     if (protocol == Protocol::kOllama) ollama_requests.Add();
   }
   void CountAnswer(int status) noexcept { answers[static_cast<std::size_t>(status)].Add(); }
-  void CountFault(FaultKind kind) noexcept { faults[static_cast<std::size_t>(kind)].Add(); }
+  void CountFault(simulation::FaultKind kind) noexcept {
+    faults[static_cast<std::size_t>(kind)].Add();
+  }
   FakeLlmServerCounters Snapshot() const;
 };
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server
 
 #endif  // LLMLOAD_SRC_FAKE_SERVER_SERVER_COUNTERS_H_

@@ -14,7 +14,7 @@
 #include "src/fake_server/server_counters.h"
 #include "src/fake_server/server_tls.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 /// Memory that `FaultKind::kLeak` keeps until the server is destroyed.
 class LeakStore {
@@ -51,6 +51,6 @@ struct ServerState {
   LeakStore leaks;
 };
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server
 
 #endif  // LLMLOAD_SRC_FAKE_SERVER_SERVER_STATE_H_

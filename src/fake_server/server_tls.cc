@@ -14,7 +14,7 @@
 
 #include "llmload/core/environment.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
 template <auto Free>
@@ -164,4 +164,4 @@ ServerTls MakeServerTls(const std::vector<std::string>& names) {
   return tls;
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

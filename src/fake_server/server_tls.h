@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 struct SslContextDeleter {
   void operator()(SSL_CTX* context) const noexcept { SSL_CTX_free(context); }
@@ -27,6 +27,6 @@ struct ServerTls {
 /// otherwise.
 ServerTls MakeServerTls(const std::vector<std::string>& names);
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server
 
 #endif  // LLMLOAD_SRC_FAKE_SERVER_SERVER_TLS_H_

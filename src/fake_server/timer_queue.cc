@@ -1,6 +1,6 @@
 #include "src/fake_server/timer_queue.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 TimerQueue::TimerQueue(boost::asio::io_context& context) : timer_(context) {}
 
@@ -88,4 +88,4 @@ void TimerQueue::Expire() {
   Arm();
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

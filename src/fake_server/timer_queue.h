@@ -10,7 +10,7 @@
 
 #include "llmload/core/time.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 /// A heap of deadlines, at most one per entry, driven by one timer: re-arming an Asio timer per
 /// token would cost a system call each. Belongs to one thread.
@@ -54,6 +54,6 @@ class TimerQueue {
   bool expiring_ = false;
 };
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server
 
 #endif  // LLMLOAD_SRC_FAKE_SERVER_TIMER_QUEUE_H_

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <new>
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
 bool WouldBlock() { return errno == EAGAIN || errno == EWOULDBLOCK; }
@@ -158,4 +158,4 @@ Transport::IoResult Transport::ReadRaw(char* data, std::size_t size) const {
   return {WouldBlock() ? Status::kWantRead : Status::kFailed, 0};
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

@@ -8,7 +8,7 @@
 #include <memory>
 #include <string_view>
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 class Transport {
  public:
@@ -51,6 +51,6 @@ class Transport {
   std::unique_ptr<SSL, SslDeleter> ssl_;
 };
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server
 
 #endif  // LLMLOAD_SRC_FAKE_SERVER_TRANSPORT_H_

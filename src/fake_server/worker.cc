@@ -5,7 +5,7 @@
 #include "src/fake_server/connection.h"
 #include "src/fake_server/http_response.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 Worker::Worker(ServerState& state)
     : state_(state), work_(context_.get_executor()), timers_(context_) {}
@@ -54,4 +54,4 @@ const std::string& Worker::Date(TimePoint now) {
   return date_;
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

@@ -15,7 +15,7 @@
 #include "src/fake_server/server_state.h"
 #include "src/fake_server/timer_queue.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 class Connection;
 
@@ -64,6 +64,6 @@ class Worker {
   std::thread thread_;
 };
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server
 
 #endif  // LLMLOAD_SRC_FAKE_SERVER_WORKER_H_

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
-namespace llmload::mocks {
+namespace llmload::simulation {
 
 namespace {
 constexpr std::size_t kMostLines = 200;
@@ -36,4 +36,4 @@ std::string EventLog::Format(const Line& line) const {
   return instant + line.what + "\n";
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::simulation

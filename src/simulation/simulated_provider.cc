@@ -4,7 +4,9 @@
 #include <boost/system/system_error.hpp>
 #include <utility>
 
-namespace llmload::mocks {
+#include "src/simulation/fault_plan.h"
+
+namespace llmload::simulation {
 
 namespace asio = boost::asio;
 
@@ -38,14 +40,23 @@ struct SimulatedProvider::Call {
   AnswerPlan plan;
   TimePoint started{};
   TimePoint total_deadline{};
+  TimePoint due{};  // of the next token, or of the last one if all are out
   Duration extra_latency{};
   Timings timings;
   std::string text;
   int tokens = 0;
 };
 
+// When the client gives up waiting for what comes next.
+struct SimulatedProvider::Deadline {
+  TimePoint at{};
+  ErrorKind kind = ErrorKind::kTotalTimeout;
+};
+
 SimulatedProvider::SimulatedProvider(SimulationOptions options, Clock& clock)
-    : options_(std::move(options)), clock_(clock), origin_(clock.Now()) {}
+    : options_(std::move(options)), clock_(clock), origin_(clock.Now()) {
+  for (const Fault& fault : options_.faults) Validate(fault, FaultSide::kSimulatedProvider);
+}
 
 asio::awaitable<Result<Completion>> SimulatedProvider::Complete(const CompletionRequest& request,
                                                                 StreamObserver* observer) {
@@ -72,33 +83,26 @@ asio::awaitable<Result<Completion>> SimulatedProvider::Complete(const Completion
   co_return outcome;
 }
 
-const SimulatedFault* SimulatedProvider::ActiveFault(const std::string& model,
-                                                     Random& random) const {
-  const Duration now = clock_.Now() - origin_;
-  for (const SimulatedFault& fault : options_.faults) {
-    if (now < fault.from || now >= fault.to) continue;
-    if (!fault.model.empty() && fault.model != model) continue;
-    if (fault.period > Duration::zero() && (now - fault.from) % fault.period >= fault.active) {
-      continue;
-    }
-    if (fault.probability < 1 && !random.Chance(fault.probability)) continue;
-    return &fault;
-  }
-  return nullptr;
-}
-
 asio::awaitable<Result<Completion>> SimulatedProvider::Answer(Call& call) {
-  // A stream of its own, apart from the latencies: a fault must not change what later answers take.
-  Random random = Random::Stream(options_.seed ^ 0xFA017ULL, call.number);
-  const SimulatedFault* const fault = ActiveFault(call.request.model, random);
-  if (fault != nullptr && fault->kind == SimulatedFaultKind::kSlowFirstToken) {
-    call.extra_latency = fault->extra_latency;
-  } else if (fault != nullptr) {
-    co_return co_await AnswerFault(call, *fault);
+  call.due = call.started + call.plan.ttft();
+  if (!options_.faults.empty()) {
+    const FaultPlan plan = PlanFaults(options_.faults, options_.seed,
+                                      {.index = call.number + 1,
+                                       .number = call.number + 1,
+                                       .elapsed = call.started - origin_,
+                                       .model = call.request.model,
+                                       .stream = call.request.stream});
+    call.extra_latency = plan.extra_latency;
+    call.due += plan.extra_latency;
+    if (plan.fault != nullptr && plan.fault->kind == FaultKind::kSlowFirstToken) {
+      call.due += plan.fault->delay;
+    } else if (plan.fault != nullptr) {
+      co_return co_await AnswerFault(call, *plan.fault);
+    }
   }
   if (options_.capacity != 0 && in_flight_ > options_.capacity) {
-    Error overloaded = MakeError(call, ErrorKind::kOverloaded, "over capacity");
-    overloaded.http_status = 503;
+    Error overloaded{
+        .kind = ErrorKind::kOverloaded, .message = "over capacity", .http_status = 503};
     co_return co_await FailAt(call, call.started + options_.round_trip, std::move(overloaded));
   }
   auto failed = co_await PlayTokens(call, call.plan.tokens());
@@ -106,99 +110,130 @@ asio::awaitable<Result<Completion>> SimulatedProvider::Answer(Call& call) {
   co_return Success(call);
 }
 
-asio::awaitable<Result<Completion>> SimulatedProvider::AnswerFault(Call& call,
-                                                                   const SimulatedFault& fault) {
-  const TimePoint soon = call.started + options_.round_trip;
+asio::awaitable<Result<Completion>> SimulatedProvider::AnswerFault(Call& call, const Fault& fault) {
+  Error error;
+  TimePoint at = call.started + call.extra_latency + options_.round_trip;
   switch (fault.kind) {
-    case SimulatedFaultKind::kConnectionRefused:
-      co_return co_await FailAt(call, soon,
-                                MakeError(call, ErrorKind::kConnectFailure, "connection refused"));
-    case SimulatedFaultKind::kConnectionReset:
-      co_return co_await FailAt(
-          call, soon, MakeError(call, ErrorKind::kConnectionReset, "connection reset by peer"));
-    case SimulatedFaultKind::kHttpStatus: {
-      Error error = MakeError(call, KindOfStatus(fault.status), "scripted fault");
+    case FaultKind::kConnectionRefused:
+      error.kind = ErrorKind::kConnectFailure;
+      error.message = "connection refused";
+      break;
+    case FaultKind::kReset:
+      error.kind = ErrorKind::kConnectionReset;
+      error.message = "connection reset by peer";
+      break;
+    case FaultKind::kHttpError:
+      error.kind = KindOfStatus(fault.status);
+      error.message = "scripted fault";
       error.http_status = fault.status;
+      error.provider_code = fault.code;
       error.retry_after = fault.retry_after;
-      co_return co_await FailAt(call, soon, std::move(error));
-    }
-    case SimulatedFaultKind::kMalformedAnswer:
-      co_return co_await FailAt(
-          call, call.started + call.plan.ttft(),
-          MakeError(call, ErrorKind::kMalformedResponse, "answer is not JSON"));
-    case SimulatedFaultKind::kNeverReturns:
-      co_await clock_.SleepUntil(TimePoint::max());
       break;
-    case SimulatedFaultKind::kBlackHole:
-    case SimulatedFaultKind::kSlowFirstToken:
-    case SimulatedFaultKind::kMidStreamStall:
-    case SimulatedFaultKind::kMidStreamCut:
-    case SimulatedFaultKind::kInBandError:
+    case FaultKind::kNeverReturns:
+      error.kind = ErrorKind::kTotalTimeout;
+      error.message = "the end of time";
+      at = TimePoint::max();
       break;
+    case FaultKind::kHang:
+      co_return co_await TimeOut(call, EndOfPatience(call));
+    default:
+      co_return co_await AnswerMidStreamFault(call, fault);
   }
-  const TimePoint first_token_deadline = call.started + options_.first_token_timeout;
-  if (fault.kind == SimulatedFaultKind::kBlackHole) {
-    const bool total_first = call.total_deadline < first_token_deadline;
-    co_return co_await FailAt(
-        call, std::min(call.total_deadline, first_token_deadline),
-        MakeError(call, total_first ? ErrorKind::kTotalTimeout : ErrorKind::kFirstTokenTimeout,
-                  "no answer"));
-  }
-  auto failed = co_await PlayTokens(call, std::min(fault.after_tokens, call.plan.tokens()));
-  if (failed) co_return std::move(*failed);
-  if (fault.kind == SimulatedFaultKind::kInBandError) {
-    Error error = MakeError(call, ErrorKind::kStreamError, "error event in the stream");
-    error.http_status = 200;
-    co_return error;
-  }
-  if (fault.kind == SimulatedFaultKind::kMidStreamCut) {
-    co_return MakeError(call, ErrorKind::kTruncatedStream, "connection closed in the stream");
-  }
-  const TimePoint idle_deadline = clock_.Now() + options_.idle_timeout;
-  const bool total_first = call.total_deadline < idle_deadline;
-  co_return co_await FailAt(
-      call, std::min(call.total_deadline, idle_deadline),
-      MakeError(call, total_first ? ErrorKind::kTotalTimeout : ErrorKind::kIdleTimeout,
-                "stream went silent"));
+  co_return co_await FailAt(call, at, std::move(error));
 }
 
-// Waits for the first `count` tokens and hands them out. An error: a deadline came first.
-asio::awaitable<std::optional<Error>> SimulatedProvider::PlayTokens(Call& call, int count) {
-  const Duration ttft = call.plan.ttft() + call.extra_latency;
-  TimePoint at = call.started + ttft;
-  TimePoint deadline = call.total_deadline;
-  ErrorKind late = ErrorKind::kTotalTimeout;
-  if (call.started + options_.first_token_timeout < deadline &&
-      ttft > options_.first_token_timeout) {
-    deadline = call.started + options_.first_token_timeout;
-    late = ErrorKind::kFirstTokenTimeout;
-  }
-  for (int i = 0; i < count; ++i) {
-    if (i > 0) at += call.plan.NextGap();
-    if (at > deadline) {
-      co_await clock_.SleepUntil(deadline);
-      co_return MakeError(call, late, "deadline of the call");
+asio::awaitable<Result<Completion>> SimulatedProvider::AnswerMidStreamFault(Call& call,
+                                                                            const Fault& fault) {
+  const int tokens = call.plan.tokens();
+  auto failed = co_await PlayTokens(
+      call, call.request.stream ? std::min(fault.after_tokens, tokens) : tokens);
+  if (failed) co_return std::move(*failed);
+  const Deadline deadline = EndOfPatience(call);
+  if (fault.kind == FaultKind::kStall) {
+    if (fault.delay == Duration::zero() || call.due + fault.delay > deadline.at) {
+      co_return co_await TimeOut(call, deadline);
     }
-    // Nobody watches: one sleep for the whole answer gives the same instants.
-    const bool watched = call.observer != nullptr && call.request.stream;
+    call.due += fault.delay;
+    failed = co_await PlayTokens(call, tokens);
+    if (failed) co_return std::move(*failed);
+    co_await clock_.SleepUntil(call.due);
+    co_return Success(call);
+  }
+  if (call.due > deadline.at) co_return co_await TimeOut(call, deadline);
+  Error error;
+  if (fault.kind == FaultKind::kErrorEvent) {
+    error.kind = ErrorKind::kStreamError;
+    error.message = "error event in the stream";
+    error.http_status = 200;
+    error.provider_code = fault.code;
+  } else if (fault.kind == FaultKind::kMalformedJson) {
+    error.kind = ErrorKind::kMalformedResponse;
+    error.message = "answer is not JSON";
+  } else {
+    const bool reset = fault.cut_mode == CutMode::kReset;
+    error.kind = reset ? ErrorKind::kConnectionReset : ErrorKind::kTruncatedStream;
+    error.message = reset ? "connection reset by peer" : "connection closed in the stream";
+  }
+  co_return co_await FailAt(call, call.due, std::move(error));
+}
+
+// Waits for the first `count` tokens and hands out those that are not out yet. An error: a deadline
+// came first.
+asio::awaitable<std::optional<Error>> SimulatedProvider::PlayTokens(Call& call, int count) {
+  if (call.tokens == 0 && count > 0) {
+    const Deadline deadline = EndOfPatience(call);
+    if (call.due > deadline.at) co_return co_await TimeOut(call, deadline);
+  }
+  const int all = call.plan.tokens();
+  const bool watched = call.observer != nullptr && call.request.stream;
+  while (call.tokens < count) {
+    const TimePoint at = call.due;
+    if (at > call.total_deadline) {
+      co_return co_await TimeOut(call, {.at = call.total_deadline});
+    }
+    // If no observer needs tokens in time, one sleep for the whole answer gives the same instants.
     const bool in_time = watched && call.observer->NeedsEventsInTime();
-    if (in_time || i + 1 == count) co_await clock_.SleepUntil(at);
+    if (in_time || call.tokens + 1 == count) co_await clock_.SleepUntil(at);
     if (call.request.stream) {
-      if (i == 0) call.timings.first_token = call.timings.first_output_token = at;
+      if (call.tokens == 0) call.timings.first_token = call.timings.first_output_token = at;
       call.timings.last_token = at;
     }
-    if (i == 0) call.timings.first_byte = at;
+    if (call.tokens == 0) call.timings.first_byte = at;
     call.text += kToken;
-    call.tokens = i + 1;
+    ++call.tokens;
     if (watched) call.observer->OnToken({.text = kToken, .at = at});
+    if (call.tokens < all) call.due += call.plan.NextGap();
   }
   co_return std::nullopt;
 }
 
-asio::awaitable<Result<Completion>> SimulatedProvider::FailAt(Call& call, TimePoint at,
-                                                              Error error) {
+// Of a silence that begins now: before the first token, or after the latest one.
+SimulatedProvider::Deadline SimulatedProvider::EndOfPatience(const Call& call) const {
+  const Deadline next =
+      call.tokens == 0
+          ? Deadline{call.started + options_.first_token_timeout, ErrorKind::kFirstTokenTimeout}
+          : Deadline{clock_.Now() + options_.idle_timeout, ErrorKind::kIdleTimeout};
+  return next.at <= call.total_deadline ? next : Deadline{call.total_deadline};
+}
+
+asio::awaitable<Error> SimulatedProvider::TimeOut(Call& call, Deadline deadline) {
+  Error error;
+  error.kind = deadline.kind;
+  error.message = call.tokens == 0 ? "no answer" : "stream went silent";
+  if (deadline.kind == ErrorKind::kTotalTimeout) error.message = "deadline of the call";
+  co_return co_await FailAt(call, deadline.at, std::move(error));
+}
+
+// Waits until `at` and completes `error` with what the call has come to by then.
+asio::awaitable<Error> SimulatedProvider::FailAt(Call& call, TimePoint at, Error error) {
   co_await clock_.SleepUntil(at);
-  error.attempts.assign(1, Attempt{.provider = options_.identity.name,
+  error.provider = options_.identity.name;
+  error.after_first_token = call.request.stream && call.tokens > 0;
+  if (error.after_first_token) {
+    error.partial_text = call.text;
+    error.partial_tokens = call.tokens;
+  }
+  error.attempts.push_back(Attempt{.provider = options_.identity.name,
                                    .region = options_.identity.region,
                                    .model = call.request.model,
                                    .error = error.kind,
@@ -232,24 +267,4 @@ Result<Completion> SimulatedProvider::Success(Call& call) {
   return completion;
 }
 
-Error SimulatedProvider::MakeError(const Call& call, ErrorKind kind, std::string message) const {
-  Error error;
-  error.kind = kind;
-  error.message = std::move(message);
-  error.provider = options_.identity.name;
-  error.after_first_token = call.request.stream && call.tokens > 0;
-  if (error.after_first_token) {
-    error.partial_text = call.text;
-    error.partial_tokens = call.tokens;
-  }
-  error.attempts.push_back(Attempt{.provider = options_.identity.name,
-                                   .region = options_.identity.region,
-                                   .model = call.request.model,
-                                   .error = kind,
-                                   .started = call.started,
-                                   .finished = clock_.Now(),
-                                   .output_tokens = call.tokens});
-  return error;
-}
-
-}  // namespace llmload::mocks
+}  // namespace llmload::simulation

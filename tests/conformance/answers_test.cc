@@ -20,7 +20,7 @@ std::string Joined(const RecordingObserver& observer) {
 }
 
 TEST_P(ConformingAnswers, UnaryAnswerIsWhole) {
-  mocks::FakeLlmServer server(Fast());
+  fake_server::FakeLlmServer server(Fast());
   const auto provider = Make(server);
   const Completion completion = Value(*provider, Request(false));
   EXPECT_FALSE(completion.text.empty());
@@ -36,7 +36,7 @@ TEST_P(ConformingAnswers, UnaryAnswerIsWhole) {
 }
 
 TEST_P(ConformingAnswers, StreamedTokensComeInOrderAndMakeUpTheText) {
-  mocks::FakeLlmServer server(Fast());
+  fake_server::FakeLlmServer server(Fast());
   const auto provider = Make(server);
   RecordingObserver observer;
   const Completion completion = Value(*provider, Request(true), &observer);
@@ -49,13 +49,13 @@ TEST_P(ConformingAnswers, StreamedTokensComeInOrderAndMakeUpTheText) {
 }
 
 TEST_P(ConformingAnswers, StreamedAndUnaryTextsAreTheSame) {
-  mocks::FakeLlmServer unary(Fast());
-  mocks::FakeLlmServer streaming(Fast());
+  fake_server::FakeLlmServer unary(Fast());
+  fake_server::FakeLlmServer streaming(Fast());
   EXPECT_EQ(Value(*Make(unary), Request(false)).text, Value(*Make(streaming), Request(true)).text);
 }
 
 TEST_P(ConformingAnswers, InstantsAreInOrder) {
-  mocks::FakeLlmServer server(Fast());
+  fake_server::FakeLlmServer server(Fast());
   const auto provider = Make(server);
   RecordingObserver observer;
   const Completion completion = Value(*provider, Request(true), &observer);
@@ -74,7 +74,7 @@ TEST_P(ConformingAnswers, InstantsAreInOrder) {
 }
 
 TEST_P(ConformingAnswers, UsageIsNormalisedAndTheRawNumbersAreKept) {
-  mocks::FakeLlmServer server(Fast());
+  fake_server::FakeLlmServer server(Fast());
   const auto provider = Make(server);
   for (const bool stream : {false, true}) {
     const Completion completion = Value(*provider, Request(stream));
@@ -90,7 +90,7 @@ TEST_P(ConformingAnswers, UsageIsNormalisedAndTheRawNumbersAreKept) {
 }
 
 TEST_P(ConformingAnswers, OneTokenIsAnAnswer) {
-  mocks::FakeLlmServer server(Fast(1));
+  fake_server::FakeLlmServer server(Fast(1));
   const auto provider = Make(server);
   RecordingObserver observer;
   const Completion completion = Value(*provider, Request(true), &observer);
@@ -101,9 +101,9 @@ TEST_P(ConformingAnswers, OneTokenIsAnAnswer) {
 }
 
 TEST_P(ConformingAnswers, TenThousandTokensAreCountedOneByOne) {
-  mocks::FakeLlmServerOptions options = Fast(10'000);
+  fake_server::FakeLlmServerOptions options = Fast(10'000);
   options.latency.gap_median = 0ms;
-  mocks::FakeLlmServer server(options);
+  fake_server::FakeLlmServer server(options);
   const auto provider = Make(server);
   CompletionRequest request = Request(true);
   request.max_tokens = 10'000;
@@ -117,13 +117,13 @@ TEST_P(ConformingAnswers, TenThousandTokensAreCountedOneByOne) {
 }
 
 TEST_P(ConformingAnswers, Utf8CutBetweenReadsArrivesWhole) {
-  mocks::FakeLlmServerOptions options = Fast();
+  fake_server::FakeLlmServerOptions options = Fast();
   options.multibyte_text = true;
   // A byte at a time: every sequence is cut everywhere.
-  options.faults = {{.kind = mocks::FaultKind::kSlowDrip, .delay = 100us, .bytes = 1}};
-  mocks::FakeLlmServer dripping(options);
+  options.faults = {{.kind = simulation::FaultKind::kSlowDrip, .delay = 100us, .bytes = 1}};
+  fake_server::FakeLlmServer dripping(options);
   options.faults.clear();
-  mocks::FakeLlmServer whole(options);
+  fake_server::FakeLlmServer whole(options);
   const std::string expected = Value(*Make(whole), Request(true)).text;
   EXPECT_TRUE(std::any_of(expected.begin(), expected.end(),
                           [](char c) { return static_cast<unsigned char>(c) >= 0x80; }));
@@ -133,7 +133,7 @@ TEST_P(ConformingAnswers, Utf8CutBetweenReadsArrivesWhole) {
 }
 
 TEST_P(ConformingAnswers, BigPromptsArriveWhole) {
-  mocks::FakeLlmServer server(Fast());
+  fake_server::FakeLlmServer server(Fast());
   const auto provider = Make(server);
   CompletionRequest request = Request(true);
   request.messages.front().content.assign(2 << 20, 'x');
@@ -144,7 +144,7 @@ TEST_P(ConformingAnswers, BigPromptsArriveWhole) {
 }
 
 TEST_P(ConformingAnswers, ConversationsAndOptionsAreAccepted) {
-  mocks::FakeLlmServer server(Fast());
+  fake_server::FakeLlmServer server(Fast());
   const auto provider = Make(server);
   CompletionRequest request = Request(true);
   request.messages = {{Role::kSystem, "Answer \"briefly\".\n\t\x01"},
@@ -159,7 +159,7 @@ TEST_P(ConformingAnswers, ConversationsAndOptionsAreAccepted) {
 }
 
 TEST_P(ConformingAnswers, ConnectionsAreReusedAndNothingIsSentTwice) {
-  mocks::FakeLlmServer server(Fast());
+  fake_server::FakeLlmServer server(Fast());
   const auto provider = Make(server);
   for (int i = 0; i < 3; ++i) Value(*provider, Request(i % 2 == 0));
   EXPECT_EQ(server.counters().connections, 1u);
@@ -173,7 +173,7 @@ TEST_P(ConformingAnswers, ConnectionsAreReusedAndNothingIsSentTwice) {
 }
 
 TEST_P(ConformingAnswers, ManyCallsAtOnceDoNotMixUp) {
-  mocks::FakeLlmServer server(Fast());
+  fake_server::FakeLlmServer server(Fast());
   const auto provider = Make(server);
   for (const auto& result : caller_.CallTogether(*provider, Request(true), 50)) {
     ASSERT_TRUE(result.has_value()) << Describe(result.error());

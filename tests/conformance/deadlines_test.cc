@@ -5,17 +5,17 @@
 namespace llmload::test_support {
 namespace {
 
-using mocks::Fault;
-using mocks::FaultKind;
+using simulation::Fault;
+using simulation::FaultKind;
 using namespace std::chrono_literals;
 
 class ConformingDeadlines : public ProviderConformance {
  protected:
   /// The error under `fault` with a deadline that is short where it has to pass.
   Error Missed(const Fault& fault, const ProviderTimeouts& timeouts, bool stream) {
-    mocks::FakeLlmServerOptions options = Fast();
+    fake_server::FakeLlmServerOptions options = Fast();
     options.faults = {fault};
-    mocks::FakeLlmServer server(options);
+    fake_server::FakeLlmServer server(options);
     HttpOptions http;
     http.timeouts = timeouts;
     const auto provider = Make(server, http);
@@ -29,7 +29,7 @@ class ConformingDeadlines : public ProviderConformance {
 TEST_P(ConformingDeadlines, ConnectWithoutAnAnswerIsAConnectTimeout) {
   // For a service that cannot be moved, a proxy on which connects get no answer.
   const BlackHole black_hole;
-  mocks::FakeLlmServer server(Fast());
+  fake_server::FakeLlmServer server(Fast());
   HttpOptions http;
   http.proxy = "http://127.0.0.1:" + std::to_string(black_hole.port());
   http.timeouts.connect = 200ms;
@@ -39,7 +39,7 @@ TEST_P(ConformingDeadlines, ConnectWithoutAnAnswerIsAConnectTimeout) {
 }
 
 TEST_P(ConformingDeadlines, ServiceThatIsDownIsAConnectFailureUntilItIsBack) {
-  mocks::FakeLlmServer server(Fast());
+  fake_server::FakeLlmServer server(Fast());
   const auto provider = Make(server);
   server.Suspend();
   const Error error = Failure(*provider, Request(true));
@@ -81,9 +81,9 @@ TEST_P(ConformingDeadlines, WholeCallIsBounded) {
 }
 
 TEST_P(ConformingDeadlines, DeadlineOfTheRequestBoundsTheCall) {
-  mocks::FakeLlmServerOptions options = Fast();
+  fake_server::FakeLlmServerOptions options = Fast();
   options.faults = {{.kind = FaultKind::kHang}};
-  mocks::FakeLlmServer server(options);
+  fake_server::FakeLlmServer server(options);
   const auto provider = Make(server);
   CompletionRequest request = Request(true);
   request.deadline = SystemClock::Instance().Now() + 250ms;
@@ -109,10 +109,10 @@ TEST_P(ConformingDeadlines, CancellationEndsTheCallAtEveryStage) {
   };
   for (const Stage& stage : stages) {
     SCOPED_TRACE(stage.name);
-    mocks::FakeLlmServerOptions options = Fast();
+    fake_server::FakeLlmServerOptions options = Fast();
     options.faults = {stage.fault};
     options.faults.front().last_arrival = 1;
-    mocks::FakeLlmServer server(options);
+    fake_server::FakeLlmServer server(options);
     const auto provider = Make(server);
     RecordingObserver observer;
     EXPECT_TRUE(caller_.CallAndCancel(*provider, Request(stage.stream), 150ms, &observer));
@@ -124,9 +124,9 @@ TEST_P(ConformingDeadlines, CancellationEndsTheCallAtEveryStage) {
 }
 
 TEST_P(ConformingDeadlines, AbandonedContextTakesItsCallsAlong) {
-  mocks::FakeLlmServerOptions options = Fast();
+  fake_server::FakeLlmServerOptions options = Fast();
   options.faults = {{.kind = FaultKind::kStall, .after_tokens = 2}};
-  mocks::FakeLlmServer server(options);
+  fake_server::FakeLlmServer server(options);
   const auto provider = Make(server);
   ProviderCaller::CallAndAbandon(*provider, Request(true), 100ms);
   server.SetFaults({});

@@ -6,9 +6,9 @@
 namespace llmload::test_support {
 namespace {
 
-using mocks::CutMode;
-using mocks::Fault;
-using mocks::FaultKind;
+using simulation::CutMode;
+using simulation::Fault;
+using simulation::FaultKind;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 using ConformingErrors = ProviderConformance;
 
 TEST_P(ConformingErrors, EveryErrorHasItsKind) {
-  mocks::FakeLlmServer server(Fast());
+  fake_server::FakeLlmServer server(Fast());
   const auto provider = Make(server);
   ASSERT_FALSE(GetParam().errors.empty());
   for (const ErrorRow& row : GetParam().errors) {
@@ -37,7 +37,7 @@ TEST_P(ConformingErrors, EveryErrorHasItsKind) {
 }
 
 TEST_P(ConformingErrors, WaitThatTheServiceAsksForIsRead) {
-  mocks::FakeLlmServer server(Fast());
+  fake_server::FakeLlmServer server(Fast());
   const auto provider = Make(server);
   server.SetFaults({{.kind = FaultKind::kHttpError, .status = 429, .retry_after = Duration(7s)}});
   for (const bool stream : {false, true}) {
@@ -46,7 +46,7 @@ TEST_P(ConformingErrors, WaitThatTheServiceAsksForIsRead) {
 }
 
 TEST_P(ConformingErrors, ErrorInsideAStreamIsItsOwnKind) {
-  mocks::FakeLlmServer server(Fast());
+  fake_server::FakeLlmServer server(Fast());
   const auto provider = Make(server);
   for (const int tokens : {0, 1, 5}) {
     server.SetFaults({{.kind = FaultKind::kErrorEvent, .after_tokens = tokens}});
@@ -61,7 +61,7 @@ TEST_P(ConformingErrors, ErrorInsideAStreamIsItsOwnKind) {
 }
 
 TEST_P(ConformingErrors, CutIsNeverTakenForAnEnd) {
-  mocks::FakeLlmServer server(Fast());
+  fake_server::FakeLlmServer server(Fast());
   const auto provider = Make(server);
   for (const CutMode mode : {CutMode::kAbrupt, CutMode::kCloseNotify, CutMode::kReset}) {
     for (int tokens = 0; tokens <= 8; ++tokens) {
@@ -83,7 +83,7 @@ TEST_P(ConformingErrors, CutIsNeverTakenForAnEnd) {
 }
 
 TEST_P(ConformingErrors, OrderlyEndWithoutTheTerminalEventIsTruncation) {
-  mocks::FakeLlmServer server(Fast());
+  fake_server::FakeLlmServer server(Fast());
   const auto provider = Make(server);
   server.SetFaults({{.kind = FaultKind::kMissingFinish}});
   const Error error = Failure(*provider, Request(true));
@@ -92,7 +92,7 @@ TEST_P(ConformingErrors, OrderlyEndWithoutTheTerminalEventIsTruncation) {
 }
 
 TEST_P(ConformingErrors, NonsenseIsMalformed) {
-  mocks::FakeLlmServer server(Fast());
+  fake_server::FakeLlmServer server(Fast());
   const auto provider = Make(server);
   for (const bool stream : {false, true}) {
     for (const Fault& fault : {Fault{.kind = FaultKind::kGarbage},
@@ -105,7 +105,7 @@ TEST_P(ConformingErrors, NonsenseIsMalformed) {
 }
 
 TEST_P(ConformingErrors, SizesAreBounded) {
-  mocks::FakeLlmServer server(Fast());
+  fake_server::FakeLlmServer server(Fast());
   HttpOptions http;
   http.limits.body_bytes = 256 << 10;
   http.limits.event_bytes = 64 << 10;
@@ -121,7 +121,7 @@ TEST_P(ConformingErrors, SizesAreBounded) {
 }
 
 TEST_P(ConformingErrors, RedirectIsNotFollowed) {
-  mocks::FakeLlmServer server(Fast());
+  fake_server::FakeLlmServer server(Fast());
   const auto provider = Make(server);
   server.SetFaults({{.kind = FaultKind::kRedirect}});
   for (const bool stream : {false, true}) {
@@ -132,7 +132,7 @@ TEST_P(ConformingErrors, RedirectIsNotFollowed) {
 }
 
 TEST_P(ConformingErrors, WrongCredentialIsACredentialErrorWithoutTheSecret) {
-  mocks::FakeLlmServer server(Fast());
+  fake_server::FakeLlmServer server(Fast());
   const auto provider = GetParam().make(server, {}, true);
   for (const bool stream : {false, true}) {
     const Error error = Failure(*provider, Request(stream));
@@ -149,7 +149,7 @@ TEST_P(ConformingErrors, WrongCredentialIsACredentialErrorWithoutTheSecret) {
 }
 
 TEST_P(ConformingErrors, CallAfterAFailureWorks) {
-  mocks::FakeLlmServer server(Fast());
+  fake_server::FakeLlmServer server(Fast());
   const auto provider = Make(server);
   for (const Fault& fault :
        {Fault{.kind = FaultKind::kHttpError}, Fault{.kind = FaultKind::kReset},

@@ -14,10 +14,10 @@
 namespace llmload {
 namespace {
 
-using mocks::FakeLlmServer;
-using mocks::FakeLlmServerOptions;
-using mocks::Fault;
-using mocks::FaultKind;
+using fake_server::FakeLlmServer;
+using fake_server::FakeLlmServerOptions;
+using simulation::Fault;
+using simulation::FaultKind;
 using namespace std::chrono_literals;
 
 struct Outage {

@@ -17,10 +17,10 @@ namespace llmload::test_support {
 
 namespace {
 
-using mocks::FakeLlmServer;
-using mocks::FakeLlmServerOptions;
-using mocks::Fault;
-using mocks::FaultKind;
+using fake_server::FakeLlmServer;
+using fake_server::FakeLlmServerOptions;
+using simulation::Fault;
+using simulation::FaultKind;
 using namespace std::chrono_literals;
 
 constexpr const char* kKey = "sk-accepted-0123456789";

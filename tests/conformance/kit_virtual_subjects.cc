@@ -18,16 +18,16 @@ namespace llmload::test_support {
 
 namespace {
 
-using mocks::SimulatedFault;
-using mocks::SimulatedFaultKind;
-using mocks::SimulatedProvider;
-using mocks::SimulationOptions;
+using simulation::Fault;
+using simulation::FaultKind;
+using simulation::SimulatedProvider;
+using simulation::SimulationOptions;
 using namespace std::chrono_literals;
 
 // What a simulation does.
 struct Behaviour {
   Duration ttft = 5ms;
-  std::vector<SimulatedFault> faults;
+  std::vector<Fault> faults;
 };
 
 std::shared_ptr<SimulatedProvider> Simulate(Clock& clock, const Behaviour& behaviour,
@@ -61,13 +61,12 @@ ConformanceSubject Subject(Make make) {
   subject.virtual_time = true;
   subject.healthy = with({});
   subject.slow = with({.ttft = 100ms, .faults = {}});
-  subject.hanging = with({.faults = {{.kind = SimulatedFaultKind::kBlackHole}}});
-  subject.stalling = with({.faults = {{.kind = SimulatedFaultKind::kMidStreamStall}}});
-  subject.breaking = with({.faults = {{.kind = SimulatedFaultKind::kMidStreamCut}}});
+  subject.hanging = with({.faults = {{.kind = FaultKind::kHang}}});
+  subject.stalling = with({.faults = {{.kind = FaultKind::kStall, .after_tokens = 3}}});
+  subject.breaking = with({.faults = {{.kind = FaultKind::kCut, .after_tokens = 3}}});
   subject.failing = [make](Clock& clock, ErrorKind kind) {
-    return make(
-        clock,
-        Behaviour{.faults = {{.kind = SimulatedFaultKind::kHttpStatus, .status = StatusOf(kind)}}});
+    return make(clock,
+                Behaviour{.faults = {{.kind = FaultKind::kHttpError, .status = StatusOf(kind)}}});
   };
   subject.failures = {ErrorKind::kInvalidRequest,   ErrorKind::kCredential,
                       ErrorKind::kModelUnavailable, ErrorKind::kRateLimited,

@@ -13,7 +13,7 @@
 namespace llmload::test_support {
 namespace {
 
-using mocks::FakeLlmServer;
+using fake_server::FakeLlmServer;
 
 constexpr const char* kKey = "sk-conformance-0123456789";
 constexpr const char* kWrongKey = "sk-wrong-key-9876543210";
@@ -195,9 +195,9 @@ std::vector<std::string> AllSecrets() {
   return {kKey, kWrongKey, kAwsSecret, kWrongAwsSecret, kSessionToken};
 }
 
-mocks::FakeLlmServerOptions ProviderConformance::Fast(int tokens) {
+fake_server::FakeLlmServerOptions ProviderConformance::Fast(int tokens) {
   using namespace std::chrono_literals;
-  mocks::FakeLlmServerOptions options;
+  fake_server::FakeLlmServerOptions options;
   options.latency.ttft_median = 2ms;
   options.latency.gap_median = 500us;
   options.latency.tokens_min = options.latency.tokens_max = tokens;

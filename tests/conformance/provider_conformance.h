@@ -20,7 +20,7 @@ namespace llmload::test_support {
 /// A scripted error answer and the kind it is to have.
 struct ErrorRow {
   int status = 0;
-  const char* code = "";  ///< `mocks::Fault::code`; empty: the usual one of the API
+  const char* code = "";  ///< `simulation::Fault::code`; empty: the usual one of the API
   ErrorKind kind = ErrorKind::kInternal;
 };
 
@@ -30,7 +30,7 @@ struct Subject {
   std::string model;
   /// A provider of `server` with these connection options, and with the credential that
   /// `AcceptedCredentials` puts into a server. `wrong_credential`: with another.
-  std::function<std::shared_ptr<Provider>(const mocks::FakeLlmServer& server, HttpOptions http,
+  std::function<std::shared_ptr<Provider>(const fake_server::FakeLlmServer& server, HttpOptions http,
                                           bool wrong_credential)>
       make;
   std::vector<ErrorRow> errors;
@@ -48,9 +48,9 @@ std::vector<std::string> AllSecrets();
 class ProviderConformance : public ::testing::TestWithParam<Subject> {
  protected:
   /// Quick and of a fixed length; accepts the subjects' credentials only.
-  static mocks::FakeLlmServerOptions Fast(int tokens = 8);
+  static fake_server::FakeLlmServerOptions Fast(int tokens = 8);
 
-  std::shared_ptr<Provider> Make(const mocks::FakeLlmServer& server, HttpOptions http = {}) {
+  std::shared_ptr<Provider> Make(const fake_server::FakeLlmServer& server, HttpOptions http = {}) {
     return GetParam().make(server, std::move(http), false);
   }
 

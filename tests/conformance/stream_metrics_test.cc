@@ -293,12 +293,12 @@ class StampReader final : public Provider {
 };
 
 TEST(StreamTimes, AgreeWithTheInstantsTheServerSent) {
-  mocks::FakeLlmServerOptions server_options;
+  fake_server::FakeLlmServerOptions server_options;
   server_options.timestamp_tokens = true;
   server_options.latency = {
       .ttft_median = 40ms, .gap_median = 5ms, .tokens_min = 20, .tokens_max = 20};
   server_options.seed = 11;
-  mocks::FakeLlmServer server(server_options);
+  fake_server::FakeLlmServer server(server_options);
   OpenAiOptions options;
   options.base_url = "https://localhost:" + std::to_string(server.port()) + "/v1";
   options.ca_pem = server.ca_pem();

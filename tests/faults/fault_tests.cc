@@ -20,8 +20,8 @@
 namespace llmload {
 namespace {
 
-using mocks::FakeLlmServer;
-using mocks::FakeLlmServerOptions;
+using fake_server::FakeLlmServer;
+using fake_server::FakeLlmServerOptions;
 using namespace std::chrono_literals;
 
 // As in virtual time, several times faster.
@@ -57,12 +57,16 @@ CampaignTiming RealTiming() {
   return timing;
 }
 
-std::vector<std::string> NamesOfWireForms() {
+std::vector<std::string> Names() {
   std::vector<std::string> names;
-  for (const FaultScenario& scenario : FaultScenarios(RealTiming())) {
-    if (scenario.suspends_server || !scenario.wire.empty()) names.push_back(scenario.name);
-  }
+  for (const FaultScenario& scenario : FaultScenarios(RealTiming())) names.push_back(scenario.name);
   return names;
+}
+
+// True if the fake server has to be suspended: it refuses connections for as long as the fault is
+// in force.
+bool Refuses(const FaultScenario& scenario) {
+  return scenario.faults.front().kind == simulation::FaultKind::kConnectionRefused;
 }
 
 class FaultsOverTls : public ::testing::TestWithParam<std::string> {
@@ -120,9 +124,10 @@ TEST_P(FaultsOverTls, DISABLED_StaysWithinItsBounds) {
                       MakeProvider("fallback", *fallback), seed, clock, nullptr);
 
   const TimePoint start = clock.Now();
-  primary->SetFaults(scenario.wire);
   std::future<void> outage;
-  if (scenario.suspends_server) {
+  if (!Refuses(scenario)) {
+    primary->SetFaults(scenario.faults);
+  } else {
     outage = std::async(std::launch::async, [&] {
       std::this_thread::sleep_until(start + scenario.onset);
       primary->Suspend();
@@ -135,7 +140,7 @@ TEST_P(FaultsOverTls, DISABLED_StaysWithinItsBounds) {
 
   run.observation.primary_arrivals = primary->ArrivalInstants();
   // While the port refuses, calls fail without ever arriving.
-  if (!scenario.suspends_server) run.primary_arrivals = primary->counters().arrivals;
+  if (!Refuses(scenario)) run.primary_arrivals = primary->counters().arrivals;
   run.fallback_arrivals = fallback->counters().arrivals;
   run.in_flight_at_end = InFlightAtTheEnd(*primary) + InFlightAtTheEnd(*fallback);
   run.metrics = MeasureFailover(run.observation);
@@ -157,7 +162,7 @@ TEST_P(FaultsOverTls, DISABLED_StaysWithinItsBounds) {
   EXPECT_TRUE(report.verdict == Verdict::kPass) << Explain(report);
 }
 
-INSTANTIATE_TEST_SUITE_P(, FaultsOverTls, ::testing::ValuesIn(NamesOfWireForms()),
+INSTANTIATE_TEST_SUITE_P(, FaultsOverTls, ::testing::ValuesIn(Names()),
                          [](const auto& fault) { return fault.param; });
 
 }  // namespace

@@ -7,15 +7,15 @@
 namespace llmload {
 namespace {
 
-class SustainedLoad : public mocks::WithEmbeddedServer<SustainedLoadTest> {};
+class SustainedLoad : public WithEmbeddedServer<SustainedLoadTest> {};
 
 TEST_F(SustainedLoad, DISABLED_Handles1000RequestsPerMinute) { RunAndJudge(); }
 
-class MemoryUsage : public mocks::WithEmbeddedServer<MemoryUsageTest> {};
+class MemoryUsage : public WithEmbeddedServer<MemoryUsageTest> {};
 
 TEST_F(MemoryUsage, DISABLED_StaysStableUnderLoad) { RunAndJudge(); }
 
-class ProductionReadiness : public mocks::WithEmbeddedServer<ProductionReadinessTest> {};
+class ProductionReadiness : public WithEmbeddedServer<ProductionReadinessTest> {};
 
 TEST_F(ProductionReadiness, DISABLED_MeetsCombinedCriteria) { RunAndJudge(); }
 

@@ -30,7 +30,7 @@ std::vector<std::string> Names() {
 std::string TimeLine(const std::string& scenario, std::uint64_t seed, TimePoint at) {
   std::string lines;
   RunVirtually(scenario, seed,
-               [&](const mocks::EventLog& log) { lines = log.Around(at, 250ms, 750ms); });
+               [&](const simulation::EventLog& log) { lines = log.Around(at, 250ms, 750ms); });
   return lines;
 }
 
@@ -60,7 +60,7 @@ TEST_P(FaultCampaign, StaysWithinItsBounds) {
 
 std::string Log(const std::string& scenario, std::uint64_t seed) {
   std::string text;
-  RunVirtually(scenario, seed, [&](const mocks::EventLog& log) { text = log.Text(); });
+  RunVirtually(scenario, seed, [&](const simulation::EventLog& log) { text = log.Text(); });
   return text;
 }
 

@@ -16,13 +16,10 @@ namespace llmload {
 namespace {
 
 using mocks::FailAfter;
-using mocks::InVirtualTime;
 using mocks::MockProvider;
-using mocks::PairInVirtualTime;
 using mocks::RespondAfter;
-using mocks::SimulatedFault;
-using mocks::SimulatedFaultKind;
-using mocks::SimulationOptions;
+using simulation::FaultKind;
+using simulation::SimulationOptions;
 using ::testing::HasSubstr;
 using ::testing::NiceMock;
 using namespace std::chrono_literals;
@@ -51,9 +48,8 @@ TEST_F(VirtualSustainedLoad, Handles1000RequestsPerMinute) {
 
 class VirtualSustainedLoadWithErrors : public Judged<InVirtualTime<SustainedLoadTest>> {
   SimulationOptions Simulation() const override {
-    return {
-        .seed = Environment().seed,
-        .faults = {{.kind = SimulatedFaultKind::kHttpStatus, .probability = 0.4, .status = 500}}};
+    return {.seed = Environment().seed,
+            .faults = {{.kind = FaultKind::kHttpError, .probability = 0.4, .status = 500}}};
   }
 };
 TEST_F(VirtualSustainedLoadWithErrors, FailsAt40PercentServerErrorsNamingTheSuccessRate) {
@@ -65,7 +61,7 @@ TEST_F(VirtualSustainedLoadWithErrors, FailsAt40PercentServerErrorsNamingTheSucc
 class VirtualSustainedLoadSlow : public Judged<InVirtualTime<SustainedLoadTest>> {
   SimulationOptions Simulation() const override {
     return {.seed = Environment().seed,
-            .faults = {{.kind = SimulatedFaultKind::kSlowFirstToken, .extra_latency = 12s}}};
+            .faults = {{.kind = FaultKind::kSlowFirstToken, .delay = 12s}}};
   }
 };
 TEST_F(VirtualSustainedLoadSlow, FailsAt12SecondsOfLatencyNamingP95) {
@@ -76,7 +72,7 @@ TEST_F(VirtualSustainedLoadSlow, FailsAt12SecondsOfLatencyNamingP95) {
 class VirtualSustainedLoadDown : public Judged<InVirtualTime<SustainedLoadTest>> {
   SimulationOptions Simulation() const override {
     return {.seed = Environment().seed,
-            .faults = {{.kind = SimulatedFaultKind::kConnectionRefused, .from = 30s}}};
+            .faults = {{.kind = FaultKind::kConnectionRefused, .from = 30s}}};
   }
 };
 TEST_F(VirtualSustainedLoadDown, CountsEveryRequestWhenTheServerDiesHalfWay) {
@@ -98,9 +94,7 @@ TEST_F(VirtualProductionReadiness, MeetsCombinedCriteria) {
 class VirtualReadinessWithTail : public Judged<InVirtualTime<ProductionReadinessTest>> {
   SimulationOptions Simulation() const override {
     return {.seed = Environment().seed,
-            .faults = {{.kind = SimulatedFaultKind::kSlowFirstToken,
-                        .probability = 0.03,
-                        .extra_latency = 11s}}};
+            .faults = {{.kind = FaultKind::kSlowFirstToken, .probability = 0.03, .delay = 11s}}};
   }
 };
 TEST_F(VirtualReadinessWithTail, FailsOnALongTailNamingP99AndNotP95) {
@@ -120,7 +114,7 @@ TEST_F(VirtualMemoryUsage, StaysStableUnderLoad) {
 class VirtualMemoryLeak : public Judged<InVirtualTime<MemoryUsageTest>> {
   std::vector<std::unique_ptr<ResourceProbe>> MakeProbes() override {
     auto probes = InVirtualTime::MakeProbes();
-    probes.push_back(std::make_unique<mocks::SimulatedProbe>("local server", [this] {
+    probes.push_back(std::make_unique<SimulatedProbe>("local server", [this] {
       return (std::uint64_t{20} << 20) + Simulated().arrivals().size() * 200'000;
     }));
     return probes;
@@ -139,7 +133,7 @@ class VirtualServerMemory : public Judged<InVirtualTime<MemoryUsageTest>> {
 
   std::vector<std::unique_ptr<ResourceProbe>> MakeProbes() override {
     auto probes = InVirtualTime::MakeProbes();
-    probes.push_back(std::make_unique<mocks::SimulatedProbe>("local server", [this] {
+    probes.push_back(std::make_unique<SimulatedProbe>("local server", [this] {
       return static_cast<std::uint64_t>(
           ServerBytes(static_cast<double>(Simulated().arrivals().size())));
     }));

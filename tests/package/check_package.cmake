@@ -102,7 +102,7 @@ endfunction()
 
 if(CASE STREQUAL "installs_and_moves")
   file(REMOVE_RECURSE "${WORK}")
-  foreach(component core testing mocks)
+  foreach(component core simulation fake_server world testing mocks)
     run(${CMAKE_COMMAND} --install "${BUILD}" --prefix "${WORK}/first" --component llmload_${component})
   endforeach()
   file(RENAME "${WORK}/first" "${moved}")
@@ -212,8 +212,8 @@ elseif(CASE STREQUAL "links_by_pkg_config")
     list(APPEND flags "-I${path}")
   endforeach()
   file(WRITE "${WORK}/pkg_config.cc"
-    "#include <gtest/gtest.h>\n#include <llmload/fake_server/fault_spec.h>\n"
-    "TEST(PkgConfig, Links) { EXPECT_NO_THROW(llmload::mocks::ParseFault(\"status=500\")); }\n")
+    "#include <gtest/gtest.h>\n#include <llmload/simulation/fault_spec.h>\n"
+    "TEST(PkgConfig, Links) { EXPECT_NO_THROW(llmload::simulation::ParseFault(\"status=500\")); }\n")
   run("${CXX}" -std=c++20 "${WORK}/pkg_config.cc" -o "${WORK}/pkg_config" ${flags})
   run("${WORK}/pkg_config")
 elseif(CASE STREQUAL "builds_a_stranger")

@@ -16,7 +16,7 @@ constexpr const char* kPrimary = "primary";
 
 class BreakerLog final : public BreakerObserver {
  public:
-  explicit BreakerLog(mocks::EventLog& log) : log_(log) {}
+  explicit BreakerLog(simulation::EventLog& log) : log_(log) {}
 
   void OnStateChange(std::string_view breaker, const StateChange& event) override {
     Add(breaker, {ToString(event.from), "->", ToString(event.to), ToString(event.cause)});
@@ -37,13 +37,13 @@ class BreakerLog final : public BreakerObserver {
     for (const std::string_view word : words) line.append(" ").append(word);
     log_.Add(line);
   }
-  mocks::EventLog& log_;
+  simulation::EventLog& log_;
 };
 
 // Tells the log which requests were lost.
 class LossLog final : public Provider {
  public:
-  LossLog(std::shared_ptr<Provider> provider, mocks::EventLog& log)
+  LossLog(std::shared_ptr<Provider> provider, simulation::EventLog& log)
       : provider_(std::move(provider)), log_(log) {}
 
   const ProviderIdentity& Identity() const noexcept override { return provider_->Identity(); }
@@ -60,7 +60,7 @@ class LossLog final : public Provider {
 
  private:
   const std::shared_ptr<Provider> provider_;
-  mocks::EventLog& log_;
+  simulation::EventLog& log_;
   std::uint64_t next_ = 0;
 };
 
@@ -68,7 +68,7 @@ class LossLog final : public Provider {
 
 CampaignChain::CampaignChain(const FaultScenario& scenario, std::shared_ptr<Provider> primary,
                              std::shared_ptr<Provider> fallback, std::uint64_t seed, Clock& clock,
-                             mocks::EventLog* log)
+                             simulation::EventLog* log)
     : seed_(seed), clock_(clock) {
   const auto breaker = [&](CircuitBreakerOptions options, const char* name) {
     options.open.seed = seed;

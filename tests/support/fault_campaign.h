@@ -30,11 +30,11 @@ struct CampaignTiming {
   Duration onset{};  ///< of the fault, since the start of the load
   Duration heal{};   ///< end of the fault
 
-  mocks::LatencyModel latency;  ///< of both providers while they are well
-  Duration longest_service{};   ///< beyond any draw of `latency`, transport included
-  Duration mean_service{};      ///< at least the mean of `latency`
-  Duration link{};              ///< one way between chain and provider
-  Duration fast_failure{};      ///< the longest that a refusal or an error status takes
+  simulation::LatencyModel latency;  ///< of both providers while they are well
+  Duration longest_service{};        ///< beyond any draw of `latency`, transport included
+  Duration mean_service{};           ///< at least the mean of `latency`
+  Duration link{};                   ///< one way between chain and provider
+  Duration fast_failure{};           ///< the longest that a refusal or an error status takes
 
   Duration first_token_deadline{};
   Duration idle_deadline{};
@@ -83,9 +83,9 @@ struct FaultBounds {
 struct FaultScenario {
   std::string name;
 
-  std::vector<mocks::SimulatedFault> simulated;  ///< of the primary in virtual time
-  std::vector<mocks::Fault> wire;                ///< of the primary's fake server
-  bool suspends_server = false;                  ///< in place of `wire`: the port refuses
+  /// Of the primary, in virtual time and on the wire alike. While `kConnectionRefused` is in force,
+  /// a fake server is suspended.
+  std::vector<simulation::Fault> faults;
   /// How calls of the primary may fail, and the first of them has to. Empty: none fails.
   std::vector<ErrorKind> kinds;
   std::size_t fallback_capacity = 0;  ///< requests at once; 0: no limit
@@ -137,7 +137,7 @@ class CampaignChain {
   /// @param log  breaker events and lost requests go there, if given
   CampaignChain(const FaultScenario& scenario, std::shared_ptr<Provider> primary,
                 std::shared_ptr<Provider> fallback, std::uint64_t seed, Clock& clock,
-                mocks::EventLog* log);
+                simulation::EventLog* log);
 
   /// Runs the load and collects what was seen; `observation` lacks the primary's arrivals. The
   /// fault's times count from `start`.

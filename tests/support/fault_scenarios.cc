@@ -8,11 +8,8 @@
 
 namespace llmload {
 
-using mocks::CutMode;
-using mocks::Fault;
-using mocks::FaultKind;
-using mocks::SimulatedFault;
-using mocks::SimulatedFaultKind;
+using simulation::Fault;
+using simulation::FaultKind;
 
 Duration CampaignTiming::interval() const {
   return Duration(static_cast<Duration::rep>(1e9 / rate_per_second));
@@ -118,12 +115,8 @@ FaultScenario Named(std::string name, const CampaignTiming& timing) {
   return scenario;
 }
 
-SimulatedFault Simulated(const FaultScenario& scenario, SimulatedFault fault) {
-  fault.from = scenario.onset;
-  fault.to = scenario.heal;
-  return fault;
-}
-Fault Wire(const FaultScenario& scenario, Fault fault) {
+// `fault`, from onset to heal.
+Fault Outage(const FaultScenario& scenario, Fault fault) {
   fault.from = scenario.onset;
   fault.until = scenario.heal;
   return fault;
@@ -138,9 +131,7 @@ FaultScenario WithBounds(const CampaignTiming& timing, FaultScenario scenario,
 FaultScenario FastStatus(std::string name, const CampaignTiming& timing, int status) {
   FaultScenario scenario = Named(std::move(name), timing);
   scenario.kinds = {status == 429 ? ErrorKind::kRateLimited : ErrorKind::kOverloaded};
-  scenario.simulated = {
-      Simulated(scenario, {.kind = SimulatedFaultKind::kHttpStatus, .status = status})};
-  scenario.wire = {Wire(scenario, {.kind = FaultKind::kHttpError, .status = status})};
+  scenario.faults = {Outage(scenario, {.kind = FaultKind::kHttpError, .status = status})};
   return WithBounds(timing, std::move(scenario), {.latest = timing.fast_failure});
 }
 
@@ -157,8 +148,7 @@ void ExpectStaleConnections(const CampaignTiming& timing, FaultScenario& scenari
 
 FaultScenario ConnectionRefused(const CampaignTiming& timing) {
   FaultScenario scenario = Named("ConnectionRefused", timing);
-  scenario.simulated = {Simulated(scenario, {.kind = SimulatedFaultKind::kConnectionRefused})};
-  scenario.suspends_server = true;
+  scenario.faults = {Outage(scenario, {.kind = FaultKind::kConnectionRefused})};
   scenario.kinds = {ErrorKind::kConnectFailure};
   scenario = WithBounds(timing, std::move(scenario), {.latest = timing.fast_failure});
   if (!timing.sockets) return scenario;
@@ -173,8 +163,7 @@ FaultScenario ConnectionRefused(const CampaignTiming& timing) {
 
 FaultScenario ConnectionReset(const CampaignTiming& timing) {
   FaultScenario scenario = Named("ConnectionReset", timing);
-  scenario.simulated = {Simulated(scenario, {.kind = SimulatedFaultKind::kConnectionReset})};
-  scenario.wire = {Wire(scenario, {.kind = FaultKind::kReset})};
+  scenario.faults = {Outage(scenario, {.kind = FaultKind::kReset})};
   scenario.kinds = {ErrorKind::kConnectionReset};
   scenario = WithBounds(timing, std::move(scenario), {.latest = timing.fast_failure});
   if (timing.sockets) ExpectStaleConnections(timing, scenario);
@@ -184,10 +173,7 @@ FaultScenario ConnectionReset(const CampaignTiming& timing) {
 // The waiting time is the service's, not the breaker's own: far fewer probes.
 FaultScenario RateLimitedWithRetryAfter(const CampaignTiming& timing) {
   FaultScenario scenario = Named("RateLimitedWithRetryAfter", timing);
-  scenario.simulated = {Simulated(
-      scenario,
-      {.kind = SimulatedFaultKind::kHttpStatus, .status = 429, .retry_after = timing.retry_after})};
-  scenario.wire = {Wire(
+  scenario.faults = {Outage(
       scenario, {.kind = FaultKind::kHttpError, .status = 429, .retry_after = timing.retry_after})};
   scenario.kinds = {ErrorKind::kRateLimited};
   scenario.bounds = BoundsOf(timing, scenario, {.latest = timing.fast_failure}, timing.retry_after,
@@ -197,8 +183,7 @@ FaultScenario RateLimitedWithRetryAfter(const CampaignTiming& timing) {
 
 FaultScenario BlackHole(const CampaignTiming& timing) {
   FaultScenario scenario = Named("BlackHole", timing);
-  scenario.simulated = {Simulated(scenario, {.kind = SimulatedFaultKind::kBlackHole})};
-  scenario.wire = {Wire(scenario, {.kind = FaultKind::kHang})};
+  scenario.faults = {Outage(scenario, {.kind = FaultKind::kHang})};
   scenario.kinds = {ErrorKind::kFirstTokenTimeout};
   return WithBounds(timing, std::move(scenario),
                     {.soonest = timing.first_token_deadline,
@@ -209,9 +194,8 @@ FaultScenario BlackHole(const CampaignTiming& timing) {
 // the breaker has opened.
 FaultScenario SlowFirstToken(const CampaignTiming& timing) {
   FaultScenario scenario = Named("SlowFirstToken", timing);
-  scenario.simulated = {Simulated(
-      scenario, {.kind = SimulatedFaultKind::kSlowFirstToken, .extra_latency = timing.slow_by})};
-  scenario.wire = {Wire(scenario, {.kind = FaultKind::kSlowFirstToken, .delay = timing.slow_by})};
+  scenario.faults = {
+      Outage(scenario, {.kind = FaultKind::kSlowFirstToken, .delay = timing.slow_by})};
   const TimeWindow window{.span = timing.slow_window, .slices = 10, .minimum_calls = 20};
   scenario.primary_breaker.slow_call_ratio =
       SlowCallRatio{.slow_after = timing.slow_after, .threshold = 0.5, .window = window};
@@ -236,9 +220,7 @@ FaultScenario SlowFirstToken(const CampaignTiming& timing) {
 // After three tokens: the request is lost, unless a silent switch were allowed.
 FaultScenario MidStreamStall(const CampaignTiming& timing) {
   FaultScenario scenario = Named("MidStreamStall", timing);
-  scenario.simulated = {
-      Simulated(scenario, {.kind = SimulatedFaultKind::kMidStreamStall, .after_tokens = 3})};
-  scenario.wire = {Wire(scenario, {.kind = FaultKind::kStall, .after_tokens = 3})};
+  scenario.faults = {Outage(scenario, {.kind = FaultKind::kStall, .after_tokens = 3})};
   scenario.kinds = {ErrorKind::kIdleTimeout};
   scenario = WithBounds(timing, std::move(scenario),
                         {.soonest = timing.idle_deadline,
@@ -252,42 +234,32 @@ FaultScenario MidStreamStall(const CampaignTiming& timing) {
 FaultScenario InBandError(const CampaignTiming& timing) {
   FaultScenario scenario = Named("InBandError", timing);
   scenario.failover.streaming = StreamingPolicy::kContinueOnce;
-  scenario.simulated = {
-      Simulated(scenario, {.kind = SimulatedFaultKind::kInBandError, .after_tokens = 2})};
-  scenario.wire = {Wire(scenario, {.kind = FaultKind::kErrorEvent, .after_tokens = 2})};
+  scenario.faults = {Outage(scenario, {.kind = FaultKind::kErrorEvent, .after_tokens = 2})};
   scenario.kinds = {ErrorKind::kStreamError};
   return WithBounds(timing, std::move(scenario), {.latest = timing.longest_service});
 }
 
 FaultScenario MalformedAnswer(const CampaignTiming& timing) {
   FaultScenario scenario = Named("MalformedAnswer", timing);
-  scenario.simulated = {Simulated(scenario, {.kind = SimulatedFaultKind::kMalformedAnswer})};
-  scenario.wire = {Wire(scenario, {.kind = FaultKind::kMalformedJson})};
+  scenario.faults = {Outage(scenario, {.kind = FaultKind::kMalformedJson})};
   scenario.kinds = {ErrorKind::kMalformedResponse};
   return WithBounds(timing, std::move(scenario), {.latest = timing.longest_service});
 }
 
-// Well and ill in turns: every ill phase is detected anew.
+// Well and ill in turns: every ill phase is detected by itself.
 FaultScenario Flapping(const CampaignTiming& timing) {
   FaultScenario scenario = Named("Flapping", timing);
-  SimulatedFault fault = Simulated(scenario, {.kind = SimulatedFaultKind::kHttpStatus});
-  fault.period = timing.flap_period;
-  fault.active = timing.flap_active;
-  scenario.simulated = {fault};
+  scenario.faults = {Outage(scenario, {.kind = FaultKind::kHttpError,
+                                       .status = 503,
+                                       .period = timing.flap_period,
+                                       .active = timing.flap_active})};
   scenario.kinds = {ErrorKind::kOverloaded};
-  std::uint64_t phases = 0;
-  for (Duration at = scenario.onset; at < scenario.heal; at += timing.flap_period) {
-    Fault wire{.kind = FaultKind::kHttpError, .status = 503};
-    wire.from = at;
-    wire.until = std::min(at + timing.flap_active, scenario.heal);
-    scenario.wire.push_back(wire);
-    ++phases;
-  }
+  const Duration outage = scenario.heal - scenario.onset;
+  const auto phases = static_cast<std::uint64_t>((outage - Duration(1)) / timing.flap_period) + 1;
   scenario = WithBounds(timing, std::move(scenario), {.latest = timing.fast_failure});
   FaultBounds& bounds = scenario.bounds;
   // Any half-open episode may succeed, fail, or close and be followed by a new trip.
-  const std::uint64_t episodes =
-      Episodes(scenario.heal - scenario.onset, ShortestOpen(timing), Duration::zero()) + 1;
+  const std::uint64_t episodes = Episodes(outage, ShortestOpen(timing), Duration::zero()) + 1;
   bounds.probes = episodes * kProbesToClose;
   bounds.openings = phases + episodes;
   bounds.primary_failures = phases * timing.ArrivalsIn(*bounds.detection) + episodes;
@@ -344,20 +316,13 @@ FaultScenario FailBack(const CampaignTiming& timing) {
   FaultScenario scenario = Named("FailBack", timing);
   const Duration well = scenario.heal;
   scenario.heal += timing.warm_up;
-  SimulatedFault down{.kind = SimulatedFaultKind::kHttpStatus, .from = scenario.onset, .to = well};
-  SimulatedFault warming = down;
-  warming.from = well;
-  warming.to = scenario.heal;
-  warming.probability = kFlakiness;
-  scenario.simulated = {down, warming};
-  Fault wire{.kind = FaultKind::kHttpError, .status = 503};
-  wire.from = scenario.onset;
-  wire.until = well;
-  Fault wire_warming = wire;
-  wire_warming.from = well;
-  wire_warming.until = scenario.heal;
-  wire_warming.probability = kFlakiness;
-  scenario.wire = {wire, wire_warming};
+  scenario.faults = {
+      {.kind = FaultKind::kHttpError, .status = 503, .from = scenario.onset, .until = well},
+      {.kind = FaultKind::kHttpError,
+       .probability = kFlakiness,
+       .status = 503,
+       .from = well,
+       .until = scenario.heal}};
   scenario.kinds = {ErrorKind::kOverloaded};
 
   OpenDuration& open = scenario.primary_breaker.open;

@@ -10,8 +10,8 @@
 namespace llmload {
 
 namespace asio = boost::asio;
-using mocks::EventLog;
-using mocks::SimulatedProvider;
+using simulation::EventLog;
+using simulation::SimulatedProvider;
 using namespace std::chrono_literals;
 
 namespace {
@@ -109,13 +109,13 @@ CampaignRun RunVirtually(const std::string& name, std::uint64_t seed,
   const TimePoint start = clock.Now();
   std::optional<EventLog> log;
   if (with_log) log.emplace(clock);
-  mocks::SimulationOptions simulation{
+  simulation::SimulationOptions simulation{
       .identity = {.name = "primary", .region = {}, .credential = {}},
       .seed = seed,
       .latency = timing.latency,
       .first_token_timeout = timing.first_token_deadline,
       .idle_timeout = timing.idle_deadline,
-      .faults = scenario.simulated,
+      .faults = scenario.faults,
       .log = log ? &*log : nullptr};
   auto primary = std::make_shared<SimulatedProvider>(simulation, clock);
   simulation.identity.name = "fallback";

@@ -21,7 +21,7 @@ CampaignTiming LongestVirtualTiming();
 /// logged; what happens is the same. The log is on the run's own clock: give a function that keeps
 /// what it needs of it.
 CampaignRun RunVirtually(const std::string& scenario, std::uint64_t seed,
-                         const std::function<void(const mocks::EventLog&)>& with_log = {});
+                         const std::function<void(const simulation::EventLog&)>& with_log = {});
 
 }  // namespace llmload
 

@@ -17,7 +17,7 @@
 #include "llmload/simulation/fault.h"
 #include "llmload/simulation/latency_model.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 /// An AWS credential that the server accepts.
 struct FakeAwsCredential {
@@ -27,7 +27,7 @@ struct FakeAwsCredential {
   bool expired = false;  ///< true: answered with ExpiredTokenException
 };
 
-/// Where the server listens, how fast it answers, whom it lets in, and its faults.
+/// Where the server listens, how fast it answers, which credentials it accepts, and its faults.
 struct FakeLlmServerOptions {
   std::string address = "127.0.0.1";  ///< numeric IPv4 or IPv6
   std::uint16_t port = 0;             ///< 0: any free one
@@ -37,8 +37,9 @@ struct FakeLlmServerOptions {
   /// DNS:localhost, IP:127.0.0.1, IP:::1 and the address: to see a host name mismatch.
   std::vector<std::string> certificate_names;
 
-  /// Keys and bearer tokens that are accepted, of any API. With these and `aws_credentials` empty,
-  /// any is, or none; Bedrock still wants a well-formed signature or a token.
+  /// Keys and bearer tokens that are accepted, of any API. If these and `aws_credentials` are
+  /// empty, a request may bring any key or none; Bedrock's still need a well-formed signature or a
+  /// token.
   std::vector<Secret> api_keys;
   /// What Bedrock's requests may be signed with; the signature is verified.
   std::vector<FakeAwsCredential> aws_credentials;
@@ -48,18 +49,19 @@ struct FakeLlmServerOptions {
   bool allow_unknown_parameters = false;  ///< true: ignore what OpenAI does not know, as vLLM does
 
   /// An answer that is not streamed takes the same total time as a streamed one.
-  LatencyModel latency;
-  std::vector<Fault> faults;
+  simulation::LatencyModel latency;
+  std::vector<simulation::Fault> faults;
   /// Every draw, of latencies, texts and faults, depends on (seed, arrival number) only.
   std::uint64_t seed = 1;
-  std::optional<int> max_concurrent;  ///< answers in progress; beyond: 503
-  std::optional<int>
-      requests_per_minute;  ///< beyond: 429 with Retry-After; bursts of one second pass
+  std::optional<int> max_concurrent;  ///< answers in progress; one more is answered 503
+  /// One more is answered 429 with Retry-After; bursts of one second pass.
+  std::optional<int> requests_per_minute;
 
-  std::size_t max_body_bytes = 8U << 20;  ///< of a request; beyond: 413
-  std::optional<Duration> idle_timeout;   ///< closes a connection without a request for so long
+  std::size_t max_body_bytes = 8U << 20;  ///< of a request; a larger one is answered 413
+  std::optional<Duration> idle_timeout;   ///< after so long without a request a connection closes
   std::size_t arrival_log_capacity = 1U << 16;  ///< instants kept, the newest
-  /// How much the server's wall clock is ahead: its `Date`, and what it takes for skew.
+  /// How much the server's wall clock is ahead: in its `Date`, and where it judges the age of a
+  /// signature.
   std::chrono::seconds clock_offset{0};
   bool multibyte_text = false;  ///< answers consist of UTF-8 sequences of two to four bytes
   /// The text of each token is the instant it was sent, in ns of std::chrono::steady_clock: for
@@ -88,15 +90,16 @@ struct FakeLlmServerCounters {
   std::uint64_t in_flight_peak = 0;
   std::uint64_t tokens_sent = 0;
   std::map<int, std::uint64_t> answers_by_status;
-  std::array<std::uint64_t, kFaultKindCount> faults_by_kind{};  ///< index: `FaultKind`
-  std::uint64_t validation_failures =
-      0;                            ///< requests the real service would refuse, credential included
-  std::uint64_t rate_limited = 0;   ///< refused by `requests_per_minute`
-  std::uint64_t over_capacity = 0;  ///< refused by `max_concurrent`
+  /// How often each kind hit; index: `simulation::FaultKind`.
+  std::array<std::uint64_t, simulation::kFaultKindCount> faults_by_kind{};
+  /// Requests that the real service would refuse, also for their credential.
+  std::uint64_t validation_failures = 0;
+  std::uint64_t rate_limited = 0;       ///< refused by `requests_per_minute`
+  std::uint64_t over_capacity = 0;      ///< refused by `max_concurrent`
   std::uint64_t aborted_by_client = 0;  ///< connection ended before the answer did
-  std::uint64_t leaked_bytes = 0;       ///< by `FaultKind::kLeak`
+  std::uint64_t leaked_bytes = 0;       ///< by `simulation::FaultKind::kLeak`
 
-  std::uint64_t faults(FaultKind kind) const {
+  std::uint64_t faults(simulation::FaultKind kind) const {
     return faults_by_kind[static_cast<std::size_t>(kind)];
   }
 };
@@ -123,7 +126,7 @@ std::string ToJson(const FakeLlmServerCounters& counters);
 /// to first token on, and its closing events together with the last token. Prompt tokens are
 /// estimated as ceil(bytes of message text / 4).
 ///
-/// Thread-safe. It keeps to real time: it is a network peer, not part of what is tested.
+/// Thread-safe. It works in real time, as it is a network peer and not part of what is tested.
 class FakeLlmServer {
  public:
   /// Listens when it returns. Throws `ConfigurationError` if an option makes no sense, or if the
@@ -135,7 +138,7 @@ class FakeLlmServer {
   FakeLlmServer(const FakeLlmServer&) = delete;
   FakeLlmServer& operator=(const FakeLlmServer&) = delete;
 
-  /// Closes every connection, streams included, and ends the threads. Prompt. Idempotent.
+  /// Closes every connection, streams included, and ends the threads, at once. May be called again.
   void Stop();
 
   /// As if the process had died: closes every connection, and the port refuses new ones. Counters,
@@ -146,11 +149,12 @@ class FakeLlmServer {
   /// Closes the connections that wait for a request, as services do with idle ones.
   void CloseIdleConnections();
 
-  /// Replaces the faults for requests that arrive from now on; answers in progress go on as they
-  /// began. Throws `ConfigurationError` as `Validate` does; then nothing has changed.
-  void SetFaults(std::vector<Fault> faults);
-  /// Replaces the latency model for requests that arrive from now on.
-  void SetLatency(const LatencyModel& latency);
+  /// Replaces the faults for requests that arrive from now on; answers in progress keep theirs.
+  /// Throws `ConfigurationError` as `simulation::Validate` does for a fault of
+  /// `FaultSide::kFakeServer`; then nothing has changed.
+  void SetFaults(std::vector<simulation::Fault> faults);
+  /// Replaces the latency model for requests that arrive from now on. Throws `ConfigurationError`.
+  void SetLatency(const simulation::LatencyModel& latency);
 
   std::uint16_t port() const noexcept;
   /// "https://127.0.0.1:PORT/v1", as the base URL of an OpenAI client.
@@ -164,7 +168,8 @@ class FakeLlmServer {
   /// When chat completion requests arrived, oldest first: the newest `arrival_log_capacity` of
   /// them.
   std::vector<TimePoint> ArrivalInstants() const;
-  /// When connections were accepted, kept likewise: some faults never let a request arrive.
+  /// When connections were accepted, as many as of the arrivals: with some faults no request ever
+  /// arrives.
   std::vector<TimePoint> ConnectionInstants() const;
 
  private:
@@ -172,6 +177,6 @@ class FakeLlmServer {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server
 
 #endif  // LLMLOAD_FAKE_SERVER_FAKE_LLM_SERVER_H_

@@ -8,7 +8,7 @@
 
 #include "llmload/core/clock.h"
 
-namespace llmload::mocks {
+namespace llmload::simulation {
 
 /// Lines with their instants, in order. Two runs with one seed give byte-identical logs; the log
 /// around a failure shows what led to it. Not thread-safe: virtual time has one thread.
@@ -40,6 +40,6 @@ class EventLog {
   std::vector<Line> lines_;
 };
 
-}  // namespace llmload::mocks
+}  // namespace llmload::simulation
 
 #endif  // LLMLOAD_SIMULATION_EVENT_LOG_H_

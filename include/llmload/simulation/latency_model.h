@@ -9,7 +9,7 @@
 #include "llmload/core/random.h"
 #include "llmload/core/time.h"
 
-namespace llmload::mocks {
+namespace llmload::simulation {
 
 /// Log-normal time to first token and gaps between tokens, a uniform number of tokens per answer.
 /// The defaults resemble a small hosted model under moderate load.
@@ -54,6 +54,6 @@ class AnswerPlan {
   bool cut_ = false;
 };
 
-}  // namespace llmload::mocks
+}  // namespace llmload::simulation
 
 #endif  // LLMLOAD_SIMULATION_LATENCY_MODEL_H_

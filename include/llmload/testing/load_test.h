@@ -50,7 +50,7 @@ class LoadTest : public ::testing::Test {
   /// the embedded fake server.
   virtual Target MakeTarget();
 
-  /// A server inside this test; none here. See `mocks::WithEmbeddedServer`.
+  /// A server inside this test; none here. See `WithEmbeddedServer`.
   virtual Target EmbeddedTarget();
 
   /// False: do not ask the one question before the load.

@@ -12,7 +12,7 @@
 #include "llmload/simulation/simulated_provider.h"
 #include "llmload/testing/load_test.h"
 
-namespace llmload::mocks {
+namespace llmload {
 
 /// A process that exists in the simulation only: its memory is what the function says.
 class SimulatedProbe final : public ResourceProbe {
@@ -42,10 +42,12 @@ class InVirtualTime : public Fixture {
   Clock& TestClock() override { return clock_; }
 
   /// What the simulation does; override to script faults.
-  virtual SimulationOptions Simulation() const { return {.seed = this->Environment().seed}; }
+  virtual simulation::SimulationOptions Simulation() const {
+    return {.seed = this->Environment().seed};
+  }
 
   Target MakeTarget() override {
-    simulated_ = std::make_shared<SimulatedProvider>(Simulation(), clock_);
+    simulated_ = std::make_shared<simulation::SimulatedProvider>(Simulation(), clock_);
     return {.provider = simulated_, .unavailable = {}, .url = "simulation in virtual time"};
   }
 
@@ -58,12 +60,12 @@ class InVirtualTime : public Fixture {
   }
 
   /// Precondition: `MakeTarget` was not overridden.
-  SimulatedProvider& Simulated() { return *simulated_; }
+  simulation::SimulatedProvider& Simulated() { return *simulated_; }
   VirtualClock& clock() { return clock_; }
 
  private:
   VirtualClock clock_;
-  std::shared_ptr<SimulatedProvider> simulated_;
+  std::shared_ptr<simulation::SimulatedProvider> simulated_;
 };
 
 /// The same for fixtures that make a primary and a fallback themselves: virtual time, no gate.
@@ -78,6 +80,6 @@ class PairInVirtualTime : public Fixture {
   VirtualClock clock_;
 };
 
-}  // namespace llmload::mocks
+}  // namespace llmload
 
 #endif  // LLMLOAD_WORLD_IN_VIRTUAL_TIME_H_

@@ -8,7 +8,7 @@
 #include "llmload/service/openai_provider.h"
 #include "llmload/testing/load_test.h"
 
-namespace llmload::mocks {
+namespace llmload {
 
 /// With `LLMLOAD_PROVIDER=fake` (the default), starts a `FakeLlmServer` inside the test process and
 /// points the test at it over TLS on the loopback interface. Other targets are as in `Fixture`.
@@ -16,14 +16,14 @@ template <class Fixture>
 class WithEmbeddedServer : public Fixture {
  protected:
   /// How the server behaves; override to script latencies and faults.
-  virtual FakeLlmServerOptions ServerOptions() const {
-    FakeLlmServerOptions options;
+  virtual fake_server::FakeLlmServerOptions ServerOptions() const {
+    fake_server::FakeLlmServerOptions options;
     options.seed = this->Environment().seed;
     return options;
   }
 
   Target EmbeddedTarget() override {
-    server_ = std::make_unique<FakeLlmServer>(ServerOptions());
+    server_ = std::make_unique<fake_server::FakeLlmServer>(ServerOptions());
     OpenAiOptions options;
     options.name = "fake";
     options.base_url = server_->base_url();
@@ -34,12 +34,12 @@ class WithEmbeddedServer : public Fixture {
   }
 
   /// Null unless the embedded server is the target.
-  FakeLlmServer* Server() { return server_.get(); }
+  fake_server::FakeLlmServer* Server() { return server_.get(); }
 
  private:
-  std::unique_ptr<FakeLlmServer> server_;
+  std::unique_ptr<fake_server::FakeLlmServer> server_;
 };
 
-}  // namespace llmload::mocks
+}  // namespace llmload
 
 #endif  // LLMLOAD_WORLD_WITH_EMBEDDED_SERVER_H_

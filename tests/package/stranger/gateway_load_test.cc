@@ -24,7 +24,7 @@ class GatewayLoad : public SustainedLoadTest {
 };
 TEST_F(GatewayLoad, DISABLED_HoldsTwoHundredPerSecond) { RunAndJudge(); }
 
-class EmbeddedLoad : public mocks::WithEmbeddedServer<SustainedLoadTest> {
+class EmbeddedLoad : public WithEmbeddedServer<SustainedLoadTest> {
   void Configure(OpenLoopTestOptions& options) override {
     options.load = {.rate_per_second = 100, .duration = 1s};
     options.criteria = {SuccessRate() >= 0.9};

@@ -13,9 +13,10 @@
 #include "src/wire/sigv4.h"
 #include "tests/unit/fake_server/raw_client.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
+using simulation::FaultKind;
 using Json = nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -375,4 +376,4 @@ TEST_F(FakeServerApis, OneSeedGivesOneAnswerWhateverTheApi) {
 }
 
 }  // namespace
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

@@ -15,7 +15,7 @@
 #include "tests/support/tool_command.h"
 #include "tests/unit/fake_server/raw_client.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
 using ::testing::AllOf;
@@ -131,4 +131,4 @@ TEST(FakeServerCommand, ExplainsItself) {
 }
 
 }  // namespace
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

@@ -8,14 +8,17 @@
 #include <vector>
 
 #include "llmload/fake_server/fake_llm_server.h"
-#include "llmload/fake_server/fault_spec.h"
+#include "llmload/simulation/fault_spec.h"
 #include "tests/support/eventually.h"
 #include "tests/unit/fake_server/raw_client.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
 using nlohmann::json;
+using simulation::Fault;
+using simulation::FaultKind;
+using simulation::ParseFault;
 using std::chrono::milliseconds;
 using test_support::Eventually;
 using ::testing::HasSubstr;
@@ -146,7 +149,7 @@ TEST_F(FaultOnTheWire, HangBeforeHandshakeAcceptsAndSaysNothing) {
   EXPECT_FALSE(server_.ConnectionInstants().empty());
 }
 
-TEST_F(FaultOnTheWire, SlowDripDribblesTheWholeAnswer) {
+TEST_F(FaultOnTheWire, SlowDripSendsTheWholeAnswerInSmallPieces) {
   for (const bool stream : {false, true}) {
     const auto start = std::chrono::steady_clock::now();
     const RawResponse response = AskUnder("drip=100,every=10ms", stream);
@@ -370,4 +373,4 @@ TEST_F(FaultOnTheWire, LeakKeepsTouchedMemory) {
 }
 
 }  // namespace
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

@@ -11,7 +11,7 @@
 #include "tests/support/eventually.h"
 #include "tests/unit/fake_server/raw_client.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
 using nlohmann::json;
@@ -396,4 +396,4 @@ TEST(FakeServerProtocol, PrintsItsCountersAsJson) {
 }
 
 }  // namespace
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

@@ -13,9 +13,12 @@
 #include "tests/support/eventually.h"
 #include "tests/unit/fake_server/raw_client.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
+using simulation::Fault;
+using simulation::FaultKind;
+using simulation::LatencyModel;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
@@ -197,4 +200,4 @@ TEST(FakeServerLife, DiesWithConnectionsInEveryState) {
 }
 
 }  // namespace
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

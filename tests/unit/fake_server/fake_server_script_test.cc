@@ -9,12 +9,18 @@
 
 #include "llmload/core/environment.h"
 #include "llmload/fake_server/fake_llm_server.h"
-#include "llmload/fake_server/fault_spec.h"
+#include "llmload/mocks/virtual_time.h"
+#include "llmload/simulation/fault_spec.h"
+#include "llmload/simulation/simulated_provider.h"
 #include "tests/unit/fake_server/raw_client.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
+using simulation::Fault;
+using simulation::FaultKind;
+using simulation::LatencyModel;
+using simulation::ParseFault;
 using std::chrono::milliseconds;
 
 FakeLlmServerOptions FastOptions() {
@@ -80,6 +86,51 @@ TEST_F(FaultScript, ArrivalRangeCountsFromSetFaults) {
   EXPECT_THAT(Statuses(server_, 4), ::testing::ElementsAre(503, 503, 200, 200));
 }
 
+TEST_F(FaultScript, OneSeedFailsTheSameArrivalsOnTheWireAndInASimulation) {
+  const std::vector<Fault> faults = {ParseFault("status=503,p=0.2"), ParseFault("status=500,p=0.4"),
+                                     ParseFault("status=429,arrivals=90-95")};
+  FakeLlmServerOptions options = FastOptions();
+  options.seed = 11;
+  options.faults = faults;
+  FakeLlmServer server(options);
+  const std::vector<int> on_the_wire = Statuses(server, 100);
+
+  VirtualClock clock;
+  simulation::SimulatedProvider simulated({.seed = 11, .faults = faults}, clock);
+  std::vector<int> in_simulation;
+  for (int i = 0; i < 100; ++i) {
+    const CompletionRequest request{.model = "m", .messages = {{.content = "hi"}}};
+    const auto answer = mocks::RunInVirtualTime(clock, simulated.Complete(request, nullptr));
+    in_simulation.push_back(answer ? 200 : answer.error().http_status);
+  }
+  EXPECT_EQ(on_the_wire, in_simulation);
+  EXPECT_THAT(on_the_wire, ::testing::IsSupersetOf({200, 429, 500, 503}));
+}
+
+TEST_F(FaultScript, FlappingFaultsHoldInTheirPartOfThePeriod) {
+  server_.SetFaults({ParseFault("status=500,period=60m,active=59m")});
+  EXPECT_THAT(Statuses(server_, 1), ::testing::ElementsAre(500));
+  Fault over{.kind = FaultKind::kHttpError, .period = std::chrono::hours(1), .active = Duration(1)};
+  server_.SetFaults({over});
+  EXPECT_THAT(Statuses(server_, 1), ::testing::ElementsAre(200));
+}
+
+TEST_F(FaultScript, AFaultOfOneModelSparesTheOthers) {
+  server_.SetFaults({ParseFault("status=500,model=gpt-4o")});
+  RawClient client(server_.port(), server_.ca_pem());
+  client.SendPost("/v1/chat/completions",
+                  R"({"model":"gpt-4o","messages":[{"role":"user","content":"hi"}]})");
+  EXPECT_EQ(client.Read().status, 500);
+  client.SendPost("/v1/chat/completions",
+                  R"({"model":"gpt-4o-mini","messages":[{"role":"user","content":"hi"}]})");
+  EXPECT_EQ(client.Read().status, 200);
+}
+
+TEST_F(FaultScript, SetFaultsRefusesWhatOnlyASimulationCanShow) {
+  EXPECT_THROW(server_.SetFaults({ParseFault("never-returns")}), ConfigurationError);
+  EXPECT_THROW(FakeLlmServer({.faults = {ParseFault("refused")}}), ConfigurationError);
+}
+
 TEST_F(FaultScript, TimeWindowScriptsAnOutageAndItsEnd) {
   server_.SetFaults({ParseFault("status=500,from=150ms,until=400ms")});
   const auto start = std::chrono::steady_clock::now();
@@ -126,4 +177,4 @@ TEST_F(FaultScript, SetLatencyTakesEffectOnTheNextRequest) {
 }
 
 }  // namespace
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

@@ -13,7 +13,7 @@
 #include "tests/support/eventually.h"
 #include "tests/unit/fake_server/raw_client.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
 using test_support::Eventually;
@@ -142,4 +142,4 @@ TEST(FakeServerTls, ClearTextHasNoAuthority) {
 }
 
 }  // namespace
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

@@ -10,7 +10,7 @@
 #include "llmload/fake_server/fake_llm_server.h"
 #include "tests/unit/fake_server/raw_client.h"
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
 using nlohmann::json;
@@ -319,4 +319,4 @@ TEST(FakeServerOptions, RefusesNonsenseAndNamesTheField) {
 }
 
 }  // namespace
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

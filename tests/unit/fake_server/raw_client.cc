@@ -16,7 +16,7 @@
 #include <cstring>
 #include <optional>
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 namespace {
 
 std::string OpenSslError() {
@@ -275,4 +275,4 @@ std::string ChatBody(std::string_view more) {
          std::string(more) + "}";
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server

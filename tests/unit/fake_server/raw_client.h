@@ -1,5 +1,5 @@
-// A client with no opinion: bytes out, bytes in, over TLS or clear text, and a plain account of how
-// the connection ended. Blocking, with time limits.
+// A client of raw bytes, over TLS or in clear text, which also tells how the connection ended.
+// Blocking, with time limits.
 #ifndef LLMLOAD_TESTS_UNIT_FAKE_SERVER_RAW_CLIENT_H_
 #define LLMLOAD_TESTS_UNIT_FAKE_SERVER_RAW_CLIENT_H_
 
@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-namespace llmload::mocks {
+namespace llmload::fake_server {
 
 /// How reading ended.
 enum class End {
@@ -95,6 +95,6 @@ class RawClient {
 /// A small valid chat completion request; `more` is appended to its members.
 std::string ChatBody(std::string_view more = "");
 
-}  // namespace llmload::mocks
+}  // namespace llmload::fake_server
 
 #endif  // LLMLOAD_TESTS_UNIT_FAKE_SERVER_RAW_CLIENT_H_

@@ -140,9 +140,9 @@ TEST_F(LoadGeneratorTest, ExceptionFromAProviderIsAnInternalError) {
 }
 
 TEST_F(LoadGeneratorTest, ClosedLoopKeepsItsConcurrencyAndCount) {
-  mocks::SimulationOptions simulation;
+  simulation::SimulationOptions simulation;
   simulation.latency = {.ttft_median = 100ms, .ttft_sigma = 0, .tokens_min = 1, .tokens_max = 1};
-  mocks::SimulatedProvider simulated(simulation, clock_);
+  simulation::SimulatedProvider simulated(simulation, clock_);
   const LoadResult result = LoadGenerator(Closed(50, 500), clock_).Run(simulated);
   EXPECT_EQ(simulated.peak_in_flight(), 50u);
   EXPECT_EQ(simulated.arrivals().size(), 500u);
@@ -299,14 +299,14 @@ TEST_F(LoadGeneratorTest, RequestsInFlightAtTheEndOfAClosedLoopAreAnswered) {
 }
 
 TEST_F(LoadGeneratorTest, ChunkGapsAndSeriesOfASimulationAreThoseOfItsModel) {
-  mocks::SimulationOptions simulation;
+  simulation::SimulationOptions simulation;
   simulation.latency = {.ttft_median = 100ms,
                         .ttft_sigma = 0,
                         .gap_median = 30ms,
                         .gap_sigma = 0,
                         .tokens_min = 11,
                         .tokens_max = 11};
-  mocks::SimulatedProvider simulated(simulation, clock_);
+  simulation::SimulatedProvider simulated(simulation, clock_);
   LoadOptions options = Open(10, 10s);
   options.make_request = [](std::uint64_t index) {
     CompletionRequest request = MakeRequest(index);

@@ -16,9 +16,9 @@
 namespace llmload {
 namespace {
 
-using mocks::FakeLlmServer;
-using mocks::FakeLlmServerOptions;
-using mocks::FaultKind;
+using fake_server::FakeLlmServer;
+using fake_server::FakeLlmServerOptions;
+using simulation::FaultKind;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;

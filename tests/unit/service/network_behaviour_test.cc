@@ -13,8 +13,8 @@
 namespace llmload {
 namespace {
 
-using mocks::FakeLlmServer;
-using mocks::FakeLlmServerOptions;
+using fake_server::FakeLlmServer;
+using fake_server::FakeLlmServerOptions;
 using test_support::Close;
 using test_support::Hang;
 using test_support::ReadRequest;

@@ -7,11 +7,11 @@
 namespace llmload {
 namespace {
 
-using mocks::CutMode;
-using mocks::FakeLlmServer;
-using mocks::FakeLlmServerOptions;
-using mocks::Fault;
-using mocks::FaultKind;
+using simulation::CutMode;
+using fake_server::FakeLlmServer;
+using fake_server::FakeLlmServerOptions;
+using simulation::Fault;
+using simulation::FaultKind;
 using test_support::TestRequest;
 using namespace std::chrono_literals;
 

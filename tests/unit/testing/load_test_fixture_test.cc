@@ -18,7 +18,6 @@ namespace llmload {
 namespace {
 
 using mocks::FailAfter;
-using mocks::InVirtualTime;
 using mocks::MockProvider;
 using ::testing::HasSubstr;
 using ::testing::NiceMock;

@@ -11,16 +11,16 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 
-class LeakingServer : public mocks::WithEmbeddedServer<MemoryUsageTest> {
+class LeakingServer : public WithEmbeddedServer<MemoryUsageTest> {
  protected:
   bool IsGated() const override { return false; }
   Target MakeTarget() override { return EmbeddedTarget(); }
   void Enforce(const RunReport&) override {}
 
-  mocks::FakeLlmServerOptions ServerOptions() const override {
+  fake_server::FakeLlmServerOptions ServerOptions() const override {
     auto options = WithEmbeddedServer::ServerOptions();
     options.latency = {.ttft_median = 20ms, .gap_median = 0ms};
-    options.faults = {{.kind = mocks::FaultKind::kLeak, .bytes = 20'000}};
+    options.faults = {{.kind = simulation::FaultKind::kLeak, .bytes = 20'000}};
     return options;
   }
   // Answers come ten times as fast as in the documented test, so sampling does.

@@ -24,8 +24,8 @@
 namespace llmload::tools {
 namespace {
 
-using mocks::FakeLlmServer;
-using mocks::FakeLlmServerOptions;
+using fake_server::FakeLlmServer;
+using fake_server::FakeLlmServerOptions;
 using test_support::ToolCommand;
 using ::testing::AllOf;
 using ::testing::ContainsRegex;
@@ -190,7 +190,7 @@ TEST_F(BenchCommand, WithoutObjectivesAValidMeasurementIsEnough) {
 
 TEST_F(BenchCommand, WithoutASuccessNothingWasMeasured) {
   FakeLlmServerOptions options = Quick();
-  options.faults = {{.kind = mocks::FaultKind::kHttpError, .status = 503}};
+  options.faults = {{.kind = simulation::FaultKind::kHttpError, .status = 503}};
   Start(options);
   const Outcome outcome = Run(Closed("10"));
   EXPECT_EQ(outcome.status, 3);

@@ -1,5 +1,6 @@
-#include "llmload/fake_server/fault_spec.h"
+#include "llmload/simulation/fault_spec.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -8,41 +9,21 @@
 #include <vector>
 
 #include "llmload/core/environment.h"
+#include "src/simulation/fault_kinds.h"
 
-namespace llmload::mocks {
+namespace llmload::simulation {
 namespace {
 
-constexpr std::string_view kHelp =
+constexpr std::string_view kHelpOfSpec =
     R"(A fault is KIND[=VALUE][,KEY=VALUE]... Of the faults that hit one request the first in order wins;
-latency, connection-close and leak add to the others.
-  status=N              HTTP error 400..599 with the body the real service sends;
-                        code=TEXT (insufficient_quota, context_length_exceeded ...), retry-after=DURATION
-  hang                  read the request, never answer
-  tls-hang              accept the connection, never speak (drawn per connection)
-  drip[=BYTES]          the answer dribbles, 8 bytes every 100ms; every=DURATION
-  slow-first-token=DURATION  header at once, first token so much later
-  stall[=TOKENS]        silence after so many tokens; for=DURATION (default: for ever)
-  reset                 TCP reset in place of an answer
-  cut[=TOKENS]          end the connection after so many tokens; close=abrupt|notify|reset
-  malformed[=TOKENS]    broken JSON: the body, or one chunk after so many tokens
-  error-event[=TOKENS]  an error object inside a 200 answer, after so many tokens;
-                        code=TEXT (overloaded_error, throttlingException ...)
-  no-done               a stream that ends without [DONE]
-  no-finish             a stream that ends without finish chunk and [DONE]
-  garbage               bytes that are not HTTP
-  big-header[=SIZE]     oversized header field (256KB)
-  big-event[=SIZE]      oversized stream event (2MB); after=TOKENS
-  big-body[=SIZE]       oversized body (32MB)
-  wrong-length[=N]      Content-Length off by N (64); negative: too small
-  redirect              307 to another path
-  latency=DURATION      so much later than usual
-  connection-close      answer, then close the connection
-  leak=SIZE             keep so much memory per request
-Keys of every kind:
+)";
+constexpr std::string_view kHelpOfKeys = R"(Keys of every kind:
   p=NUMBER              probability per request, 0..1 (default 1)
   from=DURATION, until=DURATION   only in this window, counted from the start
+  period=DURATION, active=DURATION   only during the first ACTIVE of every PERIOD in the window
   first=N               only the first N requests
   arrivals=N-M          only requests N to M, counted from 1
+  model=NAME            only requests for this model
 )";
 
 // The number at the front of `text`, and what follows it.
@@ -103,71 +84,39 @@ std::vector<Setting> Split(std::string_view spec) {
 
 FaultKind ParseKind(std::string_view name) {
   std::string accepted = "one of: ";
-  for (int i = 0; i < kFaultKindCount; ++i) {
-    const auto kind = static_cast<FaultKind>(i);
-    if (ToString(kind) == name) return kind;
-    accepted.append(i == 0 ? "" : ", ").append(ToString(kind));
+  std::string_view separator;
+  for (const FaultKindRow& row : kFaultKinds) {
+    if (row.name == name) return row.kind;
+    accepted.append(separator).append(row.name);
+    separator = ", ";
   }
   throw ConfigurationError::Invalid("fault kind", name, accepted);
 }
 
-enum class ValueType { kNone, kStatus, kDuration, kTokens, kSize, kSigned };
-
-struct ValueRule {
-  ValueType type;
-  bool required;
-};
-
-ValueRule RuleOf(FaultKind kind) {
-  switch (kind) {
-    case FaultKind::kHttpError:
-      return {ValueType::kStatus, true};
-    case FaultKind::kSlowFirstToken:
-    case FaultKind::kExtraLatency:
-      return {ValueType::kDuration, true};
-    case FaultKind::kLeak:
-      return {ValueType::kSize, true};
-    case FaultKind::kStall:
-    case FaultKind::kCut:
-    case FaultKind::kMalformedJson:
-    case FaultKind::kErrorEvent:
-      return {ValueType::kTokens, false};
-    case FaultKind::kSlowDrip:
-    case FaultKind::kOversizedHeader:
-    case FaultKind::kOversizedEvent:
-    case FaultKind::kOversizedBody:
-      return {ValueType::kSize, false};
-    case FaultKind::kWrongContentLength:
-      return {ValueType::kSigned, false};
-    default:
-      return {ValueType::kNone, false};
-  }
-}
-
 void ApplyValue(Fault& fault, const Setting& setting) {
   const std::string name = "fault " + std::string(setting.key);
-  const ValueRule rule = RuleOf(fault.kind);
+  const FaultKindRow& row = RowOf(fault.kind);
   if (!setting.value) {
-    if (rule.required) throw ConfigurationError::Invalid(name, "", "a value after \"=\"");
+    if (row.value_required) throw ConfigurationError::Invalid(name, "", "a value after \"=\"");
     return;
   }
   const std::string_view value = *setting.value;
-  switch (rule.type) {
-    case ValueType::kNone:
+  switch (row.value) {
+    case SpecValue::kNone:
       throw ConfigurationError::Invalid(name, value, "no value");
-    case ValueType::kStatus:
+    case SpecValue::kStatus:
       fault.status = static_cast<int>(ParseWhole(name, value, 400, 599));
       break;
-    case ValueType::kDuration:
+    case SpecValue::kDuration:
       fault.delay = ParseDuration(name, value);
       break;
-    case ValueType::kTokens:
+    case SpecValue::kTokens:
       fault.after_tokens = static_cast<int>(ParseWhole(name, value, 0, 1'000'000));
       break;
-    case ValueType::kSize:
+    case SpecValue::kSize:
       fault.bytes = ParseSize(name, value);
       break;
-    case ValueType::kSigned:
+    case SpecValue::kSigned:
       fault.length_error = ParseWhole(name, value, -1'000'000, 1'000'000'000);
       break;
   }
@@ -234,6 +183,12 @@ void ApplyKey(Fault& fault, const Setting& setting) {
     fault.from = ParseDuration(name, value);
   } else if (setting.key == "until") {
     fault.until = ParseDuration(name, value);
+  } else if (setting.key == "period") {
+    fault.period = ParseDuration(name, value);
+  } else if (setting.key == "active") {
+    fault.active = ParseDuration(name, value);
+  } else if (setting.key == "model") {
+    fault.model = value;
   } else if (setting.key == "first") {
     fault.last_arrival = static_cast<std::uint64_t>(
         ParseWhole(name, value, 1, std::numeric_limits<std::int64_t>::max()));
@@ -242,13 +197,35 @@ void ApplyKey(Fault& fault, const Setting& setting) {
   } else if (!ApplyOwnKey(fault, setting.key, value)) {
     throw ConfigurationError::Invalid("fault key", setting.key,
                                       "a key of fault " + std::string(ToString(fault.kind)) +
-                                          ", or one of: p, from, until, first, arrivals");
+                                          ", or one of: p, from, until, period, active, first, "
+                                          "arrivals, model");
   }
 }
 
 }  // namespace
 
-std::string_view FaultSpecHelp() noexcept { return kHelp; }
+std::string FaultSpecHelp(FaultSide side) {
+  constexpr std::size_t kColumn = 24;
+  const std::string next_line = "\n" + std::string(kColumn, ' ');
+  std::string help(kHelpOfSpec);
+  help.append(side == FaultSide::kFakeServer ? "latency, connection-close and leak add"
+                                             : "latency adds");
+  help.append(" to the others.\n");
+  for (const FaultKindRow& row : kFaultKinds) {
+    if (!CanShow(side, row.kind)) continue;
+    std::string line = "  " + std::string(row.name) + std::string(row.usage);
+    line.resize(std::max(line.size() + 2, kColumn), ' ');
+    for (const char c : row.help) {
+      if (c == '\n') {
+        line.append(next_line);
+      } else {
+        line.push_back(c);
+      }
+    }
+    help.append(line).append("\n");
+  }
+  return help.append(kHelpOfKeys);
+}
 
 Duration ParseDuration(std::string_view name, std::string_view text) {
   std::string_view unit;
@@ -289,4 +266,4 @@ Fault ParseFault(std::string_view spec) {
   return fault;
 }
 
-}  // namespace llmload::mocks
+}  // namespace llmload::simulation

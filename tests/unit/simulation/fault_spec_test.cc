@@ -1,4 +1,4 @@
-#include "llmload/fake_server/fault_spec.h"
+#include "llmload/simulation/fault_spec.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 
 #include "llmload/core/environment.h"
 
-namespace llmload::mocks {
+namespace llmload::simulation {
 namespace {
 
 using std::chrono::milliseconds;
@@ -33,10 +33,14 @@ TEST(FaultSpec, ParsesStatusWithItsKeys) {
   EXPECT_EQ(fault.retry_after, milliseconds(1500));
 }
 
-TEST(FaultSpec, ParsesWindowsOfTimeAndArrivals) {
+TEST(FaultSpec, ParsesWindowsOfTimeArrivalsAndModels) {
   const Fault outage = ParseFault("hang,from=10s,until=1m");
   EXPECT_EQ(outage.from, seconds(10));
   EXPECT_EQ(outage.until, seconds(60));
+  const Fault flapping = ParseFault("hang,period=10s,active=2500ms,model=gpt-4o");
+  EXPECT_EQ(flapping.period, seconds(10));
+  EXPECT_EQ(flapping.active, milliseconds(2500));
+  EXPECT_EQ(flapping.model, "gpt-4o");
   const Fault first = ParseFault("reset,first=5");
   EXPECT_EQ(first.first_arrival, 1U);
   EXPECT_EQ(first.last_arrival, 5U);
@@ -69,7 +73,11 @@ TEST(FaultSpec, KnowsEveryKindByTheNameItPrints) {
     if (kind == FaultKind::kExtraLatency || kind == FaultKind::kSlowFirstToken) spec += "=1s";
     if (kind == FaultKind::kLeak) spec += "=1";
     EXPECT_EQ(ParseFault(spec).kind, kind) << spec;
-    EXPECT_THAT(std::string(FaultSpecHelp()), HasSubstr("\n  " + std::string(ToString(kind))));
+    for (const FaultSide side : {FaultSide::kFakeServer, FaultSide::kSimulatedProvider}) {
+      const bool listed =
+          FaultSpecHelp(side).find("\n  " + std::string(ToString(kind))) != std::string::npos;
+      EXPECT_EQ(listed, CanShow(side, kind)) << ToString(kind);
+    }
   }
 }
 
@@ -88,7 +96,7 @@ TEST(FaultSpec, RefusesNonsenseAndSaysWhatIsAccepted) {
       {"status=500,p=1.5", "\"1.5\"", "0 to 1"},
       {"status=500,p=nan", "\"nan\"", "0 to 1"},
       {"status=500,p", "fault p", "a value after"},
-      {"status=500,every=1s", "\"every\"", "p, from, until, first, arrivals"},
+      {"status=500,every=1s", "\"every\"", "p, from, until, period"},
       {"hang=3", "\"3\"", "no value"},
       {"latency=12", "\"12\"", "a duration with its unit"},
       {"latency=-1s", "\"-1s\"", "a duration with its unit"},
@@ -97,6 +105,7 @@ TEST(FaultSpec, RefusesNonsenseAndSaysWhatIsAccepted) {
       {"leak=12parsecs", "\"12parsecs\"", "a size"},
       {"cut=3,close=softly", "\"softly\"", "abrupt, notify, reset"},
       {"hang,from=5s,until=5s", "fault.from", "before fault.until"},
+      {"hang,period=5s", "fault.active", "above 0 with a fault.period"},
       {"hang,arrivals=5", "\"5\"", "N-M"},
       {"hang,arrivals=5-3", "fault.first_arrival", "at most fault.last_arrival"},
       {"hang,first=0", "\"0\"", "from 1"},
@@ -114,4 +123,4 @@ TEST(FaultSpec, RefusesNonsenseAndSaysWhatIsAccepted) {
 }
 
 }  // namespace
-}  // namespace llmload::mocks
+}  // namespace llmload::simulation
