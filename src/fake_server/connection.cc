@@ -1,12 +1,17 @@
 #include "src/fake_server/connection.h"
 
 #include <fcntl.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 
 #include <boost/asio/socket_base.hpp>
+#include <new>
 #include <utility>
 
 namespace llmload::fake_server {
+
+using net::IoStatus;
+
 namespace {
 
 constexpr std::size_t kMaxPipelined = 64U << 10;
@@ -21,8 +26,14 @@ Connection::Connection(Worker& worker, Socket socket, std::uint64_t number)
     : worker_(worker),
       socket_(std::move(socket)),
       number_(number),
-      transport_(socket_.native_handle(), worker.state().tls.context.get()),
       parser_(worker.state().options.max_body_bytes) {
+  net::SslHandle ssl;
+  if (SSL_CTX* const context = worker.state().tls.context.get()) {
+    ssl.reset(SSL_new(context));
+    if (!ssl) throw std::bad_alloc();
+    SSL_set_accept_state(ssl.get());
+  }
+  if (!transport_.Attach(socket_.native_handle(), std::move(ssl))) throw std::bad_alloc();
   boost::system::error_code ignored;
   socket_.native_non_blocking(true, ignored);
   socket_.set_option(boost::asio::ip::tcp::no_delay(true), ignored);
@@ -159,16 +170,17 @@ bool Connection::IsReading() const noexcept {
 
 void Connection::Handshake() {
   switch (transport_.Handshake()) {
-    case Transport::Status::kOk:
+    case IoStatus::kOk:
       counters().tls_handshakes.Add();
       AwaitRequest();
       return ReadRequests();
-    case Transport::Status::kWantRead:
+    case IoStatus::kWantRead:
       return ArmRead();
-    case Transport::Status::kWantWrite:
+    case IoStatus::kWantWrite:
       return ArmWrite();
-    case Transport::Status::kClosed:
-    case Transport::Status::kFailed:
+    case IoStatus::kEnd:
+    case IoStatus::kTruncated:
+    case IoStatus::kFailed:
       counters().tls_failures.Add();
       // Gives the alert, which says why, the time to arrive.
       return BeginLingering();
@@ -177,8 +189,8 @@ void Connection::Handshake() {
 
 void Connection::DiscardInput() {
   auto& scratch = worker_.scratch();
-  const auto got = transport_.ReadRaw(scratch.data(), scratch.size());
-  if (got.status == Transport::Status::kOk || got.status == Transport::Status::kWantRead) {
+  const auto got = transport_.ReadPastTls(scratch.data(), scratch.size());
+  if (got.status == IoStatus::kOk || got.status == IoStatus::kWantRead) {
     return ArmRead();
   }
   Close();
@@ -190,14 +202,15 @@ void Connection::ReadRequests() {
     if (state_ == State::kAnswer && in_.size() >= kMaxPipelined) return;
     const auto got = transport_.Read(scratch.data(), scratch.size());
     switch (got.status) {
-      case Transport::Status::kOk:
+      case IoStatus::kOk:
         break;
-      case Transport::Status::kWantRead:
+      case IoStatus::kWantRead:
         return ArmRead();
-      case Transport::Status::kWantWrite:
+      case IoStatus::kWantWrite:
         return ArmWrite();
-      case Transport::Status::kClosed:
-      case Transport::Status::kFailed:
+      case IoStatus::kEnd:
+      case IoStatus::kTruncated:
+      case IoStatus::kFailed:
         return PeerGone();
     }
     in_.append(scratch.data(), got.size);
@@ -270,16 +283,17 @@ void Connection::Flush() {
   while (out_sent_ < out_.size()) {
     std::string_view rest = std::string_view(out_).substr(out_sent_);
     if (drip_bytes_ > 0) rest = rest.substr(0, drip_bytes_);
-    const auto put = transport_.Write(rest);
+    const auto put = transport_.Write(rest.data(), rest.size());
     switch (put.status) {
-      case Transport::Status::kOk:
+      case IoStatus::kOk:
         break;
-      case Transport::Status::kWantWrite:
+      case IoStatus::kWantWrite:
         return ArmWrite();
-      case Transport::Status::kWantRead:
+      case IoStatus::kWantRead:
         return ArmRead();
-      case Transport::Status::kClosed:
-      case Transport::Status::kFailed:
+      case IoStatus::kEnd:
+      case IoStatus::kTruncated:
+      case IoStatus::kFailed:
         return PeerGone();
     }
     out_sent_ += put.size;

@@ -11,8 +11,8 @@
 #include "src/fake_server/chat_answer.h"
 #include "src/fake_server/http_request.h"
 #include "src/fake_server/protocol.h"
-#include "src/fake_server/transport.h"
 #include "src/fake_server/worker.h"
+#include "src/net/transport.h"
 
 namespace llmload::fake_server {
 
@@ -23,19 +23,20 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   ~Connection();
 
   void Start(Worker::Connections::iterator position);
-  /// Closes at once, saying nothing more.
+  /// Closes at once, without a close_notify.
   void Drop();
   /// True if it waits for a request of which nothing has come yet.
   bool IsIdle() const noexcept;
 
  private:
   enum class State : std::uint8_t {
-    kMute,  // never to speak: reads past TLS and waits for the peer to give up
+    kMute,  // never answers: reads past TLS and waits until the peer gives up
     kHandshake,
-    kRequest,    // waiting for a request, or part of one
-    kAnswer,     // an answer is in the making or on its way out
-    kLingering,  // all sent; reads until the peer has closed, so that no reset destroys what it has
-                 // to read
+    kRequest,  // waiting for a request, or part of one
+    kAnswer,   // an answer is being made or sent
+    // All is sent; reads until the peer has closed, because a reset would destroy what the peer has
+    // not read yet.
+    kLingering,
     kClosed,
   };
 
@@ -80,7 +81,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   Worker& worker_;
   Socket socket_;
   std::uint64_t number_;
-  Transport transport_;
+  net::Transport transport_;
   HttpRequestParser parser_;
   Worker::Connections::iterator position_{};
   State state_ = State::kHandshake;

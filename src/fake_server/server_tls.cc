@@ -6,9 +6,11 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include <array>
+#include <memory>
 #include <stdexcept>
 #include <string_view>
 
@@ -146,16 +148,9 @@ ServerTls MakeServerTls(const std::vector<std::string>& names) {
   const CertificatePtr leaf = MakeLeaf(key.get(), authority.get(), authority_key.get(), names);
 
   ServerTls tls;
-  tls.context.reset(SSL_CTX_new(TLS_server_method()));
+  tls.context = net::MakeSslContext(TLS_server_method());
   SSL_CTX* const context = tls.context.get();
-  Require(context != nullptr, "context");
-  Require(SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1, "TLS version");
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-  // Thousands of mostly silent streams: buffers only while they hold something. Moving and partial
-  // writes, because the output buffer grows between two attempts.
-  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  SSL_CTX_set_read_ahead(context, 1);
   SSL_CTX_set_num_tickets(context, 1);
   SSL_CTX_set_alpn_select_cb(context, SelectAlpn, nullptr);
   Require(SSL_CTX_use_certificate(context, leaf.get()) == 1, "certificate");

@@ -2,21 +2,15 @@
 #ifndef LLMLOAD_SRC_FAKE_SERVER_SERVER_TLS_H_
 #define LLMLOAD_SRC_FAKE_SERVER_SERVER_TLS_H_
 
-#include <openssl/ssl.h>
-
-#include <memory>
 #include <string>
 #include <vector>
 
+#include "src/net/tls_context.h"
+
 namespace llmload::fake_server {
 
-struct SslContextDeleter {
-  void operator()(SSL_CTX* context) const noexcept { SSL_CTX_free(context); }
-};
-using SslContextPtr = std::unique_ptr<SSL_CTX, SslContextDeleter>;
-
 struct ServerTls {
-  SslContextPtr context;
+  net::SslContextHandle context;
   std::string ca_pem;
 };
 

@@ -138,15 +138,22 @@ int KeepSession(SSL* ssl, SSL_SESSION* session) {
 void SslContextFree::operator()(SSL_CTX* context) const noexcept { SSL_CTX_free(context); }
 void SslFree::operator()(SSL* ssl) const noexcept { SSL_free(ssl); }
 
+SslContextHandle MakeSslContext(const SSL_METHOD* method) {
+  SslContextHandle context(SSL_CTX_new(method));
+  if (!context) throw std::bad_alloc();
+  SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+  // Thousands of mostly silent streams: buffers only while they hold something. Moving and partial
+  // writes, because an output buffer may grow between two attempts.
+  SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_read_ahead(context.get(), 1);
+  return context;
+}
+
 TlsContext::TlsContext(const std::string& ca_file, const std::string& ca_pem)
-    : sessions_(std::make_unique<SessionCache>()), context_(SSL_CTX_new(TLS_client_method())) {
-  if (!context_) throw std::bad_alloc();
+    : sessions_(std::make_unique<SessionCache>()), context_(MakeSslContext(TLS_client_method())) {
   SSL_CTX* const context = context_.get();
-  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
-  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                SSL_MODE_RELEASE_BUFFERS);
-  SSL_CTX_set_read_ahead(context, 1);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_set_app_data(context, sessions_.get());
   SSL_CTX_sess_set_new_cb(context, KeepSession);

@@ -1,4 +1,5 @@
-// TLS settings of a provider. Verification of the chain and of the host name has no off switch.
+// TLS settings of a provider, and those that it shares with the fake server. Verification of the
+// chain and of the host name has no off switch.
 #ifndef LLMLOAD_NET_TLS_CONTEXT_H_
 #define LLMLOAD_NET_TLS_CONTEXT_H_
 
@@ -6,6 +7,7 @@
 #include <string>
 
 struct ssl_ctx_st;
+struct ssl_method_st;
 struct ssl_st;
 
 namespace llmload::net {
@@ -16,7 +18,12 @@ struct SslContextFree {
 struct SslFree {
   void operator()(ssl_st* ssl) const noexcept;
 };
+using SslContextHandle = std::unique_ptr<ssl_ctx_st, SslContextFree>;
 using SslHandle = std::unique_ptr<ssl_st, SslFree>;
+
+/// A context of `method` with what both ends of a connection want of it: TLS 1.2 or newer, little
+/// memory for a silent connection, and writes as `Transport` does them. Throws `std::bad_alloc`.
+SslContextHandle MakeSslContext(const ssl_method_st* method);
 
 class SessionCache;
 
@@ -40,7 +47,7 @@ class TlsContext {
 
  private:
   std::unique_ptr<SessionCache> sessions_;  // outlives the context, which refers to it
-  std::unique_ptr<ssl_ctx_st, SslContextFree> context_;
+  SslContextHandle context_;
 };
 
 /// The reason why the handshake of `ssl` failed, and a remedy. Empties the thread's OpenSSL error

@@ -140,6 +140,10 @@ IoResult Transport::Read(char* data, std::size_t size) {
     if (got > 0) return {IoStatus::kOk, static_cast<std::size_t>(got)};
     return {TlsStatus(got), 0};
   }
+  return ReadPastTls(data, size);
+}
+
+IoResult Transport::ReadPastTls(char* data, std::size_t size) {
   const ssize_t got = Receive(descriptor_, data, size);
   drained_ = got < static_cast<ssize_t>(size);
   if (got > 0) return {IoStatus::kOk, static_cast<std::size_t>(got)};

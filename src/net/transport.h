@@ -1,4 +1,5 @@
-// Bytes over a non-blocking socket, in clear text or in TLS directly on the descriptor.
+// Bytes over a non-blocking socket, in clear text or in TLS straight on the descriptor: of the HTTP
+// client, and of the fake server.
 #ifndef LLMLOAD_NET_TRANSPORT_H_
 #define LLMLOAD_NET_TRANSPORT_H_
 
@@ -55,11 +56,16 @@ class Transport {
   /// True if an idle connection can take another request: it is open, and no bytes came unasked.
   bool IsAlive();
 
-  /// TLS only: tells the peer that this side sends no more, without waiting for its answer.
+  /// TLS only: one attempt to send close_notify, without waiting for the peer's. Nothing is sent
+  /// before the handshake is done, or after a failure.
   void SendCloseNotify() noexcept;
+
+  /// Reads from the socket past TLS, for a peer that is not to be answered.
+  IoResult ReadPastTls(char* data, std::size_t size);
 
   /// `errno` of the last failed system call; 0 if none failed.
   int system_error() const { return system_error_; }
+  bool IsTls() const { return ssl_ != nullptr; }
   ssl_st* ssl() const { return ssl_.get(); }
 
  private:
