@@ -20,8 +20,10 @@ llmload_install(core TARGETS llmload_core)
 llmload_install(simulation TARGETS llmload_simulation)
 llmload_install(fake_server TARGETS llmload_fake_server)
 llmload_install(world TARGETS llmload_world)
-llmload_install(testing TARGETS llmload_testing llmload_testing_main)
-llmload_install(mocks TARGETS llmload_mocks)
+if(LLMLOAD_BUILD_TESTING_LIBRARIES)
+  llmload_install(testing TARGETS llmload_testing llmload_testing_main)
+  llmload_install(mocks TARGETS llmload_mocks)
+endif()
 
 configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/llmloadConfig.cmake.in"
   "${PROJECT_BINARY_DIR}/package/llmloadConfig.cmake"
@@ -66,6 +68,9 @@ llmload_pkg_config(llmload-fake-server fake_server DESCRIPTION "Fake LLM server 
   LIBRARIES llmload_fake_server REQUIRES "llmload-simulation = ${PROJECT_VERSION}")
 llmload_pkg_config(llmload-world world DESCRIPTION "Where runs of llmload take place"
   LIBRARIES llmload_world REQUIRES "llmload-fake-server = ${PROJECT_VERSION}")
+if(NOT LLMLOAD_BUILD_TESTING_LIBRARIES)
+  return()
+endif()
 llmload_pkg_config(llmload-testing testing DESCRIPTION "GoogleTest fixtures of llmload"
   LIBRARIES llmload_testing REQUIRES "llmload-world = ${PROJECT_VERSION}" "gtest >= 1.12")
 llmload_pkg_config(llmload-testing-main testing DESCRIPTION "main() of an llmload load-test program"

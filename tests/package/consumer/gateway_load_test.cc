@@ -1,4 +1,4 @@
-// The stranger's load tests: their own provider, and one of llmload's over TLS.
+// The consumer's load tests: of its own provider, and of one of llmload's over TLS.
 #include <llmload/testing/open_loop_test.h>
 #include <llmload/world/with_embedded_server.h>
 
@@ -6,7 +6,7 @@
 
 #include "gateway_provider.h"
 
-namespace stranger {
+namespace consumer {
 namespace {
 
 using namespace llmload;
@@ -33,4 +33,4 @@ class EmbeddedLoad : public WithEmbeddedServer<SustainedLoadTest> {
 TEST_F(EmbeddedLoad, DISABLED_HoldsAHundredPerSecond) { RunAndJudge(); }
 
 }  // namespace
-}  // namespace stranger
+}  // namespace consumer

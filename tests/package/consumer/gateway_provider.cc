@@ -1,6 +1,6 @@
 #include "gateway_provider.h"
 
-namespace stranger {
+namespace consumer {
 
 boost::asio::awaitable<llmload::Result<llmload::Completion>> GatewayProvider::Complete(
     const llmload::CompletionRequest& request, llmload::StreamObserver* observer) {
@@ -25,4 +25,4 @@ boost::asio::awaitable<llmload::Result<llmload::Completion>> GatewayProvider::Co
   co_return completion;
 }
 
-}  // namespace stranger
+}  // namespace consumer

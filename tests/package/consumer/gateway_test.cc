@@ -1,4 +1,4 @@
-// The stranger's tests in every pull request: mocks, virtual time, no socket.
+// The consumer's tests in every pull request: mocks, virtual time, no socket.
 #include <gmock/gmock.h>
 #include <llmload/mocks/matchers.h>
 #include <llmload/mocks/mock_provider.h>
@@ -11,7 +11,7 @@
 
 #include "gateway_provider.h"
 
-namespace stranger {
+namespace consumer {
 namespace {
 
 using namespace llmload;
@@ -39,4 +39,4 @@ class GatewayInVirtualTime : public InVirtualTime<SustainedLoadTest> {
 TEST_F(GatewayInVirtualTime, HoldsAThousandPerMinute) { RunAndJudge(); }
 
 }  // namespace
-}  // namespace stranger
+}  // namespace consumer

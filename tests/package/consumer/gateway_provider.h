@@ -1,11 +1,11 @@
-// A provider of the stranger's own: their gateway, which answers after a fixed time.
-#ifndef STRANGER_GATEWAY_PROVIDER_H_
-#define STRANGER_GATEWAY_PROVIDER_H_
+// A provider of the consumer's own: its gateway, which answers after a fixed time.
+#ifndef CONSUMER_GATEWAY_PROVIDER_H_
+#define CONSUMER_GATEWAY_PROVIDER_H_
 
 #include <llmload/core/clock.h>
 #include <llmload/provider/provider.h>
 
-namespace stranger {
+namespace consumer {
 
 class GatewayProvider final : public llmload::Provider {
  public:
@@ -22,6 +22,6 @@ class GatewayProvider final : public llmload::Provider {
   const llmload::Duration service_time_;
 };
 
-}  // namespace stranger
+}  // namespace consumer
 
-#endif  // STRANGER_GATEWAY_PROVIDER_H_
+#endif  // CONSUMER_GATEWAY_PROVIDER_H_

@@ -1,9 +1,9 @@
-// A shared library of the stranger's own, which keeps what it uses of llmload to itself.
+// A shared library of the consumer's own, which keeps what it uses of llmload to itself.
 #include <llmload/service/openai_provider.h>
 
 #include <memory>
 
-extern "C" __attribute__((visibility("default"))) llmload::Provider* MakeStrangerGateway(
+extern "C" __attribute__((visibility("default"))) llmload::Provider* MakeConsumerGateway(
     const char* url) {
   llmload::OpenAiOptions options;
   options.name = "gateway";
