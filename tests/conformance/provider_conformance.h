@@ -30,8 +30,8 @@ struct Subject {
   std::string model;
   /// A provider of `server` with these connection options, and with the credential that
   /// `AcceptedCredentials` puts into a server. `wrong_credential`: with another.
-  std::function<std::shared_ptr<Provider>(const fake_server::FakeLlmServer& server, HttpOptions http,
-                                          bool wrong_credential)>
+  std::function<std::shared_ptr<Provider>(const fake_server::FakeLlmServer& server,
+                                          HttpOptions http, bool wrong_credential)>
       make;
   std::vector<ErrorRow> errors;
   bool reports_usage = true;

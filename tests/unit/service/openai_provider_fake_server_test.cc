@@ -7,9 +7,9 @@
 namespace llmload {
 namespace {
 
-using simulation::CutMode;
 using fake_server::FakeLlmServer;
 using fake_server::FakeLlmServerOptions;
+using simulation::CutMode;
 using simulation::Fault;
 using simulation::FaultKind;
 using test_support::TestRequest;
