@@ -97,16 +97,19 @@ void Histogram::Record(Duration value) noexcept {
 }
 
 void Histogram::Merge(const Histogram& other) noexcept {
-  if (const Duration::rep low = other.min_.load(kRelaxed); low < min_.load(kRelaxed)) {
-    min_.store(low, kRelaxed);
-  }
-  if (const Duration::rep high = other.max_.load(kRelaxed); high > max_.load(kRelaxed)) {
-    max_.store(high, kRelaxed);
-  }
+  const Duration::rep low = other.min_.load(kRelaxed);
+  const Duration::rep high = other.max_.load(kRelaxed);
+  if (low < min_.load(kRelaxed)) min_.store(low, kRelaxed);
+  if (high > max_.load(kRelaxed)) max_.store(high, kRelaxed);
   // What is counted is what the cells hold, so that a snapshot taken during recording is
   // consistent.
   std::uint64_t merged = 0;
-  for (std::size_t i = 0; i < kCellCount; ++i) {
+  // Outside of the extremes, all cells are 0; of an empty histogram, `low` is above `high`.
+  const auto cell_of = [](Duration::rep value) {
+    return CellOf(Micros(std::min(Duration(value), kHighestTracked)));
+  };
+  const std::size_t end = low > high ? 0 : cell_of(high) + 1;
+  for (std::size_t i = cell_of(low); i < end; ++i) {
     const std::uint64_t amount = CellRef(other.cells_[i]).load(kRelaxed);
     if (amount == 0) continue;  // reading a zero page leaves it unmapped, writing would not
     AddToCell(cells_[i], amount);
