@@ -44,9 +44,10 @@ int Main(int argc, char** argv) {
       OpenLoop{.rate_per_second = rate,
                .duration = std::chrono::nanoseconds(static_cast<std::int64_t>(seconds * 1e9))};
   load.workers = 1;
-  load.make_request = [](std::uint64_t) {
-    return CompletionRequest{.model = "m", .messages = {{.role = Role::kUser, .content = "hello"}}};
-  };
+  load.prompts = MakePromptSource(
+      FixedPrompt{"hello"},
+      {.model = "m", .max_tokens = std::nullopt, .temperature = std::nullopt, .stream = false},
+      load.seed);
   const double before = CpuSeconds();
   const LoadResult result = LoadGenerator(std::move(load)).Run(provider);
   const double cpu = CpuSeconds() - before;

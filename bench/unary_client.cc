@@ -34,11 +34,10 @@ int Main(int argc, char** argv) {
                  .requests = 1'000'000'000,
                  .duration = std::chrono::nanoseconds(static_cast<std::int64_t>(seconds * 1e9))};
   load.workers = 1;
-  load.make_request = [&prompt](std::uint64_t) {
-    return CompletionRequest{.model = "gpt-4o",
-                             .messages = {{.role = Role::kUser, .content = prompt}},
-                             .max_tokens = 16};
-  };
+  load.prompts = MakePromptSource(
+      FixedPrompt{prompt},
+      {.model = "gpt-4o", .max_tokens = 16, .temperature = std::nullopt, .stream = false},
+      load.seed);
   const double before = CpuSeconds();
   const LoadResult result = LoadGenerator(std::move(load)).Run(provider);
   const double cpu = CpuSeconds() - before;

@@ -15,13 +15,10 @@ double RequestsPerCpuSecond(bool stream) {
   llmload::simulation::SimulatedProvider provider({.seed = 1}, clock);
   llmload::LoadOptions options;
   options.shape = llmload::OpenLoop{.rate_per_second = 1000, .duration = 1000s};
-  options.make_request = [stream](std::uint64_t) {
-    return llmload::CompletionRequest{
-        .model = "model",
-        .messages = {{.role = llmload::Role::kUser, .content = "hello"}},
-        .max_tokens = 16,
-        .stream = stream};
-  };
+  options.prompts = llmload::MakePromptSource(
+      llmload::FixedPrompt{"hello"},
+      {.model = "model", .max_tokens = 16, .temperature = std::nullopt, .stream = stream},
+      options.seed);
   const double before = llmload::bench::CpuSeconds();
   const llmload::LoadResult result =
       llmload::LoadGenerator(std::move(options), clock).Run(provider);

@@ -14,6 +14,7 @@
 #include "llmload/core/environment.h"
 #include "llmload/core/load_gate.h"
 #include "llmload/fake_server/fake_llm_server.h"
+#include "llmload/load/arrival_schedule.h"
 #include "llmload/load/load_generator.h"
 #include "llmload/report/json_writer.h"
 #include "llmload/report/load_report.h"
@@ -35,16 +36,16 @@ constexpr double kPlanTokens = 4e6;
 void Say(const std::string& line) { std::cerr << "llmload bench: " << line << std::endl; }
 
 std::optional<std::uint64_t> PlannedRequests(const LoadShape& shape) {
-  if (const auto* closed = std::get_if<ClosedLoop>(&shape)) {
+  if (const auto* closed = shape.closed_loop()) {
     if (closed->requests == ClosedLoop::kUnlimited) return std::nullopt;
     return closed->requests;
   }
-  return CountArrivals(std::get<LoadProfile>(shape));
+  return CountArrivals(*shape.profile());
 }
 
 std::optional<Duration> PlannedDuration(const LoadShape& shape) {
-  if (const auto* closed = std::get_if<ClosedLoop>(&shape)) return closed->duration;
-  return ScheduleDuration(std::get<LoadProfile>(shape));
+  if (const auto* closed = shape.closed_loop()) return closed->duration;
+  return ScheduleDuration(*shape.profile());
 }
 
 // "600 requests, about 4200 input tokens and at most 9600 output tokens".
@@ -135,7 +136,8 @@ class Bench {
     }
     LoadOptions load;
     load.shape = options_.shape;
-    load.make_request = RequestsFrom(options_.prompts);
+    load.prompts = options_.prompts;
+    load.seed = options_.seed;
     load.workers = options_.workers;
     load.objectives = options_.good_request;
     load.resources = &resources;
@@ -152,7 +154,6 @@ class Bench {
     LoadGenerator generator(std::move(load), clock_);
     const LoadResult result = generator.Run(*target_.provider);
     progress.Finish();
-    resources.SampleNow(clock_.Now());
 
     RunReport report = MakeLoadReport({.name = "llmload bench",
                                        .started_at = started_at,

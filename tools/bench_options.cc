@@ -303,8 +303,7 @@ void ReadPrompts(const Given& given, BenchOptions& options) {
     options.prompts = PromptsOfDataset(text, order, options.request, options.seed);
   } else if (name == "prompt") {
     if (text.empty()) throw ConfigurationError::Invalid("--prompt", "", "a text that is not empty");
-    options.prompts =
-        MakePromptSource(FixedPromptOptions{.request = options.request, .prompt = text});
+    options.prompts = MakePromptSource(FixedPrompt{text}, options.request, options.seed);
   } else {
     options.prompts = UsualPrompts(options.shape, options.request, options.seed);
   }

@@ -22,22 +22,22 @@ std::uint32_t ParseTokens(std::string_view name, std::string_view text) {
 
 }  // namespace
 
-Prompts PromptsOfTokens(std::string_view text, const RequestTemplate& request, std::uint64_t seed) {
+Source PromptsOfTokens(std::string_view text, const RequestTemplate& request, std::uint64_t seed) {
   constexpr std::string_view kName = "--prompt-tokens";
   const std::size_t dots = text.find("..");
-  SyntheticPromptOptions options{.request = request, .seed = seed};
+  SyntheticPrompts options;
   options.min_tokens = ParseTokens(kName, text.substr(0, dots));
   options.max_tokens = dots == std::string_view::npos ? options.min_tokens
                                                       : ParseTokens(kName, text.substr(dots + 2));
   if (options.max_tokens < options.min_tokens) {
     throw ConfigurationError::Invalid(kName, text, "N..M with N at most M");
   }
-  return MakePromptSource(options);
+  return MakePromptSource(options, request, seed);
 }
 
-Prompts PromptsWithSharedPrefix(std::string_view text, const RequestTemplate& request,
-                                std::uint64_t seed) {
-  SharedPrefixOptions options{.request = request, .seed = seed};
+Source PromptsWithSharedPrefix(std::string_view text, const RequestTemplate& request,
+                               std::uint64_t seed) {
+  SharedPrefixPrompts options;
   for (const std::string_view part : SplitAt(text, ',')) {
     const std::size_t equals = part.find('=');
     const std::string_view key = part.substr(0, equals);
@@ -60,29 +60,29 @@ Prompts PromptsWithSharedPrefix(std::string_view text, const RequestTemplate& re
     }
   }
   try {
-    return MakePromptSource(options);
+    return MakePromptSource(options, request, seed);
   } catch (const ConfigurationError& error) {
     throw ConfigurationError("--shared-prefix " + std::string(text) + ": " + error.what());
   }
 }
 
-Prompts PromptsOfDataset(std::string_view file, std::string_view order,
-                         const RequestTemplate& request, std::uint64_t seed) {
-  DatasetOptions options{.request = request, .seed = seed};
+Source PromptsOfDataset(std::string_view file, std::string_view order,
+                        const RequestTemplate& request, std::uint64_t seed) {
+  DatasetPrompts options{.path = std::filesystem::path(file)};
   if (order == "random") {
     options.order = DatasetOrder::kRandom;
   } else if (order != "sequential") {
     throw ConfigurationError::Invalid("--dataset-order", order, "one of: sequential, random");
   }
   try {
-    return LoadDataset(std::filesystem::path(file), options);
+    return MakePromptSource(options, request, seed);
   } catch (const ConfigurationError& error) {
     throw ConfigurationError(std::string("--dataset: ") + error.what());
   }
 }
 
-Prompts UsualPrompts(const LoadShape& shape, const RequestTemplate& request, std::uint64_t seed) {
-  const auto* profile = std::get_if<LoadProfile>(&shape);
+Source UsualPrompts(const LoadShape& shape, const RequestTemplate& request, std::uint64_t seed) {
+  const auto* profile = shape.profile();
   if (profile != nullptr) {
     const auto replays = [](const LoadPhase& phase) {
       return std::holds_alternative<TraceReplay>(phase.shape);
@@ -91,15 +91,14 @@ Prompts UsualPrompts(const LoadShape& shape, const RequestTemplate& request, std
     const auto first = std::find_if(phases.begin(), phases.end(), replays);
     if (std::count_if(phases.begin(), phases.end(), replays) == 1) {
       const std::vector<std::uint64_t> counts = CountArrivalsByPhase(*profile);
-      return MakePromptSource(TracePromptOptions{
-          .request = request,
+      const TracePrompts sizes{
           .trace = std::get<TraceReplay>(first->shape).trace,
           .first_request = std::accumulate(
-              counts.begin(), counts.begin() + (first - phases.begin()), std::uint64_t{0}),
-          .seed = seed});
+              counts.begin(), counts.begin() + (first - phases.begin()), std::uint64_t{0})};
+      return MakePromptSource(sizes, request, seed);
     }
   }
-  return MakePromptSource(FixedPromptOptions{.request = request});
+  return MakePromptSource(FixedPrompt{}, request, seed);
 }
 
 }  // namespace llmload::tools

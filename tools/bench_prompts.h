@@ -11,24 +11,24 @@
 
 namespace llmload::tools {
 
-using Prompts = std::shared_ptr<const PromptSource>;
+using Source = std::shared_ptr<const PromptSource>;
 
 // Each throws `ConfigurationError` that names the option, the value and what is accepted.
 
 /// `--prompt-tokens N[..M]`.
-Prompts PromptsOfTokens(std::string_view text, const RequestTemplate& request, std::uint64_t seed);
+Source PromptsOfTokens(std::string_view text, const RequestTemplate& request, std::uint64_t seed);
 
 /// `--shared-prefix KEY=VALUE[,KEY=VALUE]...` with fraction, prefix, suffix, prefixes.
-Prompts PromptsWithSharedPrefix(std::string_view text, const RequestTemplate& request,
-                                std::uint64_t seed);
+Source PromptsWithSharedPrefix(std::string_view text, const RequestTemplate& request,
+                               std::uint64_t seed);
 
 /// `--dataset FILE` with `--dataset-order`.
-Prompts PromptsOfDataset(std::string_view file, std::string_view order,
-                         const RequestTemplate& request, std::uint64_t seed);
+Source PromptsOfDataset(std::string_view file, std::string_view order,
+                        const RequestTemplate& request, std::uint64_t seed);
 
 /// Without an option: the sizes of the trace, if `shape` replays exactly one, or else one prompt
 /// for all.
-Prompts UsualPrompts(const LoadShape& shape, const RequestTemplate& request, std::uint64_t seed);
+Source UsualPrompts(const LoadShape& shape, const RequestTemplate& request, std::uint64_t seed);
 
 }  // namespace llmload::tools
 

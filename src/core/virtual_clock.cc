@@ -192,6 +192,8 @@ bool VirtualClock::RunUntil(asio::io_context& context, TimePoint until) {
   for (;;) {
     context.restart();
     context.poll();
+    // Out of work, or stopped by one of its handlers.
+    if (context.stopped()) break;
     const auto next = sleepers_->NextDeadline();
     // TimePoint::max() is not an instant: a coroutine that sleeps for it sleeps until cancelled.
     if (!next || *next > until || *next == TimePoint::max()) break;

@@ -30,13 +30,14 @@ struct ArrivalSequence::Plan {
     bool IsEven() const { return !trace && pattern == ArrivalPattern::kConstant; }
   };
   std::vector<Phase> phases;
-  std::uint64_t seed = 1;
+  std::uint64_t seed = kDefaultSeed;
 };
 
-ArrivalSequence::ArrivalSequence(const LoadProfile& profile) : random_(profile.seed) {
+ArrivalSequence::ArrivalSequence(const LoadProfile& profile)
+    : random_(profile.seed.value_or(kDefaultSeed)) {
   Validate(profile);
   auto plan = std::make_shared<Plan>();
-  plan->seed = profile.seed;
+  plan->seed = profile.seed.value_or(kDefaultSeed);
   Duration begin{};
   for (const LoadPhase& phase : profile.phases) {
     Plan::Phase& planned = plan->phases.emplace_back();

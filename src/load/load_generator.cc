@@ -2,24 +2,19 @@
 
 #include <algorithm>
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/signal_set.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
-#include <csignal>
-#include <deque>
 #include <exception>
 #include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "llmload/core/environment.h"
+#include "llmload/load/arrival_schedule.h"
+#include "src/load/crew.h"
 #include "src/load/rate_curve.h"
 #include "src/load/worker.h"
 
@@ -34,32 +29,56 @@ constexpr Duration kStartDelay = std::chrono::milliseconds(20);
 
 constexpr Duration kDescriptorInterval = std::chrono::seconds(1);
 
+constexpr unsigned kMaxShares = 65'536;
+
 // What differs between the kinds of load, brought to one form.
 struct Plan {
-  std::optional<ArrivalSequence> arrivals;  // of an open loop
-  std::size_t concurrency = 0;              // requests in flight at most
+  LoadShape shape;
+  std::optional<ArrivalSequence> arrivals = std::nullopt;  // of an open loop
+  std::size_t concurrency = 0;       // of the share: requests in flight at most, or callers
+  std::uint64_t request_stride = 1;  // of a closed loop
+  bool warms_up = false;             // the first requests are not measured
 };
 
 Plan MakePlan(const LoadOptions& options) {
-  if (!options.make_request) {
-    throw ConfigurationError::Invalid("LoadOptions::make_request", "", "a function");
+  if (!options.prompts) {
+    throw ConfigurationError::Invalid("LoadOptions::prompts", "null", "a prompt source");
   }
-  if (const auto* closed = std::get_if<ClosedLoop>(&options.shape)) {
+  const Share& share = options.share;
+  if (share.of == 0 || share.of > kMaxShares) {
+    throw ConfigurationError::Invalid("Share::of", std::to_string(share.of), "1 to 65536");
+  }
+  if (share.index >= share.of) {
+    throw ConfigurationError::Invalid("Share::index", std::to_string(share.index),
+                                      "less than Share::of, which is " + std::to_string(share.of));
+  }
+  Plan plan{.shape = WithSeed(options.shape, options.seed)};
+  if (const ClosedLoop* const closed = plan.shape.closed_loop()) {
     Validate(*closed);
-    return {.arrivals = std::nullopt, .concurrency = closed->concurrency};
+    plan.concurrency = ShareOf(closed->concurrency, share.of, share.index);
+    plan.request_stride = std::min<std::size_t>(share.of, closed->concurrency);
+    plan.warms_up = closed->warm_up_requests > 0 || closed->warm_up > Duration::zero();
+    return plan;
   }
-  const auto* open = std::get_if<OpenLoop>(&options.shape);
-  const LoadProfile profile =
-      open != nullptr ? ToProfile(*open) : std::get<LoadProfile>(options.shape);
-  return {.arrivals = ArrivalSequence(profile), .concurrency = profile.max_in_flight};
+  const LoadProfile& profile = *plan.shape.profile();
+  plan.arrivals.emplace(profile);
+  if (profile.max_in_flight < share.of) {
+    throw ConfigurationError::Invalid(
+        "LoadProfile::max_in_flight", std::to_string(profile.max_in_flight),
+        "at least one for each share, of " + std::to_string(share.of));
+  }
+  plan.concurrency = ShareOf(profile.max_in_flight, share.of, share.index);
+  const auto first = ArrivalSequence(*plan.arrivals).Next();
+  plan.warms_up = first && !first->measured;
+  return plan;
 }
 
-// More workers than in-flight requests allowed would leave some without a share.
+// More workers than requests in flight would leave some without any.
 unsigned WorkersFor(const LoadOptions& options, const Plan& plan, const Clock& clock) {
-  if (clock.IsVirtual()) return 1;
-  const unsigned workers =
-      options.workers != 0 ? options.workers : std::max(1U, std::thread::hardware_concurrency());
-  return static_cast<unsigned>(std::min<std::size_t>(workers, plan.concurrency));
+  unsigned workers = options.workers;
+  if (workers == 0) workers = clock.IsVirtual() ? 1 : std::thread::hardware_concurrency();
+  return static_cast<unsigned>(
+      std::max<std::size_t>(1, std::min<std::size_t>(workers, plan.concurrency)));
 }
 
 // Adds up what is counted; the percentile is of the requests that are measured.
@@ -74,7 +93,36 @@ LiveCounters Sum(LiveCounters measured, const LiveCounters& unmeasured) {
   return measured;
 }
 
+RequestsAsked AskedBy(const std::deque<LoadWorker>& workers) {
+  RequestsAsked asked;
+  std::vector<std::pair<std::uint64_t, std::string>> models;
+  for (const LoadWorker& worker : workers) {
+    asked.streamed += worker.streamed();
+    asked.unary += worker.unary();
+    const LoadWorker::Asked& its = worker.asked();
+    models.insert(models.end(), its.models.begin(), its.models.end());
+    // An empty optional is less than any value.
+    asked.highest_max_tokens = std::max(asked.highest_max_tokens, its.highest_max_tokens);
+    if (its.lowest_max_tokens) {
+      const int lowest = *its.lowest_max_tokens;
+      asked.lowest_max_tokens = std::min(asked.lowest_max_tokens.value_or(lowest), lowest);
+    }
+  }
+  std::sort(models.begin(), models.end());
+  for (const auto& [request, model] : models) {
+    if (std::find(asked.models.begin(), asked.models.end(), model) == asked.models.end()) {
+      asked.models.push_back(model);
+    }
+  }
+  return asked;
+}
+
 }  // namespace
+
+PromptSourceError::PromptSourceError(std::uint64_t request, const std::string& what)
+    : std::runtime_error("prompt source failed at request " + std::to_string(request) + ": " +
+                         what),
+      request_(request) {}
 
 class LoadGenerator::Impl {
  public:
@@ -82,36 +130,34 @@ class LoadGenerator::Impl {
       : options_(std::move(options)), clock_(clock), plan_(MakePlan(options_)) {}
 
   LoadResult Run(Provider& provider) {
-    LoadRun run{.options = options_, .clock = clock_, .provider = provider};
+    LoadRun run{.options = options_, .shape = plan_.shape, .clock = clock_, .provider = provider};
     run.workers = WorkersFor(options_, plan_, clock_);
     run.arrivals = plan_.arrivals;
-    run.max_in_flight = plan_.concurrency;
+    run.concurrency = plan_.concurrency;
+    run.request_stride = plan_.request_stride;
+    run.next_request = options_.share.index;
+    run.on_prompt_failure = [this](std::uint64_t request, const std::string& what) {
+      PromptFailed(request, what);
+    };
     const ConnectionCounters connections = provider.Connections();
     run.start = clock_.Now() + (clock_.IsVirtual() ? Duration::zero() : kStartDelay);
     start_ = run.start;
     metrics_.emplace(MetricsOptions{.objectives = options_.objectives, .series_start = run.start});
-    std::deque<LoadWorker> workers;
-    for (unsigned i = 0; i < run.workers; ++i) {
-      workers.emplace_back(run, i, metrics_->AddShard(), unmeasured_.AddShard());
-    }
-    Publish(workers);
-    if (clock_.IsVirtual()) {
-      RunVirtual(workers.front());
-    } else {
-      RunThreads(workers);
-    }
-    Retract();
+    Crew crew(run, *metrics_, unmeasured_);
+    RunCrew(crew, run);
 
     LoadResult result;
     result.metrics = metrics_->Summarise();
     result.unmeasured = unmeasured_.Summarise();
-    result.duration = clock_.Now() - run.start;
+    result.asked = AskedBy(crew.workers());
+    result.duration = crew.ended_at() - run.start;
     PlannedArrivals(result);
     result.interrupted = stop_requested_;
-    result.drained = std::all_of(workers.begin(), workers.end(),
+    result.stopped_because = stopped_because_;
+    result.drained = std::all_of(crew.workers().begin(), crew.workers().end(),
                                  [](const LoadWorker& worker) { return worker.drained(); });
     result.workers = run.workers;
-    result.health = HealthOf(workers);
+    result.health = HealthOf(crew.workers());
     result.health.connections = provider.Connections() - connections;
     return result;
   }
@@ -119,20 +165,56 @@ class LoadGenerator::Impl {
   void RequestStop(bool at_once) {
     const std::lock_guard lock(mutex_);
     stop_requested_ = true;
-    for (LoadWorker* worker : running_) worker->RequestStop(at_once);
+    if (crew_ != nullptr) crew_->RequestStop(at_once);
   }
 
  private:
-  // Walks the schedule once more: linear in the number of arrivals, at a few nanoseconds each.
+  // Runs the crew to its end. It is known to `RequestStop`, and counted by the resource monitor,
+  // meanwhile.
+  void RunCrew(Crew& crew, const LoadRun& run) {
+    struct Connected {
+      Impl& impl;
+      Connected(Impl& its_impl, Crew& its_crew) : impl(its_impl) {
+        if (ResourceMonitor* const resources = impl.options_.resources) {
+          resources->CountRequests([&its_crew] { return its_crew.sent(); });
+        }
+        const std::lock_guard lock(impl.mutex_);
+        impl.crew_ = &its_crew;
+        if (impl.stop_requested_) its_crew.RequestStop(false);
+      }
+      ~Connected() {
+        if (impl.options_.resources != nullptr) impl.options_.resources->CountRequests({});
+        const std::lock_guard lock(impl.mutex_);
+        impl.crew_ = nullptr;
+      }
+    };
+    const Connected connected(*this, crew);
+    crew.Run({.start = [this, &run](asio::io_context& context) { StartControl(context, run); },
+              .end = [this] { EndControl(); },
+              .on_signal = [this](bool at_once) { RequestStop(at_once); }});
+    if (prompt_failure_) throw PromptSourceError(*prompt_failure_);
+  }
+
+  // The share's arrivals. Walks the schedule once more: linear in the number of arrivals, at a few
+  // nanoseconds each.
   void PlannedArrivals(LoadResult& result) const {
-    if (!plan_.arrivals) {
-      result.planned = std::get<ClosedLoop>(options_.shape).requests;
+    const Share& share = options_.share;
+    if (const ClosedLoop* const closed = plan_.shape.closed_loop()) {
+      const std::uint64_t stride = plan_.request_stride;
+      const std::uint64_t requests = closed->requests;
+      if (plan_.concurrency == 0) return;
+      const bool unlimited = requests == ClosedLoop::kUnlimited;
+      result.planned =
+          unlimited ? requests : requests / stride + (share.index < requests % stride ? 1 : 0);
       return;
     }
     ArrivalSequence arrivals = *plan_.arrivals;
     std::uint64_t measured = 0;
-    while (const auto arrival = arrivals.Next()) measured += arrival->measured ? 1 : 0;
-    result.planned = arrivals.index();
+    while (const auto arrival = arrivals.Next()) {
+      if (arrival->index % share.of != share.index) continue;
+      ++result.planned;
+      measured += arrival->measured ? 1 : 0;
+    }
     const double seconds = ToSeconds(arrivals.measured_duration());
     if (seconds > 0) {
       result.metrics.offered_rate_per_second = static_cast<double>(measured) / seconds;
@@ -158,6 +240,16 @@ class LoadGenerator::Impl {
     return health;
   }
 
+  void PromptFailed(std::uint64_t request, const std::string& what) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!prompt_failure_ || request < prompt_failure_->request()) {
+        prompt_failure_.emplace(request, what);
+      }
+    }
+    RequestStop(/*at_once=*/true);
+  }
+
   asio::awaitable<void> WatchDescriptors() {
     while (true) {
       if (const auto open = OpenDescriptors()) {
@@ -167,95 +259,30 @@ class LoadGenerator::Impl {
     }
   }
 
-  void RunVirtual(LoadWorker& worker) {
-    StartControl(worker.context());
-    worker.Start([this] { EndControl(); });
-    const bool drained = clock_.Run(worker.context());
-    if (!drained && worker.drained()) {
-      throw std::logic_error(
-          "virtual time came to an end with a provider call still waiting: it waits for something "
-          "other than the clock");
-    }
-  }
-
-  void RunThreads(std::deque<LoadWorker>& workers) {
-    asio::io_context control(1);
-    std::optional<asio::signal_set> signals;
-    if (options_.stop_on_signals) {
-      signals.emplace(control, SIGINT, SIGTERM);
-      WaitForSignal(*signals, /*at_once=*/false);
-    }
-    StartControl(control);
-    // Keeps the control loop going while it has nothing of its own to do.
-    auto work = asio::make_work_guard(control);
-    std::size_t busy = workers.size();
-    for (LoadWorker& worker : workers) {
-      worker.Start([&] {
-        asio::post(control, [&] {
-          if (--busy > 0) return;
-          EndControl();
-          if (signals) signals->cancel();
-          work.reset();
-        });
-      });
-    }
-    std::vector<std::exception_ptr> failures(workers.size() + 1);
-    std::vector<std::thread> threads;
-    for (std::size_t i = 0; i < workers.size(); ++i) {
-      threads.emplace_back([&, i] {
+  // Apart from the workers, so that it does not add to their lag.
+  void StartControl(asio::io_context& context, const LoadRun& run) {
+    const auto spawn = [&context](asio::awaitable<void> what, asio::cancellation_signal& stop) {
+      auto rethrow_unless_aborted = [](std::exception_ptr thrown) {
+        if (!thrown) return;
         try {
-          clock_.Run(workers[i].context());
-        } catch (...) {
-          failures[i] = std::current_exception();
+          std::rethrow_exception(thrown);
+        } catch (const boost::system::system_error& error) {
+          if (error.code() != asio::error::operation_aborted) throw;
         }
-      });
-    }
-    // An exception from a callback of the user ends the run, but not before the workers ended.
-    for (bool ended = false; !ended;) {
-      try {
-        control.run();
-        ended = true;
-      } catch (...) {
-        failures.back() = std::current_exception();
-        RequestStop(/*at_once=*/true);
-      }
-    }
-    for (std::thread& thread : threads) thread.join();
-    for (const std::exception_ptr& failure : failures) {
-      if (failure) std::rethrow_exception(failure);
-    }
-  }
-
-  void WaitForSignal(asio::signal_set& signals, bool at_once) {
-    signals.async_wait([this, &signals, at_once](boost::system::error_code error, int) {
-      if (error) return;
-      RequestStop(at_once);
-      WaitForSignal(signals, /*at_once=*/true);
-    });
-  }
-
-  // Sampling and progress: apart from the workers, so that they do not add to anyone's lag.
-  void StartControl(asio::io_context& context) {
-    auto rethrow_unless_aborted = [](std::exception_ptr thrown) {
-      if (!thrown) return;
-      try {
-        std::rethrow_exception(thrown);
-      } catch (const boost::system::system_error& error) {
-        if (error.code() != asio::error::operation_aborted) throw;
-      }
+      };
+      asio::co_spawn(context, std::move(what),
+                     asio::bind_cancellation_slot(stop.slot(), rethrow_unless_aborted));
     };
     if (options_.resources != nullptr) {
-      asio::co_spawn(context, options_.resources->Run(clock_, options_.resource_interval),
-                     asio::bind_cancellation_slot(stop_sampling_.slot(), rethrow_unless_aborted));
+      std::function<bool()> warmed_up;
+      if (plan_.warms_up) {
+        warmed_up = [&run] { return run.measuring.load(std::memory_order_relaxed); };
+      }
+      spawn(options_.resources->Run(clock_, options_.resource_interval, std::move(warmed_up)),
+            stop_sampling_);
     }
-    if (!clock_.IsVirtual()) {
-      asio::co_spawn(context, WatchDescriptors(),
-                     asio::bind_cancellation_slot(stop_watching_.slot(), rethrow_unless_aborted));
-    }
-    if (options_.on_progress) {
-      asio::co_spawn(context, ReportProgress(),
-                     asio::bind_cancellation_slot(stop_progress_.slot(), rethrow_unless_aborted));
-    }
+    if (!clock_.IsVirtual()) spawn(WatchDescriptors(), stop_watching_);
+    if (options_.on_progress || options_.stop_when) spawn(ReportProgress(), stop_progress_);
   }
 
   void EndControl() {
@@ -268,21 +295,15 @@ class LoadGenerator::Impl {
     for (TimePoint next = start_ + options_.progress_interval;;
          next += options_.progress_interval) {
       co_await clock_.SleepUntil(next);
-      options_.on_progress(Sum(metrics_->Live(), unmeasured_.Live()), clock_.Now() - start_);
+      const LiveCounters counters = Sum(metrics_->Live(), unmeasured_.Live());
+      const Duration elapsed = clock_.Now() - start_;
+      if (options_.on_progress) options_.on_progress(counters, elapsed);
+      if (!options_.stop_when || !stopped_because_.empty()) continue;
+      if (const auto reason = options_.stop_when(counters, elapsed)) {
+        stopped_because_ = reason->empty() ? "stop_when gave no reason" : *reason;
+        RequestStop(/*at_once=*/false);
+      }
     }
-  }
-
-  void Publish(std::deque<LoadWorker>& workers) {
-    const std::lock_guard lock(mutex_);
-    for (LoadWorker& worker : workers) {
-      running_.push_back(&worker);
-      if (stop_requested_) worker.RequestStop(false);
-    }
-  }
-
-  void Retract() {
-    const std::lock_guard lock(mutex_);
-    running_.clear();
   }
 
   const LoadOptions options_;
@@ -291,13 +312,16 @@ class LoadGenerator::Impl {
   std::optional<LoadTestMetrics> metrics_;         // from the start of the run on
   LoadTestMetrics unmeasured_;                     // warm-up and cool-down
   std::optional<std::uint64_t> descriptors_peak_;  // written by the control loop
+  std::string stopped_because_;                    // written by the control loop
   TimePoint start_{};
   asio::cancellation_signal stop_sampling_;
   asio::cancellation_signal stop_progress_;
   asio::cancellation_signal stop_watching_;
   std::mutex mutex_;
-  bool stop_requested_ = false;       // guarded by mutex_ while running
-  std::vector<LoadWorker*> running_;  // guarded by mutex_
+  // Guarded by mutex_ while running.
+  bool stop_requested_ = false;
+  std::optional<PromptSourceError> prompt_failure_;
+  Crew* crew_ = nullptr;
 };
 
 LoadGenerator::LoadGenerator(LoadOptions options, Clock& clock)

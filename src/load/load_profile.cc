@@ -175,6 +175,9 @@ std::string DescribeClosed(const ClosedLoop& load) {
   std::string text = "closed loop, " + std::to_string(load.concurrency) + " callers";
   if (load.requests != ClosedLoop::kUnlimited) {
     text += ", " + std::to_string(load.requests) + " requests";
+    if (load.warm_up_requests > 0) {
+      text += " of which " + std::to_string(load.warm_up_requests) + " to warm up";
+    }
     if (load.duration) text += " or " + Seconds(*load.duration);
   } else if (load.duration) {
     text += " for " + Seconds(*load.duration);
@@ -203,10 +206,15 @@ Duration ScheduleDuration(const LoadProfile& profile) {
       [](Duration sum, const LoadPhase& phase) { return sum + DurationOf(phase); });
 }
 
+LoadShape WithSeed(LoadShape shape, std::uint64_t seed) {
+  std::visit([seed](auto& load) { load.seed = load.seed.value_or(seed); },
+             static_cast<std::variant<LoadProfile, ClosedLoop>&>(shape));
+  return shape;
+}
+
 std::string Describe(const LoadShape& shape) {
-  if (const auto* closed = std::get_if<ClosedLoop>(&shape)) return DescribeClosed(*closed);
-  const auto* open = std::get_if<OpenLoop>(&shape);
-  const LoadProfile profile = open != nullptr ? ToProfile(*open) : std::get<LoadProfile>(shape);
+  if (const ClosedLoop* const closed = shape.closed_loop()) return DescribeClosed(*closed);
+  const LoadProfile& profile = *shape.profile();
   std::string text = "open loop, ";
   for (std::size_t i = 0; i < profile.phases.size(); ++i) {
     text += (i > 0 ? "; " : "") + DescribePhase(profile.phases[i]);
@@ -251,6 +259,10 @@ void Validate(const ClosedLoop& load) {
   if (load.requests == 0) Reject("ClosedLoop::requests", "0", "a number above 0");
   if (load.requests == ClosedLoop::kUnlimited && !load.duration) {
     Reject("ClosedLoop::requests", "kUnlimited", "a number, where there is no duration");
+  }
+  if (load.warm_up_requests >= load.requests) {
+    Reject("ClosedLoop::warm_up_requests", std::to_string(load.warm_up_requests),
+           "less than requests");
   }
   if (load.duration) CheckPositiveTime("ClosedLoop::duration", *load.duration);
   CheckTime("ClosedLoop::think_time", load.think_time);

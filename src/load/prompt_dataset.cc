@@ -67,58 +67,57 @@ Prompt ReadPrompt(const JsonlLine& line, const nlohmann::json& object) {
   return prompt;
 }
 
-class DatasetPrompts final : public PromptSource {
+class DatasetSource final : public PromptSource {
  public:
-  DatasetPrompts(std::vector<Prompt> prompts, std::string name, DatasetOptions options)
-      : prompts_(std::move(prompts)), name_(std::move(name)), options_(std::move(options)) {}
+  DatasetSource(std::vector<Prompt> prompts, const DatasetPrompts& dataset,
+                const RequestTemplate& request, std::uint64_t seed)
+      : prompts_(std::move(prompts)),
+        name_(dataset.path.string()),
+        order_(dataset.order),
+        request_(request),
+        seed_(dataset.seed.value_or(seed)) {}
 
   CompletionRequest MakeRequest(std::uint64_t index) const override {
-    const std::uint64_t chosen = options_.order == DatasetOrder::kSequential
+    const std::uint64_t chosen = order_ == DatasetOrder::kSequential
                                      ? index % prompts_.size()
-                                     : Random::Stream(options_.seed, index).Below(prompts_.size());
+                                     : Random::Stream(seed_, index).Below(prompts_.size());
     const Prompt& prompt = prompts_[chosen];
-    const RequestTemplate& request = options_.request;
-    return {.model = request.model,
+    return {.model = request_.model,
             .messages = prompt.messages,
-            .max_tokens = prompt.max_tokens ? prompt.max_tokens : request.max_tokens,
-            .temperature = request.temperature,
-            .stream = request.stream};
+            .max_tokens = prompt.max_tokens ? prompt.max_tokens : request_.max_tokens,
+            .temperature = request_.temperature,
+            .stream = request_.stream};
   }
   std::string Describe() const override {
     return std::to_string(prompts_.size()) + " prompts of " + name_ +
-           (options_.order == DatasetOrder::kSequential ? ", in order" : ", at random");
+           (order_ == DatasetOrder::kSequential ? ", in order" : ", at random");
   }
 
  private:
   const std::vector<Prompt> prompts_;
   const std::string name_;
-  const DatasetOptions options_;
+  const DatasetOrder order_;
+  const RequestTemplate request_;
+  const std::uint64_t seed_;
 };
 
 }  // namespace
 
-std::shared_ptr<const PromptSource> ReadDataset(std::istream& input, std::string_view name,
-                                                const DatasetOptions& options) {
+std::shared_ptr<const PromptSource> ReadDataset(std::istream& input, const DatasetPrompts& dataset,
+                                                const RequestTemplate& request,
+                                                std::uint64_t seed) {
+  const std::string name = dataset.path.string();
   std::vector<Prompt> prompts;
-  const JsonlBounds bounds{.max_line_bytes = options.max_line_bytes,
-                           .max_bytes = options.max_bytes,
-                           .max_lines = options.max_prompts};
+  const JsonlBounds bounds{.max_line_bytes = dataset.max_line_bytes,
+                           .max_bytes = dataset.max_bytes,
+                           .max_lines = dataset.max_prompts};
   ReadJsonl(input, name, bounds, [&](const JsonlLine& line, const nlohmann::json& object) {
     prompts.push_back(ReadPrompt(line, object));
   });
   if (prompts.empty()) {
     throw ConfigurationError::Invalid(name, "", "at least one line with a prompt");
   }
-  return std::make_shared<DatasetPrompts>(std::move(prompts), std::string(name), options);
-}
-
-std::shared_ptr<const PromptSource> LoadDataset(const std::filesystem::path& path,
-                                                const DatasetOptions& options) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    throw ConfigurationError::Invalid("data set", path.string(), "a file that can be read");
-  }
-  return ReadDataset(file, path.string(), options);
+  return std::make_shared<DatasetSource>(std::move(prompts), dataset, request, seed);
 }
 
 }  // namespace llmload

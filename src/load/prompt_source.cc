@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <fstream>
 #include <utility>
 #include <vector>
 
@@ -17,7 +18,7 @@ constexpr std::uint32_t kMaxPrefixes = 1000;
 constexpr std::uint64_t kMaxPrefixBytes = 100'000'000;
 constexpr std::size_t kBytesPerToken = 4;
 
-// Words that every tokenizer knows, mostly as one token.
+// Words that every tokenizer knows, mostly as one token each.
 constexpr std::array<std::string_view, 64> kWords = {
     "about", "after", "again", "air",   "along", "also",  "and",   "area",  "back", "base",
     "big",   "book",  "both",  "call",  "case",  "city",  "clear", "could", "day",  "deep",
@@ -27,7 +28,7 @@ constexpr std::array<std::string_view, 64> kWords = {
     "last",  "left",  "life",  "light", "line",  "list",  "long",  "make",  "many", "mind",
     "money", "month", "move",  "name"};
 
-// Random streams of one seed, apart from each other whatever the index.
+// Random streams of one seed that do not overlap, whatever the index.
 enum class Use : std::uint64_t { kText = 1, kSize = 2, kChoice = 3, kPrefix = 4 };
 
 Random StreamFor(std::uint64_t seed, Use use, std::uint64_t index) {
@@ -65,10 +66,10 @@ void CheckTokens(std::string_view field, std::uint32_t tokens) {
   }
 }
 
-class FixedPrompt final : public PromptSource {
+class FixedSource final : public PromptSource {
  public:
-  explicit FixedPrompt(FixedPromptOptions options)
-      : request_(Make(options.request, std::move(options.prompt))) {}
+  FixedSource(const FixedPrompt& options, const RequestTemplate& request)
+      : request_(Make(request, options.prompt)) {}
 
   CompletionRequest MakeRequest(std::uint64_t) const override { return request_; }
   std::string Describe() const override {
@@ -80,24 +81,25 @@ class FixedPrompt final : public PromptSource {
   const CompletionRequest request_;
 };
 
-class SyntheticPrompts final : public PromptSource {
+class SyntheticSource final : public PromptSource {
  public:
-  explicit SyntheticPrompts(const SyntheticPromptOptions& options) : options_(options) {
-    CheckTokens("SyntheticPromptOptions::min_tokens", options.min_tokens);
-    CheckTokens("SyntheticPromptOptions::max_tokens", options.max_tokens);
+  SyntheticSource(const SyntheticPrompts& options, const RequestTemplate& request,
+                  std::uint64_t seed)
+      : options_(options), request_(request), seed_(options.seed.value_or(seed)) {
+    CheckTokens("SyntheticPrompts::min_tokens", options.min_tokens);
+    CheckTokens("SyntheticPrompts::max_tokens", options.max_tokens);
     if (options.max_tokens < options.min_tokens) {
-      throw ConfigurationError::Invalid("SyntheticPromptOptions::max_tokens",
+      throw ConfigurationError::Invalid("SyntheticPrompts::max_tokens",
                                         std::to_string(options.max_tokens), "min_tokens or more");
     }
   }
 
   CompletionRequest MakeRequest(std::uint64_t index) const override {
     const std::uint64_t range = std::uint64_t{1} + options_.max_tokens - options_.min_tokens;
-    const auto extra =
-        static_cast<std::uint32_t>(StreamFor(options_.seed, Use::kSize, index).Below(range));
+    const auto extra = static_cast<std::uint32_t>(StreamFor(seed_, Use::kSize, index).Below(range));
     std::string prompt;
-    AppendWords(prompt, options_.min_tokens + extra, StreamFor(options_.seed, Use::kText, index));
-    return Make(options_.request, std::move(prompt));
+    AppendWords(prompt, options_.min_tokens + extra, StreamFor(seed_, Use::kText, index));
+    return Make(request_, std::move(prompt));
   }
   std::string Describe() const override {
     const std::string low = std::to_string(options_.min_tokens);
@@ -108,43 +110,47 @@ class SyntheticPrompts final : public PromptSource {
   }
 
  private:
-  const SyntheticPromptOptions options_;
+  const SyntheticPrompts options_;
+  const RequestTemplate request_;
+  const std::uint64_t seed_;
 };
 
-class SharedPrefixPrompts final : public PromptSource {
+class SharedPrefixSource final : public PromptSource {
  public:
-  explicit SharedPrefixPrompts(const SharedPrefixOptions& options) : options_(options) {
+  SharedPrefixSource(const SharedPrefixPrompts& options, const RequestTemplate& request,
+                     std::uint64_t seed)
+      : options_(options), request_(request), seed_(options.seed.value_or(seed)) {
     if (!(options.shared_fraction >= 0 && options.shared_fraction <= 1)) {
-      throw ConfigurationError::Invalid("SharedPrefixOptions::shared_fraction",
+      throw ConfigurationError::Invalid("SharedPrefixPrompts::shared_fraction",
                                         std::to_string(options.shared_fraction), "0 to 1");
     }
-    CheckTokens("SharedPrefixOptions::prefix_tokens", options.prefix_tokens);
-    CheckTokens("SharedPrefixOptions::suffix_tokens", options.suffix_tokens);
+    CheckTokens("SharedPrefixPrompts::prefix_tokens", options.prefix_tokens);
+    CheckTokens("SharedPrefixPrompts::suffix_tokens", options.suffix_tokens);
     const std::uint64_t bytes =
         std::uint64_t{options.prefixes} * options.prefix_tokens * kBytesPerToken;
     if (options.prefixes == 0 || options.prefixes > kMaxPrefixes || bytes > kMaxPrefixBytes) {
-      throw ConfigurationError::Invalid("SharedPrefixOptions::prefixes",
+      throw ConfigurationError::Invalid("SharedPrefixPrompts::prefixes",
                                         std::to_string(options.prefixes),
                                         "1 to 1000, and 100 MB of prefixes at most");
     }
     for (std::uint32_t i = 0; i < options.prefixes; ++i) {
       AppendWords(prefixes_.emplace_back(), options.prefix_tokens,
-                  StreamFor(options.seed, Use::kPrefix, i));
+                  StreamFor(seed_, Use::kPrefix, i));
     }
   }
 
   CompletionRequest MakeRequest(std::uint64_t index) const override {
-    Random choice = StreamFor(options_.seed, Use::kChoice, index);
-    Random text = StreamFor(options_.seed, Use::kText, index);
+    Random choice = StreamFor(seed_, Use::kChoice, index);
+    Random text = StreamFor(seed_, Use::kText, index);
     std::string prompt;
     if (choice.Chance(options_.shared_fraction)) {
       prompt = prefixes_[choice.Below(prefixes_.size())];
       AppendWords(prompt, options_.suffix_tokens, text);
     } else {
-      // As long as the others: length must not tell them apart.
+      // As long as the others, so that length does not tell them apart.
       AppendWords(prompt, options_.prefix_tokens + options_.suffix_tokens, text);
     }
-    return Make(options_.request, std::move(prompt));
+    return Make(request_, std::move(prompt));
   }
   std::string Describe() const override {
     char share[16];
@@ -155,20 +161,24 @@ class SharedPrefixPrompts final : public PromptSource {
   }
 
  private:
-  const SharedPrefixOptions options_;
+  const SharedPrefixPrompts options_;
+  const RequestTemplate request_;
+  const std::uint64_t seed_;
   std::vector<std::string> prefixes_;
 };
 
-class TracePrompts final : public PromptSource {
+class TraceSource final : public PromptSource {
  public:
-  explicit TracePrompts(const TracePromptOptions& options) : options_(options) {
+  TraceSource(const TracePrompts& options, const RequestTemplate& request, std::uint64_t seed)
+      : options_(options), request_(request), seed_(options.seed.value_or(seed)) {
     if (!options.trace) {
-      throw ConfigurationError::Invalid("TracePromptOptions::trace", "", "a trace");
+      throw ConfigurationError::Invalid("TracePrompts::trace", "", "a trace");
     }
-    CheckTokens("TracePromptOptions::default_input_tokens", options.default_input_tokens);
+    CheckTokens("TracePrompts::default_input_tokens", options.default_input_tokens);
     for (const ArrivalTrace::Entry& entry : options.trace->entries()) {
-      if (entry.input_tokens)
-        CheckTokens("TracePromptOptions::trace: input_tokens", *entry.input_tokens);
+      if (entry.input_tokens) {
+        CheckTokens("TracePrompts::trace: input_tokens", *entry.input_tokens);
+      }
     }
   }
 
@@ -179,8 +189,8 @@ class TracePrompts final : public PromptSource {
         entries[(index % entries.size() + entries.size() - before) % entries.size()];
     std::string prompt;
     AppendWords(prompt, entry.input_tokens.value_or(options_.default_input_tokens),
-                StreamFor(options_.seed, Use::kText, index));
-    CompletionRequest request = Make(options_.request, std::move(prompt));
+                StreamFor(seed_, Use::kText, index));
+    CompletionRequest request = Make(request_, std::move(prompt));
     if (entry.output_tokens) request.max_tokens = static_cast<int>(*entry.output_tokens);
     return request;
   }
@@ -190,25 +200,49 @@ class TracePrompts final : public PromptSource {
   }
 
  private:
-  const TracePromptOptions options_;
+  const TracePrompts options_;
+  const RequestTemplate request_;
+  const std::uint64_t seed_;
+};
+
+// Makes the source of each description.
+struct Maker {
+  const RequestTemplate& request;
+  std::uint64_t seed;
+
+  using Source = std::shared_ptr<const PromptSource>;
+  Source operator()(const FixedPrompt& prompt) const {
+    return std::make_shared<FixedSource>(prompt, request);
+  }
+  Source operator()(const SyntheticPrompts& prompts) const {
+    return std::make_shared<SyntheticSource>(prompts, request, seed);
+  }
+  Source operator()(const SharedPrefixPrompts& prompts) const {
+    return std::make_shared<SharedPrefixSource>(prompts, request, seed);
+  }
+  Source operator()(const TracePrompts& prompts) const {
+    return std::make_shared<TraceSource>(prompts, request, seed);
+  }
+  Source operator()(const DatasetPrompts& dataset) const {
+    std::ifstream file(dataset.path, std::ios::binary);
+    if (!file) {
+      throw ConfigurationError::Invalid("data set", dataset.path.string(),
+                                        "a file that can be read");
+    }
+    return ReadDataset(file, dataset, request, seed);
+  }
+  Source operator()(const Source& source) const {
+    if (!source) throw ConfigurationError::Invalid("Prompts", "null", "a prompt source");
+    return source;
+  }
 };
 
 }  // namespace
 
-std::shared_ptr<const PromptSource> MakePromptSource(FixedPromptOptions options) {
-  return std::make_shared<FixedPrompt>(std::move(options));
-}
-
-std::shared_ptr<const PromptSource> MakePromptSource(const SyntheticPromptOptions& options) {
-  return std::make_shared<SyntheticPrompts>(options);
-}
-
-std::shared_ptr<const PromptSource> MakePromptSource(const SharedPrefixOptions& options) {
-  return std::make_shared<SharedPrefixPrompts>(options);
-}
-
-std::shared_ptr<const PromptSource> MakePromptSource(const TracePromptOptions& options) {
-  return std::make_shared<TracePrompts>(options);
+std::shared_ptr<const PromptSource> MakePromptSource(const Prompts& prompts,
+                                                     const RequestTemplate& request,
+                                                     std::uint64_t seed) {
+  return std::visit(Maker{request, seed}, prompts);
 }
 
 }  // namespace llmload

@@ -21,26 +21,30 @@ namespace asio = boost::asio;
 
 namespace {
 
-// How long a cancelled provider call may take to unwind before the run goes on without it.
+// How long a cancelled provider call may take to end before the run goes on without it; and if the
+// run is to end at once.
 constexpr Duration kCancellationGrace = std::chrono::seconds(2);
+constexpr Duration kShortCancellationGrace = std::chrono::milliseconds(500);
 
 // How long an overdue schedule may keep the event loop to itself.
 constexpr Duration kLongestTurn = std::chrono::milliseconds(1);
+
+constexpr std::size_t kMaxModels = 100;
 
 bool IsAborted(const boost::system::system_error& thrown) {
   return thrown.code() == asio::error::operation_aborted;
 }
 
-// The share of worker `index` of `total` things, spread as evenly as possible.
-std::size_t ShareOf(std::size_t total, unsigned workers, unsigned index) {
-  return total / workers + (index < total % workers ? 1 : 0);
+// For a counter that one thread writes.
+void Increment(std::atomic<std::uint64_t>& counter) {
+  counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
 }  // namespace
 
-LoadWorker::LoadWorker(LoadRun& run, unsigned index, MetricsShard& measured,
-                       MetricsShard& unmeasured)
-    : run_(run), index_(index), measured_(measured), unmeasured_(unmeasured) {}
+LoadWorker::LoadWorker(LoadRun& run, unsigned index, asio::io_context& context,
+                       MetricsShard& measured, MetricsShard& unmeasured)
+    : run_(run), index_(index), context_(context), measured_(measured), unmeasured_(unmeasured) {}
 
 void LoadWorker::Start(std::function<void()> on_done) {
   auto ended = [on_done = std::move(on_done)](std::exception_ptr thrown) {
@@ -49,9 +53,6 @@ void LoadWorker::Start(std::function<void()> on_done) {
   };
   asio::co_spawn(context_, Main(),
                  asio::bind_cancellation_slot(wake_main_.slot(), std::move(ended)));
-  if (run_.clock.IsVirtual()) return;
-  asio::co_spawn(context_, probe_.Run(run_.clock, run_.start),
-                 asio::bind_cancellation_slot(stop_probe_.slot(), asio::detached));
 }
 
 void LoadWorker::RequestStop(bool at_once) {
@@ -63,25 +64,35 @@ void LoadWorker::RequestStop(bool at_once) {
 }
 
 asio::awaitable<void> LoadWorker::Main() {
-  // A wake-up that comes between two sleeps must not throw at whatever is awaited next; what it was
-  // for is looked at before every sleep.
+  // A wake-up that comes between two sleeps must not throw out of what is awaited next; its reason
+  // is looked at before every sleep.
   co_await asio::this_coro::throw_if_cancelled(false);
-  if (run_.arrivals) {
-    co_await DispatchOpenLoop();
+  // Spawned here and not in `Start`: on its own thread a coroutine runs at once up to its first
+  // wait. One that is cancelled before it has started throws out of the event loop.
+  if (!run_.clock.IsVirtual()) {
+    asio::co_spawn(context_, probe_.Run(run_.clock, run_.start),
+                   asio::bind_cancellation_slot(stop_probe_.slot(), asio::detached));
+  }
+  if (const ClosedLoop* const load = run_.shape.closed_loop()) {
+    co_await DispatchClosedLoop(*load);
   } else {
-    co_await DispatchClosedLoop(std::get<ClosedLoop>(run_.options.shape));
+    co_await DispatchOpenLoop();
   }
   co_await Drain();
-  probe_.Finish(run_.clock.Now());
+  ended_at_ = run_.clock.Now();
+  probe_.Finish(*ended_at_);
   stop_probe_.emit(asio::cancellation_type::terminal);
 }
 
 asio::awaitable<void> LoadWorker::DispatchOpenLoop() {
-  const std::size_t max_in_flight = ShareOf(run_.max_in_flight, run_.workers, index_);
+  const std::size_t max_in_flight = ShareOf(run_.concurrency, run_.workers, index_);
+  const Share& share = run_.options.share;
+  const std::uint64_t stride = std::uint64_t{share.of} * run_.workers;
+  const std::uint64_t offset = share.index + std::uint64_t{share.of} * index_;
   ArrivalSequence arrivals = *run_.arrivals;
   TimePoint turn = run_.clock.Now();
   while (const auto arrival = arrivals.Next()) {
-    if (arrival->index % run_.workers != index_) continue;
+    if (arrival->index % stride != offset) continue;
     const TimePoint scheduled = run_.start + arrival->at;
     TimePoint now = run_.clock.Now();
     // Late already: dispatch at once, without a trip through the event loop that would add to the
@@ -110,10 +121,12 @@ asio::awaitable<void> LoadWorker::DispatchOpenLoop() {
 }
 
 asio::awaitable<void> LoadWorker::DispatchClosedLoop(const ClosedLoop& load) {
-  busy_callers_ = ShareOf(load.concurrency, run_.workers, index_);
+  const Share& share = run_.options.share;
+  busy_callers_ = ShareOf(run_.concurrency, run_.workers, index_);
   for (std::size_t i = 0, count = busy_callers_; i < count; ++i) {
+    const std::uint64_t number = share.index + share.of * (index_ + i * run_.workers);
     Caller& caller = callers_.emplace_back();
-    asio::co_spawn(context_, ClosedLoopCaller(load, index_ + i * run_.workers, caller),
+    asio::co_spawn(context_, ClosedLoopCaller(load, number, caller),
                    asio::bind_cancellation_slot(caller.wake.slot(), asio::detached));
   }
   const TimePoint end = load.duration ? run_.start + *load.duration : TimePoint::max();
@@ -124,30 +137,30 @@ asio::awaitable<void> LoadWorker::DispatchClosedLoop(const ClosedLoop& load) {
   }
 }
 
-asio::awaitable<void> LoadWorker::ClosedLoopCaller(const ClosedLoop& load, std::size_t number,
+asio::awaitable<void> LoadWorker::ClosedLoopCaller(const ClosedLoop& load, std::uint64_t number,
                                                    Caller& caller) {
-  const double share = static_cast<double>(number) / static_cast<double>(load.concurrency);
+  const double position = static_cast<double>(number) / static_cast<double>(load.concurrency);
+  Random thoughts = Random::Stream(load.seed.value_or(kDefaultSeed), number);
   TimePoint begin =
-      run_.start + Duration(std::llround(share * static_cast<double>(load.ramp_up.count())));
+      run_.start + Duration(std::llround(position * static_cast<double>(load.ramp_up.count())));
   while (true) {
     if (!closed_ && !stopping_ && run_.clock.Now() < begin) co_await Think(caller, begin);
     if (closed_ || stopping_) break;
-    const std::uint64_t index = run_.next_closed_request.fetch_add(1);
+    const std::uint64_t index = run_.next_request.fetch_add(run_.request_stride);
     if (index >= load.requests) break;
     const auto in_flight = in_flight_.emplace(in_flight_.end());
     in_flight->instants.scheduled = run_.clock.Now();
-    in_flight->measured = IsMeasured(load, in_flight->instants.scheduled);
+    in_flight->measured = IsMeasured(load, index, in_flight->instants.scheduled);
     ShardOf(*in_flight).Scheduled();
     // Part of this coroutine: to spawn one for each request would be a third of its cost.
     co_await OneRequest(index, in_flight);
     in_flight_.erase(in_flight);
-    // Perhaps it never had to wait: others, and a stop, want their turn.
+    // The request may not have had to wait: other coroutines, and a stop, want their turn.
     if (!stopping_) co_await asio::post(context_, asio::use_awaitable);
-    if (run_.next_closed_request >= load.requests) break;  // nothing to think about
+    if (run_.next_request >= load.requests) break;  // no need to think
     Duration think = load.think_time;
     if (think > Duration::zero() && load.think_pattern == ArrivalPattern::kPoisson) {
-      const double mean = static_cast<double>(think.count());
-      think = Duration(std::llround(Random::Stream(load.seed, index).Exponential(mean)));
+      think = Duration(std::llround(thoughts.Exponential(static_cast<double>(think.count()))));
     }
     begin = run_.clock.Now() + think;
   }
@@ -156,8 +169,8 @@ asio::awaitable<void> LoadWorker::ClosedLoopCaller(const ClosedLoop& load, std::
   WakeMain();
 }
 
-bool LoadWorker::IsMeasured(const ClosedLoop& load, TimePoint begin) const {
-  if (begin < run_.start + load.warm_up) return false;
+bool LoadWorker::IsMeasured(const ClosedLoop& load, std::uint64_t index, TimePoint begin) const {
+  if (index < load.warm_up_requests || begin < run_.start + load.warm_up) return false;
   return !load.duration || begin < run_.start + *load.duration - load.cool_down;
 }
 
@@ -181,18 +194,60 @@ void LoadWorker::TokenTimes::OnToken(const TokenEvent& event) {
   shard->TokenEvent(event.at, gap);
 }
 
+bool LoadWorker::MakeRequest(std::uint64_t index, CompletionRequest& request) {
+  try {
+    request = run_.options.prompts->MakeRequest(index);
+    return true;
+  } catch (const std::exception& thrown) {
+    PromptFailed(index, thrown.what());
+  } catch (...) {
+    PromptFailed(index, "an exception that is not a std::exception");
+  }
+  return false;
+}
+
+void LoadWorker::PromptFailed(std::uint64_t index, const std::string& what) {
+  stopping_ = stop_at_once_ = true;
+  run_.on_prompt_failure(index, what);
+}
+
+void LoadWorker::NoteSent(std::uint64_t index, const CompletionRequest& request,
+                          InFlight& in_flight) {
+  in_flight.sent = true;
+  Increment(request.stream ? streamed_ : unary_);
+  if (in_flight.measured && !measuring_) {
+    measuring_ = true;
+    run_.measuring.store(true, std::memory_order_relaxed);
+  }
+  if (request.max_tokens) {
+    const int limit = *request.max_tokens;
+    asked_.lowest_max_tokens = std::min(asked_.lowest_max_tokens.value_or(limit), limit);
+    asked_.highest_max_tokens = std::max(asked_.highest_max_tokens.value_or(limit), limit);
+  }
+  auto& models = asked_.models;
+  if (last_model_ < models.size() && models[last_model_].second == request.model) return;
+  last_model_ = static_cast<std::size_t>(
+      std::find_if(models.begin(), models.end(),
+                   [&](const auto& known) { return known.second == request.model; }) -
+      models.begin());
+  if (last_model_ == models.size() && models.size() < kMaxModels) {
+    models.emplace_back(index, request.model);
+  }
+}
+
 asio::awaitable<void> LoadWorker::OneRequest(std::uint64_t index,
                                              InFlightList::iterator in_flight) {
   RequestInstants& instants = in_flight->instants;
   MetricsShard& shard = ShardOf(*in_flight);
   std::optional<Result<Completion>> outcome;
   CompletionRequest request;
+  if (!MakeRequest(index, request)) co_return;
+  instants.dispatched = run_.clock.Now();
+  if (!run_.arrivals) instants.scheduled = instants.dispatched;
+  shard.Dispatched(instants.scheduled, instants.dispatched);
+  NoteSent(index, request, *in_flight);
+  in_flight->tokens.shard = &shard;
   try {
-    request = run_.options.make_request(index);
-    instants.dispatched = run_.clock.Now();
-    if (!run_.arrivals) instants.scheduled = instants.dispatched;
-    shard.Dispatched(instants.scheduled, instants.dispatched);
-    in_flight->tokens.shard = &shard;
     outcome.emplace(co_await run_.provider.Complete(request, &in_flight->tokens));
   } catch (const boost::system::system_error& thrown) {
     if (!given_up_ || !IsAborted(thrown)) {
@@ -201,6 +256,7 @@ asio::awaitable<void> LoadWorker::OneRequest(std::uint64_t index,
   } catch (const std::exception& thrown) {
     outcome.emplace(Error{.kind = ErrorKind::kInternal, .message = thrown.what()});
   }
+  in_flight->ended = true;
   instants.completed = run_.clock.Now();
   instants.longest_chunk_gap = in_flight->tokens.longest_gap;
   const bool censored = !outcome || (given_up_ && outcome->has_error() &&
@@ -218,7 +274,7 @@ asio::awaitable<void> LoadWorker::OneRequest(std::uint64_t index,
   }
 }
 
-// A provider that keeps no record of its attempts made one.
+// A provider that keeps no record of its attempts made one attempt.
 void LoadWorker::NoteAttempt(std::vector<Attempt>& attempts, const std::string& model,
                              const RequestInstants& instants,
                              std::optional<ErrorKind> error) const {
@@ -247,15 +303,26 @@ asio::awaitable<void> LoadWorker::Drain() {
   for (Caller& caller : callers_) {
     if (!caller.ended) caller.wake.emit(asio::cancellation_type::terminal);
   }
-  const TimePoint give_up = run_.clock.Now() + kCancellationGrace;
-  while (!in_flight_.empty() && run_.clock.Now() < give_up) co_await SleepMain(give_up);
-  if (in_flight_.empty()) co_return;
-  drained_ = false;
+  const TimePoint cancelled_at = run_.clock.Now();
+  while (!in_flight_.empty()) {
+    const TimePoint give_up =
+        cancelled_at + (stop_at_once_ ? kShortCancellationGrace : kCancellationGrace);
+    if (run_.clock.Now() >= give_up) break;
+    co_await SleepMain(give_up);
+  }
+}
+
+bool LoadWorker::drained() const {
+  return std::none_of(in_flight_.begin(), in_flight_.end(),
+                      [](const InFlight& request) { return request.sent && !request.ended; });
+}
+
+void LoadWorker::Close() {
   for (InFlight& request : in_flight_) {
+    if (!request.sent || request.ended) continue;
     request.instants.completed = run_.clock.Now();
     ShardOf(request).Unfinished(request.instants);
   }
-  context_.stop();
 }
 
 asio::awaitable<void> LoadWorker::SleepMain(TimePoint deadline) {
@@ -270,9 +337,9 @@ asio::awaitable<void> LoadWorker::SleepMain(TimePoint deadline) {
 void LoadWorker::WakeMain() { wake_main_.emit(asio::cancellation_type::terminal); }
 
 void LoadWorker::Finished(InFlightList::iterator in_flight) {
-  // The coroutine's own cancellation slot lives in this node; it may go only after the coroutine
-  // did, which is on the stack of this call. (Not from within the coroutine: one that never had to
-  // wait is resumed once more before it ends.)
+  // The coroutine's own cancellation slot is in this node, which therefore has to outlive the
+  // coroutine; and that is on the stack of this call. (Not from within the coroutine: one that
+  // never had to wait is resumed once more before it ends.)
   asio::post(context_, [this, in_flight] {
     in_flight_.erase(in_flight);
     if (draining_ && in_flight_.empty()) WakeMain();

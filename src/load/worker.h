@@ -1,4 +1,4 @@
-// One event loop's share of a load: dispatches its arrivals, follows each request to its end.
+// One event loop's part of a load: dispatches its arrivals, follows each request to its end.
 #ifndef LLMLOAD_SRC_LOAD_WORKER_H_
 #define LLMLOAD_SRC_LOAD_WORKER_H_
 
@@ -10,9 +10,13 @@
 #include <functional>
 #include <list>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "llmload/core/clock.h"
+#include "llmload/core/random.h"
+#include "llmload/load/arrival_schedule.h"
 #include "llmload/load/load_generator.h"
 #include "llmload/metrics/load_test_metrics.h"
 #include "llmload/provider/provider.h"
@@ -20,38 +24,73 @@
 
 namespace llmload {
 
-/// What the workers of one run share.
+/// The size of part `index` of `total` things that are divided as evenly as possible.
+constexpr std::size_t ShareOf(std::size_t total, unsigned parts, unsigned index) {
+  return total / parts + (index < total % parts ? 1 : 0);
+}
+
+/// What the workers of one share have in common.
 struct LoadRun {
   const LoadOptions& options;
+  const LoadShape& shape;  ///< that of the options, with its seed
   Clock& clock;
   Provider& provider;
   TimePoint start{};
   unsigned workers = 1;
-  std::optional<ArrivalSequence> arrivals;  ///< at its begin; of an open loop
-  std::size_t max_in_flight = 0;            ///< of an open loop, over all workers
-  std::atomic<std::uint64_t> next_closed_request{0};
+  std::optional<ArrivalSequence> arrivals =
+      std::nullopt;             ///< all of them, at the first; of an open loop
+  std::size_t concurrency = 0;  ///< of the share: requests in flight at most, or callers
+
+  // Of a closed loop: the share's requests are `options.share.index` and every `request_stride`th
+  // after it.
+  std::uint64_t request_stride = 1;
+  std::atomic<std::uint64_t> next_request{0};
+
+  std::atomic<bool> measuring{false};  ///< the first measured request has been sent
+  /// Called on a worker's thread when the prompt source threw an exception.
+  std::function<void(std::uint64_t request, const std::string& what)> on_prompt_failure = {};
 };
 
 class LoadWorker {
  public:
-  /// `unmeasured` takes the requests of warm-up and cool-down.
-  LoadWorker(LoadRun& run, unsigned index, MetricsShard& measured, MetricsShard& unmeasured);
+  /// Worker `index` of the share runs on `context`, which has to be destroyed first: coroutines
+  /// left in it refer to the worker. `unmeasured` takes the requests of warm-up and cool-down.
+  LoadWorker(LoadRun& run, unsigned index, boost::asio::io_context& context, MetricsShard& measured,
+             MetricsShard& unmeasured);
 
-  /// Starts on `context()`, which somebody then has to run. `on_done` is called there when the last
-  /// request has ended or been given up.
+  /// Starts on the context, which the caller then has to run. `on_done` is called there when the
+  /// last request has ended or has been given up.
   void Start(std::function<void()> on_done);
 
-  boost::asio::io_context& context() noexcept { return context_; }
-
-  /// No further arrivals; what is in flight gets the interrupted drain time-out. With `at_once`,
-  /// none. Thread-safe.
+  /// No further arrivals; what is in flight gets the interrupted drain time-out, or none with
+  /// `at_once`. Thread-safe.
   void RequestStop(bool at_once);
 
-  /// False if a provider call did not end even when cancelled. Valid after the context ran out of
-  /// work.
-  bool drained() const noexcept { return drained_; }
+  /// Counts the requests that have not ended as unfinished. Call it once, after the context
+  /// stopped.
+  void Close();
 
-  /// Valid after the context ran out of work.
+  /// False while a provider call has not ended. On the worker's thread, or after its end.
+  bool drained() const;
+
+  /// The end of the last request, or when it was given up; empty if the context stopped before.
+  std::optional<TimePoint> ended_at() const noexcept { return ended_at_; }
+
+  /// Requests sent so far. Thread-safe.
+  std::uint64_t sent() const noexcept { return streamed_ + unary_; }
+
+  /// What this worker's requests asked for, with models as (first request, model). Valid after the
+  /// end.
+  struct Asked {
+    std::vector<std::pair<std::uint64_t, std::string>> models;
+    std::optional<int> lowest_max_tokens;
+    std::optional<int> highest_max_tokens;
+  };
+  const Asked& asked() const noexcept { return asked_; }
+  std::uint64_t streamed() const noexcept { return streamed_; }
+  std::uint64_t unary() const noexcept { return unary_; }
+
+  /// Valid after the end.
   const WorkerProbe& probe() const noexcept { return probe_; }
 
  private:
@@ -69,21 +108,23 @@ class LoadWorker {
     RequestInstants instants;
     TokenTimes tokens;
     bool measured = true;
+    bool sent = false;
+    bool ended = false;
     boost::asio::cancellation_signal cancel;  // of an open loop; a closed one's callers have theirs
   };
   using InFlightList = std::list<InFlight>;
   struct Caller {
     bool thinking = false;
     bool ended = false;
-    boost::asio::cancellation_signal wake;  // from its thoughts, or from a request that is given up
+    boost::asio::cancellation_signal wake;  // from thinking, or from a request that is given up
   };
 
   boost::asio::awaitable<void> Main();
   boost::asio::awaitable<void> DispatchOpenLoop();
   boost::asio::awaitable<void> DispatchClosedLoop(const ClosedLoop& load);
-  boost::asio::awaitable<void> ClosedLoopCaller(const ClosedLoop& load, std::size_t number,
+  boost::asio::awaitable<void> ClosedLoopCaller(const ClosedLoop& load, std::uint64_t number,
                                                 Caller& caller);
-  bool IsMeasured(const ClosedLoop& load, TimePoint begin) const;
+  bool IsMeasured(const ClosedLoop& load, std::uint64_t index, TimePoint begin) const;
   // Of a caller; a wake-up ends it early.
   boost::asio::awaitable<void> Think(Caller& caller, TimePoint until);
   MetricsShard& ShardOf(const InFlight& request) const {
@@ -91,6 +132,10 @@ class LoadWorker {
   }
   boost::asio::awaitable<void> Drain();
   boost::asio::awaitable<void> OneRequest(std::uint64_t index, InFlightList::iterator in_flight);
+  // False if the prompt source failed, which ends the run.
+  bool MakeRequest(std::uint64_t index, CompletionRequest& request);
+  void PromptFailed(std::uint64_t index, const std::string& what);
+  void NoteSent(std::uint64_t index, const CompletionRequest& request, InFlight& in_flight);
   // Sleeps until `deadline` or until `WakeMain`.
   boost::asio::awaitable<void> SleepMain(TimePoint deadline);
   void WakeMain();
@@ -100,6 +145,7 @@ class LoadWorker {
 
   LoadRun& run_;
   const unsigned index_;
+  boost::asio::io_context& context_;
   MetricsShard& measured_;
   MetricsShard& unmeasured_;
   WorkerProbe probe_;
@@ -112,10 +158,14 @@ class LoadWorker {
   bool stop_at_once_ = false;
   bool draining_ = false;
   bool given_up_ = false;  // requests in flight have been cancelled
-  bool drained_ = true;
+  bool measuring_ = false;
+  std::optional<TimePoint> ended_at_;
+  // Written by the worker's thread alone.
+  std::atomic<std::uint64_t> streamed_{0};
+  std::atomic<std::uint64_t> unary_{0};
+  Asked asked_;
+  std::size_t last_model_ = 0;
   boost::asio::cancellation_signal wake_main_;
-  // Last, so that it goes first: coroutines left in it refer to everything above.
-  boost::asio::io_context context_{1};
 };
 
 }  // namespace llmload

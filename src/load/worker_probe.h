@@ -13,7 +13,7 @@
 namespace llmload {
 
 /// Real time only. All functions belong to the worker's thread while it runs; the results may be
-/// read after.
+/// read afterwards.
 class WorkerProbe {
  public:
   /// Ticks from `start` on until the coroutine is cancelled.
@@ -45,12 +45,12 @@ class WorkerProbe {
   std::uint64_t port_failures_ = 0;
 };
 
-/// What the generator's own machine lacked when `error` happened.
+/// The resource of the generator's own machine whose shortage caused `error`, if one did.
 enum class LocalShortage { kNone, kDescriptors, kPorts };
 LocalShortage ShortageBehind(const Error& error);
 
-/// RLIMIT_NOFILE, the local port range, descriptors open now. Nothing where the system does not
-/// say.
+/// RLIMIT_NOFILE, the size of the local port range, and the descriptors that are open now; nullopt
+/// where the system does not say.
 std::optional<std::uint64_t> DescriptorLimit();
 std::optional<std::uint64_t> EphemeralPorts();
 std::optional<std::uint64_t> OpenDescriptors();

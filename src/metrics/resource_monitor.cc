@@ -195,13 +195,18 @@ void ResourceMonitor::SampleNow(TimePoint now) {
   for (auto& track : tracks_) track->Sample(now, requests, series_capacity_);
 }
 
-boost::asio::awaitable<void> ResourceMonitor::Run(Clock& clock, Duration interval) {
+boost::asio::awaitable<void> ResourceMonitor::Run(Clock& clock, Duration interval,
+                                                  std::function<bool()> warmed_up) {
   if (interval <= Duration::zero()) {
     throw std::invalid_argument("ResourceMonitor::Run: the interval must be positive");
   }
   TimePoint next = clock.Now();
   for (;;) {
     const TimePoint now = clock.Now();
+    if (warmed_up && warmed_up()) {
+      Restart();
+      warmed_up = {};
+    }
     SampleNow(now);
     // Whole intervals that were missed are skipped, not caught up with.
     while (next <= now) next += interval;

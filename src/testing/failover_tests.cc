@@ -70,7 +70,7 @@ Target FailoverPairTest::MakeTarget() {
 LoadResult FailoverPairTest::RunOneByOne(std::uint64_t requests) {
   LoadOptions load;
   load.shape = ClosedLoop{.concurrency = 1, .requests = requests};
-  load.make_request = MakeRequests({.max_tokens = 16, .stream = false});
+  load.prompts = MakePrompts({.max_tokens = 16, .stream = false});
   load.workers = 1;
   return RunLoad(std::move(load), std::nullopt, nullptr);
 }

@@ -50,7 +50,8 @@ Target LoadTest::EmbeddedTarget() {
 }
 
 void LoadTest::CheckTarget() {
-  const TargetCheck check = llmload::CheckTarget(target_, MakeRequests({})(0), TestClock());
+  const TargetCheck check =
+      llmload::CheckTarget(target_, MakePrompts({})->MakeRequest(0), TestClock());
   if (check.state == TargetState::kUnavailable) GTEST_SKIP() << check.message;
   if (check.state == TargetState::kMisconfigured) FAIL() << check.message;
 }
@@ -61,13 +62,13 @@ std::vector<std::unique_ptr<ResourceProbe>> LoadTest::MakeProbes() {
   return ProbesFor(target_.url, server);
 }
 
-RequestFactory LoadTest::MakeRequests(const RequestOptions& options) const {
-  CompletionRequest request;
-  request.model = environment_.model;
-  request.messages.push_back({.role = Role::kUser, .content = options.prompt});
-  request.max_tokens = options.max_tokens;
-  request.stream = options.stream;
-  return [request](std::uint64_t) { return request; };
+std::shared_ptr<const PromptSource> LoadTest::MakePrompts(const RequestOptions& options) const {
+  return MakePromptSource(FixedPrompt{options.prompt},
+                          {.model = environment_.model,
+                           .max_tokens = options.max_tokens,
+                           .temperature = std::nullopt,
+                           .stream = options.stream},
+                          environment_.seed);
 }
 
 LoadResult LoadTest::RunLoad(LoadOptions load, std::optional<Duration> planned,
@@ -84,6 +85,7 @@ LoadResult LoadTest::RunLoad(LoadOptions load, std::optional<Duration> planned,
     };
   }
   load.resources = resources;
+  load.seed = environment_.seed;
   LoadGenerator generator(std::move(load), TestClock());
   LoadResult result = generator.Run(TargetProvider());
   progress.Finish();

@@ -1,6 +1,5 @@
 #include "llmload/testing/memory_usage_test.h"
 
-#include <atomic>
 #include <string>
 #include <utility>
 
@@ -20,12 +19,7 @@ void MemoryUsageTest::RunAndJudge() {
   Configure(options);
 
   LoadOptions load;
-  // Requests in flight are counted too: a constant number of them, which moves no slope.
-  std::atomic<std::uint64_t> requests{0};
-  load.make_request = [make = MakeRequests(options.request), &requests](std::uint64_t index) {
-    requests.fetch_add(1, std::memory_order_relaxed);
-    return make(index);
-  };
+  load.prompts = MakePrompts(options.request);
   load.resource_interval = options.sample_interval;
   if (options.warm_up_requests > 0) {
     load.shape =
@@ -34,7 +28,6 @@ void MemoryUsageTest::RunAndJudge() {
   }
   ResourceMonitor resources;
   for (auto& probe : MakeProbes()) resources.AddProbe(std::move(probe));
-  resources.CountRequests([&requests] { return requests.load(std::memory_order_relaxed); });
   load.shape = options.load;
   // The last sample is of the running load: what the generator gives back at its end would hide
   // what was not given back.

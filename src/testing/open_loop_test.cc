@@ -9,7 +9,6 @@ using namespace std::chrono_literals;
 
 void OpenLoopTest::RunAndJudge() {
   OpenLoopTestOptions options = DefaultOptions();
-  options.load.seed = Environment().seed;
   Configure(options);
 
   ResourceMonitor resources;
@@ -20,8 +19,7 @@ void OpenLoopTest::RunAndJudge() {
   } else {
     load.shape = options.load;
   }
-  load.make_request =
-      options.prompts ? RequestsFrom(options.prompts) : MakeRequests(options.request);
+  load.prompts = options.prompts ? options.prompts : MakePrompts(options.request);
   load.drain_timeout = options.drain_timeout;
   load.objectives = options.objectives;
   const std::string schedule = Describe(load.shape);

@@ -17,6 +17,7 @@
 #include "llmload/load/load_generator.h"
 #include "llmload/service/openai_provider.h"
 #include "tests/support/http_answers.h"
+#include "tests/support/prompts_from.h"
 #include "tests/support/scripted_server.h"
 #include "tests/support/test_certificates.h"
 
@@ -84,7 +85,7 @@ MetricsSummary Measure(std::vector<Script> scripts, std::uint64_t requests = 1,
   OpenAiProvider provider(options);
   LoadOptions load;
   load.shape = ClosedLoop{.concurrency = concurrency, .requests = requests};
-  load.make_request = StreamRequest;
+  load.prompts = test_support::PromptsFrom(StreamRequest);
   load.workers = 1;
   return LoadGenerator(std::move(load)).Run(provider).metrics;
 }
@@ -306,7 +307,7 @@ TEST(StreamTimes, AgreeWithTheInstantsTheServerSent) {
   StampReader stamps(provider);
   LoadOptions load;
   load.shape = ClosedLoop{.concurrency = 10, .requests = 40};
-  load.make_request = StreamRequest;
+  load.prompts = test_support::PromptsFrom(StreamRequest);
   load.workers = 1;
   const LoadResult result = LoadGenerator(std::move(load)).Run(stamps);
   const MetricsSummary& metrics = result.metrics;

@@ -12,14 +12,17 @@
 
 #include "llmload/core/random.h"
 #include "llmload/core/virtual_clock.h"
+#include "llmload/load/arrival_schedule.h"
 #include "llmload/load/load_generator.h"
 #include "llmload/report/run_report.h"
+#include "tests/support/prompts_from.h"
 #include "tests/support/sanitized.h"
 
 namespace llmload {
 namespace {
 
 using namespace std::chrono_literals;
+using test_support::PromptsFrom;
 using ::testing::HasSubstr;
 
 constexpr std::int64_t kTokens = 11;
@@ -157,7 +160,7 @@ std::vector<NamedShape> AllShapes() {
 // instant at which the provider was asked.
 std::vector<std::uint64_t> MeasuredOf(const LoadShape& shape, const KnownProvider& provider) {
   std::vector<std::uint64_t> measured;
-  if (const auto* load = std::get_if<ClosedLoop>(&shape)) {
+  if (const auto* load = shape.closed_loop()) {
     for (const auto& [index, at] : provider.asked()) {
       const bool warm = at >= kStart + load->warm_up;
       const bool cold = load->duration && at >= kStart + *load->duration - load->cool_down;
@@ -165,8 +168,7 @@ std::vector<std::uint64_t> MeasuredOf(const LoadShape& shape, const KnownProvide
     }
     return measured;
   }
-  const auto* open = std::get_if<OpenLoop>(&shape);
-  ArrivalSequence arrivals(open != nullptr ? ToProfile(*open) : std::get<LoadProfile>(shape));
+  ArrivalSequence arrivals(*shape.profile());
   while (const auto arrival = arrivals.Next()) {
     if (arrival->measured) measured.push_back(arrival->index);
   }
@@ -181,7 +183,7 @@ TEST(KnownAnswers, EveryPercentileIsWithinTheHistogramsErrorForEverySchedule) {
       KnownProvider provider(clock, seed);
       LoadOptions options;
       options.shape = shape;
-      options.make_request = NumberedRequest;
+      options.prompts = PromptsFrom(NumberedRequest);
       options.drain_timeout = 1h;
       const LoadResult result = LoadGenerator(std::move(options), clock).Run(provider);
       const MetricsSummary& metrics = result.metrics;
@@ -251,7 +253,7 @@ class ServerStall final : public StallingProvider {
 LoadOptions HundredPerSecond() {
   LoadOptions options;
   options.shape = OpenLoop{.rate_per_second = 100, .duration = 10s};
-  options.make_request = NumberedRequest;
+  options.prompts = PromptsFrom(NumberedRequest);
   return options;
 }
 
@@ -305,7 +307,7 @@ TEST(KnownAnswers, AClosedLoopShowsAStallOncePerCaller) {
   ServerStall provider(clock);
   LoadOptions options;
   options.shape = ClosedLoop{.concurrency = 1, .requests = 1'000'000, .duration = 10s};
-  options.make_request = NumberedRequest;
+  options.prompts = PromptsFrom(NumberedRequest);
   const LoadResult result = LoadGenerator(std::move(options), clock).Run(provider);
   EXPECT_FALSE(CheckAccounting(result.metrics));
   // 2500 before the stall, one in it, 2000 after it: what coordinated omission looks like.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "llmload/report/failover_report.h"
+#include "tests/support/prompts_from.h"
 
 namespace llmload {
 
@@ -102,7 +103,7 @@ CampaignRun CampaignChain::Run(const CampaignTiming& timing, const FaultScenario
                                   .messages = {{.role = Role::kUser, .content = "Say hello."}},
                                   .max_tokens = 16,
                                   .stream = true};
-  load.make_request = [&](std::uint64_t) { return request; };
+  load.prompts = test_support::PromptsFrom([&](std::uint64_t) { return request; });
   const LoadResult result = LoadGenerator(std::move(load), clock_).Run(*top_);
 
   CampaignRun run;

@@ -1,5 +1,5 @@
-// When requests are due: decided before the run, from a seed, independent of how the system
-// answers.
+// The instants at which requests are due. They are decided before the run, from a seed, and do not
+// depend on how the system answers.
 #ifndef LLMLOAD_LOAD_ARRIVAL_SCHEDULE_H_
 #define LLMLOAD_LOAD_ARRIVAL_SCHEDULE_H_
 
@@ -23,29 +23,31 @@ struct Arrival {
   bool measured = true;     ///< that of the phase
 };
 
-/// The global sequence of arrivals of an open loop, in order. Every worker derives the same
-/// sequence and takes its share of it (`index mod workers`), so the union is exactly the process
-/// asked for, whatever the number of workers.
+/// The global sequence of arrivals of an open loop, in order. Every worker of every share derives
+/// the same sequence and takes its part of it, by the index of an arrival. The union of the parts
+/// is therefore exactly the process asked for, whatever the number of workers and shares.
 ///
-/// The next arrival costs a few nanoseconds and allocates nothing, however long the profile. Copies
-/// share the profile and go on from where the original is. Not thread-safe; copies are independent.
+/// The next arrival costs a few nanoseconds and allocates nothing, however long the profile is.
+/// Copies share the profile and go on from where the original is. Not thread-safe; copies are
+/// independent.
 class ArrivalSequence {
  public:
   /// Throws `ConfigurationError` that names the field for a profile that makes no sense: no phase,
   /// a phase without duration, a rate that is negative, infinite or above 10^7 requests/s, rates of
   /// zero throughout, more than 10^10 expected arrivals, a schedule longer than 30 days.
+  /// A profile without a seed takes `kDefaultSeed`.
   explicit ArrivalSequence(const LoadProfile& profile);
   explicit ArrivalSequence(const OpenLoop& load) : ArrivalSequence(ToProfile(load)) {}
 
-  /// The next arrival, or nothing when the schedule is over.
+  /// The next arrival; nullopt when the schedule is over.
   std::optional<Arrival> Next();
 
-  /// Index of the arrival that `Next` gives next.
+  /// The index of the arrival that `Next` gives next.
   std::uint64_t index() const noexcept { return index_; }
 
-  /// Sum of all phases.
+  /// The sum of all phases.
   Duration duration() const noexcept;
-  /// Sum of the phases that are measured.
+  /// The sum of the phases that are measured.
   Duration measured_duration() const noexcept;
 
  private:
@@ -63,10 +65,10 @@ class ArrivalSequence {
   Duration last_{};
 };
 
-/// Arrivals of each phase. Walks the sequence: linear in their number.
+/// The number of arrivals of each phase. Walks the sequence: linear in their number.
 std::vector<std::uint64_t> CountArrivalsByPhase(const LoadProfile& profile);
 
-/// Arrivals in the whole sequence.
+/// The number of arrivals in the whole sequence.
 std::uint64_t CountArrivals(const LoadProfile& profile);
 inline std::uint64_t CountArrivals(const OpenLoop& load) { return CountArrivals(ToProfile(load)); }
 

@@ -1,14 +1,16 @@
-// Drives a provider with a load, and measures what came back.
+// Drives a provider with a load and measures what came back.
 #ifndef LLMLOAD_LOAD_LOAD_GENERATOR_H_
 #define LLMLOAD_LOAD_LOAD_GENERATOR_H_
 
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <utility>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "llmload/core/clock.h"
-#include "llmload/load/arrival_schedule.h"
 #include "llmload/load/load_profile.h"
 #include "llmload/load/prompt_source.h"
 #include "llmload/metrics/generator_health.h"
@@ -18,61 +20,116 @@
 
 namespace llmload {
 
-/// Makes request number `index` (from 0, over all workers). Called from several threads at once.
-using RequestFactory = std::function<CompletionRequest(std::uint64_t index)>;
-
-/// The requests of `source`. Precondition: not null.
-inline RequestFactory RequestsFrom(std::shared_ptr<const PromptSource> source) {
-  return [source = std::move(source)](std::uint64_t index) { return source->MakeRequest(index); };
-}
+/// Share `index` of `of`, counted from 0, of a run that several generators execute together, each
+/// with the same options apart from this. The shares of one run send exactly the requests of the
+/// unsplit run:
+///
+/// - Open loop: a share takes the arrivals k with k mod of == index. `max_in_flight` is divided as
+///   evenly as possible.
+/// - Closed loop: the callers are divided as evenly as possible. Of the n = min(of, concurrency)
+///   shares that have callers, share i sends the requests k with k mod n == i. A share without
+///   callers sends nothing.
+struct Share {
+  unsigned index = 0;  ///< below `of`
+  unsigned of = 1;     ///< 1 to 65536; of an open loop, at most `max_in_flight`
+};
 
 /// What a run sends and when, and what bounds it.
 struct LoadOptions {
   LoadShape shape;
-  RequestFactory make_request;
+
+  /// What the requests ask. Must not be null.
+  std::shared_ptr<const PromptSource> prompts;
+
+  /// The seed of whatever in `shape` has none of its own (`WithSeed`).
+  std::uint64_t seed = kDefaultSeed;
+
+  /// The part of the load that this generator sends.
+  Share share;
 
   /// What makes a request a good one, for goodput. Empty: goodput is not measured.
   LatencyObjectives objectives;
 
-  /// Threads, each with an event loop of its own; 0: one per core. Always 1 in virtual time.
+  /// Event loops: in real time each on a thread of its own, in virtual time all on one thread. 0:
+  /// one per core, and one in virtual time.
   unsigned workers = 0;
 
-  /// How long requests in flight may still take after the last arrival; then they are cancelled and
+  /// How long requests in flight may still take after the last arrival. Then they are cancelled and
   /// counted as unfinished.
   Duration drain_timeout = std::chrono::seconds(30);
 
-  /// The same after an interruption: the user wants out.
+  /// The same after an interruption, when the user waits for the end.
   Duration interrupted_drain_timeout = std::chrono::seconds(3);
 
-  /// SIGINT and SIGTERM end the run early, with everything measured so far kept; a second one also
-  /// cancels what is in flight. The previous handlers are back after `Run`. Not in virtual time.
+  /// SIGINT, SIGTERM and SIGHUP end the run early, and everything measured so far is kept. A second
+  /// one also cancels what is in flight, and ends the run within a second even if the provider
+  /// ignores the cancellation. If a provider blocks its thread for longer than that, the next
+  /// signal has its default effect. A SIGHUP that was ignored before the run stays ignored. The
+  /// previous handlers are restored after `Run`. Not in virtual time.
+  ///
+  /// SIGPIPE is ignored during every run in real time, unless the program has a handler for it.
   bool stop_on_signals = true;
 
-  /// Sampled every `resource_interval` during the run, if given. Must outlive `Run`.
+  /// Sampled every `resource_interval` during the run, if given. Must outlive `Run`. The generator
+  /// counts the requests for it (`ResourceMonitor::CountRequests`). If the load begins with a
+  /// warm-up, the baseline is the first sample after the first measured request was sent. No sample
+  /// is taken after the end.
   ResourceMonitor* resources = nullptr;
   Duration resource_interval = std::chrono::milliseconds(250);
 
-  /// Called every `progress_interval` during the run, on the thread that called `Run`.
+  /// Called every `progress_interval` during the run, on the thread that called `Run`. An exception
+  /// ends the run and leaves `Run`.
   std::function<void(const LiveCounters& counters, Duration elapsed)> on_progress;
+
+  /// Asked after each call of `on_progress`, at the same interval and on the same thread. A reason
+  /// ends the run as an interruption does, and is `LoadResult::stopped_because`.
+  std::function<std::optional<std::string>(const LiveCounters& counters, Duration elapsed)>
+      stop_when;
   Duration progress_interval = std::chrono::seconds(1);
 };
 
-/// What a run measured.
+/// What a run asked for, read off the requests that were sent, measured or not.
+struct RequestsAsked {
+  /// The models asked for, in the order of the first request (by index) that asked for each; at
+  /// most 100 per worker.
+  std::vector<std::string> models;
+  std::uint64_t streamed = 0;             ///< requests sent that asked for a stream
+  std::uint64_t unary = 0;                ///< requests sent that did not
+  std::optional<int> lowest_max_tokens;   ///< of the requests sent that had a limit
+  std::optional<int> highest_max_tokens;  ///< of the requests sent that had a limit
+};
+
+/// What a run, or a share of one, measured.
 struct LoadResult {
   MetricsSummary metrics;  ///< of the requests that are measured
   /// Of those that are not: warm-up and cool-down. The accounting identity holds here too.
   MetricsSummary unmeasured;
   GeneratorHealth health;
-  Duration duration{};  ///< from the start of the schedule to the last event of the run
-  /// Arrivals of the whole schedule, measured or not; more than were scheduled if interrupted, or
-  /// if a closed loop's duration ended it.
+  RequestsAsked asked;
+  Duration duration{};  ///< from the start of the schedule to the end of the last request
+  /// Arrivals of the share's whole schedule, measured or not. More than were scheduled if the run
+  /// was interrupted, or if a closed loop's duration ended it; `ClosedLoop::kUnlimited` if that is
+  /// what was asked for.
   std::uint64_t planned = 0;
-  bool interrupted = false;  ///< ended by a signal or `RequestStop`
-  bool drained = true;       ///< every provider call ended, at the latest when cancelled
+  bool interrupted = false;     ///< ended early: by a signal, `RequestStop` or `stop_when`
+  std::string stopped_because;  ///< the reason that `stop_when` gave; empty if it gave none
+  bool drained = true;          ///< every provider call ended, at the latest when cancelled
   unsigned workers = 0;
 };
 
-/// One run: made, run once, thrown away.
+/// The prompt source of a run threw an exception: "prompt source failed at request 17: WHAT".
+class PromptSourceError : public std::runtime_error {
+ public:
+  PromptSourceError(std::uint64_t request, const std::string& what);
+
+  /// The index of the request that could not be made; the lowest one if there were several.
+  std::uint64_t request() const noexcept { return request_; }
+
+ private:
+  std::uint64_t request_;
+};
+
+/// One run. Create it, call `Run` once, and discard it.
 class LoadGenerator {
  public:
   /// Throws `ConfigurationError` for options that make no sense. `clock` must outlive the
@@ -83,9 +140,15 @@ class LoadGenerator {
   LoadGenerator(const LoadGenerator&) = delete;
   LoadGenerator& operator=(const LoadGenerator&) = delete;
 
-  /// Drives `provider` with the load and blocks until all is answered, given up or cancelled. At
-  /// the end `scheduled = succeeded + failed + dropped + unfinished` holds. Call it once.
-  /// While it runs, progress and counters are of all requests.
+  /// Drives `provider` with the load and blocks until every request has been answered, given up or
+  /// cancelled. At the end `scheduled = succeeded + failed + dropped + unfinished` holds. While it
+  /// runs, progress and counters are of all requests.
+  ///
+  /// The run always ends: a provider call that ignores its cancellation is left behind after two
+  /// seconds, and so is other work of the provider on the event loops two seconds after the last
+  /// request. Only a provider that blocks its thread can delay the end.
+  ///
+  /// Throws `PromptSourceError`, and whatever `on_progress` and `stop_when` throw.
   LoadResult Run(Provider& provider);
 
   /// Ends a run early, as a signal would. Thread-safe; in virtual time, call it on the running

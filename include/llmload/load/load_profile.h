@@ -1,4 +1,4 @@
-// What load a run puts on a provider: rates over time (open loop), phases of them, or a fixed
+// The load that a run puts on a provider: rates over time (open loop), phases of them, or a fixed
 // number of callers (closed loop). Plain options; arrival_schedule.h turns them into instants.
 #ifndef LLMLOAD_LOAD_LOAD_PROFILE_H_
 #define LLMLOAD_LOAD_LOAD_PROFILE_H_
@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -44,7 +45,7 @@ struct StairRamp {
 };
 
 /// Base rate, a rise to the peak, the peak, a fall back, and the base rate again until the phase
-/// ends: there the system shows whether it recovers.
+/// ends. The last part shows whether the system recovers.
 struct Spike {
   double base_per_second = 1;
   double peak_per_second = 10;
@@ -65,7 +66,7 @@ struct RateSteps {
   std::vector<Step> steps;
 };
 
-/// mean + amplitude * sin(2 pi t / period + offset): load that comes and goes.
+/// mean + amplitude * sin(2 pi t / period + offset): a load that rises and falls periodically.
 struct SineRate {
   double mean_per_second = 2;
   double amplitude_per_second = 1;  ///< 0 to the mean
@@ -73,8 +74,8 @@ struct SineRate {
   double offset_radians = 0;
 };
 
-/// Arrivals at the instants of a trace, which begin with the phase. The pattern is without meaning
-/// here.
+/// Arrivals at the instants of a trace, counted from the start of the phase. The phase's pattern is
+/// not used.
 struct TraceReplay {
   std::shared_ptr<const ArrivalTrace> trace;
   double speed = 1;  ///< 2 replays in half the time
@@ -86,8 +87,8 @@ using RateShape =
 /// A part of a profile.
 struct LoadPhase {
   std::string name;  ///< for reports ("warm-up", "peak")
-  /// Zero only where the shape has a length of its own: `RateSteps`, and `TraceReplay`, which then
-  /// ends right after its last arrival.
+  /// Zero only where the shape has a length of its own: `RateSteps`, and `TraceReplay`, which ends
+  /// right after its last arrival.
   Duration duration = std::chrono::seconds(60);
   RateShape shape;
   ArrivalPattern pattern = ArrivalPattern::kConstant;
@@ -96,14 +97,18 @@ struct LoadPhase {
   bool measured = true;
 };
 
+/// The seed of whatever is made without a run: of an `ArrivalSequence` whose profile has no seed.
+inline constexpr std::uint64_t kDefaultSeed = 1;
+
 /// Open loop: arrivals are due at instants fixed in advance, however slowly the system answers.
-/// This is what real users do, and the only kind of load whose latencies are free of coordinated
-/// omission.
+/// Real users behave like this, and it is the only kind of load whose latencies are free of
+/// coordinated omission.
 struct LoadProfile {
   std::vector<LoadPhase> phases;  ///< in order, without gaps
-  std::uint64_t seed = 1;         ///< of Poisson arrivals
-  /// Requests in flight over all workers; an arrival beyond it is dropped and counted, never
-  /// delayed.
+  /// Of Poisson arrivals. Empty: the seed of the run (`WithSeed`).
+  std::optional<std::uint64_t> seed = std::nullopt;
+  /// Requests in flight over all workers and shares. An arrival beyond it is dropped and counted,
+  /// never delayed.
   std::size_t max_in_flight = 10'000;
 };
 
@@ -112,27 +117,32 @@ struct OpenLoop {
   double rate_per_second = 1.0;
   Duration duration = std::chrono::seconds(60);
   ArrivalPattern pattern = ArrivalPattern::kConstant;
-  std::uint64_t seed = 1;
-  std::size_t max_in_flight = 10'000;  ///< as in `LoadProfile`
+  std::optional<std::uint64_t> seed = std::nullopt;  ///< as in `LoadProfile`
+  std::size_t max_in_flight = 10'000;                ///< as in `LoadProfile`
 };
 
-/// Closed loop: `concurrency` callers, each sending its next request when the last one is answered
-/// and it has thought about it. For memory and capacity tests; its latencies do not tell what users
+/// Closed loop: `concurrency` callers. Each sends its next request when the last one is answered
+/// and its think time is over. For memory and capacity tests; its latencies do not tell what users
 /// at a given rate would see.
 struct ClosedLoop {
-  /// As `requests`: as many as the duration allows.
+  /// As `requests`: as many requests as the duration allows.
   static constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
 
   std::size_t concurrency = 1;  ///< 1 to 100000
   /// In total, those that are not measured included; `kUnlimited` only with a duration.
   std::uint64_t requests = 1;
-  /// No request begins later than this after the start, whatever `requests` says; empty: no such
-  /// end.
+  /// The first requests, by index: they are sent, but kept out of the metrics. Less than
+  /// `requests`.
+  std::uint64_t warm_up_requests = 0;
+  /// No request begins later than this after the start of the run, whatever `requests` says. Empty:
+  /// `requests` alone end the run.
   std::optional<Duration> duration = std::nullopt;
   Duration think_time = Duration::zero();  ///< between an answer and the caller's next request
   /// `kConstant`: always `think_time`; `kPoisson`: exponential with that mean, from the seed.
   ArrivalPattern think_pattern = ArrivalPattern::kConstant;
-  std::uint64_t seed = 1;  ///< of think times
+  /// Of think times: caller k draws them, in order, from `Random::Stream(seed, k)`. Empty: the seed
+  /// of the run (`WithSeed`).
+  std::optional<std::uint64_t> seed = std::nullopt;
   /// The callers begin evenly spread over this time instead of all at once.
   Duration ramp_up = Duration::zero();
   /// Requests that begin in the first `warm_up`, or in the last `cool_down` of `duration`, are kept
@@ -141,11 +151,30 @@ struct ClosedLoop {
   Duration cool_down = Duration::zero();
 };
 
-/// Any load of a run.
-using LoadShape = std::variant<OpenLoop, ClosedLoop, LoadProfile>;
-
-/// The profile of one phase that `load` is.
+/// The profile of one phase that `load` stands for.
 LoadProfile ToProfile(const OpenLoop& load);
+
+/// The load of a run: a profile or a closed loop. An `OpenLoop` converts to its profile. By default
+/// a profile without phases, which no run accepts.
+class LoadShape : public std::variant<LoadProfile, ClosedLoop> {
+ public:
+  LoadShape() = default;
+  // NOLINTBEGIN(google-explicit-constructor): a shape is one of these.
+  LoadShape(LoadProfile profile) : variant(std::move(profile)) {}
+  LoadShape(const ClosedLoop& load) : variant(load) {}
+  LoadShape(const OpenLoop& load) : variant(ToProfile(load)) {}
+  // NOLINTEND(google-explicit-constructor)
+
+  /// Null for a closed loop.
+  const LoadProfile* profile() const noexcept { return std::get_if<LoadProfile>(this); }
+  /// Null for a profile.
+  const ClosedLoop* closed_loop() const noexcept { return std::get_if<ClosedLoop>(this); }
+};
+
+/// `shape` with `seed` in place of a seed that is not set: the one place where a run's seed reaches
+/// its load. Arrivals, think times and prompts (`MakePromptSource`) each take their own streams of
+/// a seed, so one seed serves all of them.
+LoadShape WithSeed(LoadShape shape, std::uint64_t seed);
 
 /// How long the arrivals of `profile` take: the sum of its phases. Throws `ConfigurationError` for
 /// a profile that makes no sense.

@@ -132,8 +132,10 @@ class ResourceMonitor {
   void SampleNow(TimePoint now);
 
   /// Samples now and then every `interval`, until the coroutine is cancelled. The monitor must
-  /// outlive it.
-  boost::asio::awaitable<void> Run(Clock& clock, Duration interval);
+  /// outlive it. `warmed_up`, if given, is asked before each sample until it returns true; that
+  /// sample is the baseline (`Restart`).
+  boost::asio::awaitable<void> Run(Clock& clock, Duration interval,
+                                   std::function<bool()> warmed_up = {});
 
   /// Forgets all samples, so that the next one is the baseline: call it at the end of a warm-up.
   void Restart();

@@ -68,8 +68,8 @@ class LoadTest : public ::testing::Test {
   Provider& TargetProvider() { return *target_.provider; }
   const Target& TestTarget() const { return target_; }
 
-  /// Requests for the environment's model.
-  RequestFactory MakeRequests(const RequestOptions& options) const;
+  /// Prompts for the environment's model.
+  std::shared_ptr<const PromptSource> MakePrompts(const RequestOptions& options) const;
 
   /// Runs `load` against the target with progress lines; `resources`, if given, samples along.
   LoadResult RunLoad(LoadOptions load, std::optional<Duration> planned, ResourceMonitor* resources);

@@ -95,7 +95,7 @@ TEST(GeneratorHealth, AHealthyRunIsAPassAndSaysHowHealthyItWas) {
   ON_CALL(provider, Complete).WillByDefault(RespondAfter(SystemClock::Instance(), 1ms));
   LoadOptions options;
   options.shape = OpenLoop{.rate_per_second = 50, .duration = 600ms};
-  options.make_request = MakeRequest;
+  options.prompts = Hello();
   options.workers = 2;
   const LoadResult result = LoadGenerator(std::move(options)).Run(provider);
   const GeneratorHealth& health = result.health;
@@ -120,7 +120,7 @@ TEST(GeneratorHealth, AGeneratorStarvedOfCpuIsInvalid) {
   LoadOptions options;
   // One and a half times what one core can do.
   options.shape = OpenLoop{.rate_per_second = 100, .duration = 1s};
-  options.make_request = MakeRequest;
+  options.prompts = Hello();
   options.workers = 1;
   const LoadResult result = LoadGenerator(std::move(options)).Run(provider);
   EXPECT_EQ(result.metrics.succeeded, 100u);
@@ -135,7 +135,7 @@ TEST(GeneratorHealth, AnObserverThatBlocksTheEventLoopMakesTheRunInvalid) {
   BusyProvider provider(250ms);
   LoadOptions options;
   options.shape = ClosedLoop{.concurrency = 1, .requests = 5};  // which never lags
-  options.make_request = MakeRequest;
+  options.prompts = Hello();
   const LoadResult result = LoadGenerator(std::move(options)).Run(provider);
   EXPECT_EQ(result.metrics.schedule_lag.max, Duration(0));
   ExpectInvalid(Judged(result), "event loops were busy or starved", "blocking or computing");
@@ -146,7 +146,7 @@ TEST(GeneratorHealth, AnOverloadedGeneratorStillHearsThatItIsToStop) {
   LoadGenerator* running = nullptr;
   LoadOptions options;
   options.shape = OpenLoop{.rate_per_second = 100, .duration = 60s};
-  options.make_request = MakeRequest;
+  options.prompts = Hello();
   options.workers = 1;
   options.progress_interval = 200ms;
   options.on_progress = [&](const LiveCounters&, Duration) { running->RequestStop(); };
@@ -269,7 +269,7 @@ OpenAiOptions ClearTextOptions(const SilentServer& server) {
 LoadOptions HundredRequests() {
   LoadOptions load;
   load.shape = OpenLoop{.rate_per_second = 200, .duration = 500ms};
-  load.make_request = MakeRequest;
+  load.prompts = Hello();
   load.workers = 1;
   load.drain_timeout = 100ms;
   return load;
@@ -346,7 +346,7 @@ TEST(GeneratorHealth, EveryRequestWithoutAPortIsCounted) {
   ON_CALL(provider, Complete).WillByDefault(FailAfter(clock, 1ms, error));
   LoadOptions options;
   options.shape = OpenLoop{.rate_per_second = 10, .duration = 10s};
-  options.make_request = MakeRequest;
+  options.prompts = Hello();
   const LoadResult result = LoadGenerator(std::move(options), clock).Run(provider);
   EXPECT_EQ(result.health.port_failures, 100u);
   EXPECT_EQ(result.health.descriptor_failures, 0u);
@@ -360,7 +360,7 @@ TEST(GeneratorHealth, MoreInFlightThanAllowedIsInvalid) {
   ON_CALL(provider, Complete).WillByDefault(RespondAfter(clock, 5s));
   LoadOptions options;
   options.shape = OpenLoop{.rate_per_second = 10, .duration = 10s, .max_in_flight = 49};
-  options.make_request = MakeRequest;
+  options.prompts = Hello();
   const LoadResult result = LoadGenerator(std::move(options), clock).Run(provider);
   EXPECT_GT(result.metrics.dropped, 0u);
   ExpectInvalid(Judged(result),

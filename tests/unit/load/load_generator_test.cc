@@ -23,20 +23,21 @@ using mocks::FailAfter;
 using mocks::Hang;
 using mocks::MockProvider;
 using mocks::RespondAfter;
+using test_support::PromptsFrom;
 using ::testing::NiceMock;
 using namespace std::chrono_literals;
 
 LoadOptions Open(double rate, Duration duration) {
   LoadOptions options;
   options.shape = OpenLoop{.rate_per_second = rate, .duration = duration};
-  options.make_request = MakeRequest;
+  options.prompts = Hello();
   return options;
 }
 
 LoadOptions Closed(std::size_t concurrency, std::uint64_t requests) {
   LoadOptions options;
   options.shape = ClosedLoop{.concurrency = concurrency, .requests = requests};
-  options.make_request = MakeRequest;
+  options.prompts = Hello();
   return options;
 }
 
@@ -95,7 +96,7 @@ TEST_F(LoadGeneratorTest, OpenLoopDoesNotWaitForSlowAnswers) {
 TEST_F(LoadGeneratorTest, ArrivalsBeyondMaxInFlightAreDroppedAndCounted) {
   ON_CALL(provider_, Complete).WillByDefault(RespondAfter(clock_, 10s));
   LoadOptions options = Open(10, 5s);
-  std::get<OpenLoop>(options.shape).max_in_flight = 20;
+  std::get<LoadProfile>(options.shape).max_in_flight = 20;
   const LoadResult result = Run(std::move(options));
   EXPECT_EQ(result.metrics.scheduled, 50u);
   EXPECT_EQ(result.metrics.succeeded, 20u);
@@ -190,11 +191,11 @@ TEST_F(LoadGeneratorTest, OptionsThatMakeNoSenseAreRejectedByName) {
     }
     return "accepted";
   };
-  EXPECT_EQ(message(LoadOptions{}), "LoadOptions::make_request: got \"\", expected a function");
+  EXPECT_EQ(message(LoadOptions{}), "LoadOptions::prompts: got \"null\", expected a prompt source");
   EXPECT_EQ(message(Closed(0, 1)), "ClosedLoop::concurrency: got \"0\", expected 1 to 100000");
   EXPECT_EQ(message(Closed(1, 0)), "ClosedLoop::requests: got \"0\", expected a number above 0");
   LoadOptions no_room = Open(1, 1s);
-  std::get<OpenLoop>(no_room.shape).max_in_flight = 0;
+  std::get<LoadProfile>(no_room.shape).max_in_flight = 0;
   EXPECT_EQ(message(no_room), "LoadProfile::max_in_flight: got \"0\", expected a number above 0");
 }
 
@@ -214,10 +215,10 @@ TEST_F(LoadGeneratorTest, WarmUpAndCoolDownAreSentButKeptOutOfTheMetrics) {
       {.name = "cool-down", .duration = 1s, .shape = ConstantRate{10}, .measured = false}};
   LoadOptions options;
   options.shape = profile;
-  options.make_request = [&](std::uint64_t index) {
+  options.prompts = PromptsFrom([&](std::uint64_t index) {
     current = index;
     return MakeRequest(index);
-  };
+  });
   std::vector<std::uint64_t> sent;
   options.on_progress = [&](const LiveCounters& counters, Duration) {
     sent.push_back(counters.sent);
@@ -308,11 +309,11 @@ TEST_F(LoadGeneratorTest, ChunkGapsAndSeriesOfASimulationAreThoseOfItsModel) {
                         .tokens_max = 11};
   simulation::SimulatedProvider simulated(simulation, clock_);
   LoadOptions options = Open(10, 10s);
-  options.make_request = [](std::uint64_t index) {
+  options.prompts = PromptsFrom([](std::uint64_t index) {
     CompletionRequest request = MakeRequest(index);
     request.stream = true;
     return request;
-  };
+  });
   options.objectives = {.ttft = 100ms, .chunk_gap = 30ms};
   const LoadResult result = LoadGenerator(std::move(options), clock_).Run(simulated);
   EXPECT_EQ(result.metrics.chunk_gap.count, 1000u);
@@ -369,10 +370,10 @@ TEST_F(LoadGeneratorOnThreads, WorkersShareOneSchedule) {
   std::array<std::atomic<int>, 200> seen{};
   LoadOptions options = Open(1000, 200ms);
   options.workers = 4;
-  options.make_request = [&](std::uint64_t index) {
+  options.prompts = PromptsFrom([&](std::uint64_t index) {
     ++seen.at(index);
     return MakeRequest(index);
-  };
+  });
   const LoadResult result = LoadGenerator(std::move(options)).Run(provider_);
   EXPECT_EQ(result.workers, 4u);
   EXPECT_EQ(result.metrics.succeeded, 200u);
@@ -390,10 +391,10 @@ TEST_F(LoadGeneratorOnThreads, WorkersShareOneProfileAndOneClosedLoop) {
   LoadOptions options;
   options.shape = profile;
   options.workers = 3;
-  options.make_request = [&](std::uint64_t index) {
+  options.prompts = PromptsFrom([&](std::uint64_t index) {
     ++seen.at(index);
     return MakeRequest(index);
-  };
+  });
   const LoadResult open = LoadGenerator(options).Run(provider_);
   EXPECT_EQ(open.metrics.succeeded, 250u);
   EXPECT_EQ(open.unmeasured.succeeded, 50u);
@@ -461,12 +462,12 @@ TEST(OverloadedLoadGenerator, StillHearsThatItIsToStop) {
   LoadGenerator* running = nullptr;
   LoadOptions options = Open(100, 30s);
   options.workers = 1;
-  options.make_request = [](std::uint64_t index) {
+  options.prompts = PromptsFrom([](std::uint64_t index) {
     const TimePoint until = SystemClock::Instance().Now() + 15ms;
     while (SystemClock::Instance().Now() < until) {
     }
     return MakeRequest(index);
-  };
+  });
   options.progress_interval = 200ms;
   options.on_progress = [&](const LiveCounters&, Duration) { running->RequestStop(); };
   LoadGenerator generator(std::move(options));

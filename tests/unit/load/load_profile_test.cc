@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "llmload/core/environment.h"
+#include "llmload/load/arrival_schedule.h"
 #include "llmload/load/load_generator.h"
+#include "tests/support/prompts_from.h"
 
 namespace llmload {
 namespace {
@@ -37,7 +39,7 @@ std::string ErrorOf(Duration duration, RateShape shape) {
 std::string ErrorOf(const ClosedLoop& load) {
   LoadOptions options;
   options.shape = load;
-  options.make_request = [](std::uint64_t) { return CompletionRequest{}; };
+  options.prompts = test_support::PromptsFrom([](std::uint64_t) { return CompletionRequest{}; });
   return ErrorOf([&] { LoadGenerator generator(options); });
 }
 

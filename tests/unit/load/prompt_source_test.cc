@@ -38,10 +38,14 @@ std::string ErrorOf(Make make) {
   return "accepted";
 }
 
-std::shared_ptr<const PromptSource> Dataset(const std::string& text, DatasetOptions options = {}) {
+std::shared_ptr<const PromptSource> Dataset(const std::string& text, DatasetPrompts options = {}) {
   std::istringstream input(text);
-  options.request = kTemplate;
-  return ReadDataset(input, "d.jsonl", options);
+  options.path = "d.jsonl";
+  return ReadDataset(input, options, kTemplate, 1);
+}
+
+std::shared_ptr<const PromptSource> Make(const Prompts& prompts, std::uint64_t seed = 1) {
+  return MakePromptSource(prompts, kTemplate, seed);
 }
 
 TEST(PromptSource, TokensAreEstimatedAtFourBytesEach) {
@@ -52,7 +56,7 @@ TEST(PromptSource, TokensAreEstimatedAtFourBytesEach) {
 }
 
 TEST(PromptSource, FixedPromptCarriesTheTemplate) {
-  const auto source = MakePromptSource(FixedPromptOptions{kTemplate, "Say hello."});
+  const auto source = Make(FixedPrompt{"Say hello."});
   const CompletionRequest request = source->MakeRequest(7);
   EXPECT_EQ(request.model, "model");
   EXPECT_EQ(request.max_tokens, 16);
@@ -64,8 +68,7 @@ TEST(PromptSource, FixedPromptCarriesTheTemplate) {
 }
 
 TEST(PromptSource, SyntheticPromptsHaveExactlyTheSizesAskedForAndDiffer) {
-  const auto source = MakePromptSource(
-      SyntheticPromptOptions{.request = kTemplate, .min_tokens = 10, .max_tokens = 13});
+  const auto source = Make(SyntheticPrompts{.min_tokens = 10, .max_tokens = 13});
   std::set<std::string> prompts;
   int sizes[4] = {};
   for (std::uint64_t i = 0; i < 4000; ++i) {
@@ -82,19 +85,34 @@ TEST(PromptSource, SyntheticPromptsHaveExactlyTheSizesAskedForAndDiffer) {
 }
 
 TEST(PromptSource, RequestsDependOnSeedAndIndexOnly) {
-  const SyntheticPromptOptions options{.request = kTemplate, .min_tokens = 5, .max_tokens = 50};
-  const auto source = MakePromptSource(options);
-  const auto same = MakePromptSource(options);
+  const SyntheticPrompts options{.min_tokens = 5, .max_tokens = 50};
+  const auto source = Make(options);
+  const auto same = Make(options);
   std::vector<std::string> backwards(100);
   for (std::uint64_t i = 100; i-- > 0;) backwards[i] = PromptOf(*same, i);
   for (std::uint64_t i = 0; i < 100; ++i) EXPECT_EQ(PromptOf(*source, i), backwards[i]);
-  SyntheticPromptOptions other = options;
+  SyntheticPrompts other = options;
   other.seed = 2;
-  EXPECT_NE(PromptOf(*MakePromptSource(other), 0), backwards[0]);
+  EXPECT_NE(PromptOf(*Make(other), 0), backwards[0]);
+}
+
+TEST(PromptSource, ASeedThatIsNotSetIsThatOfTheRun) {
+  const std::vector<Prompts> unset = {SyntheticPrompts{}, SharedPrefixPrompts{}};
+  const std::vector<Prompts> set = {SyntheticPrompts{.seed = 7}, SharedPrefixPrompts{.seed = 7}};
+  for (std::size_t i = 0; i < unset.size(); ++i) {
+    EXPECT_EQ(PromptOf(*Make(unset[i], 7), 3), PromptOf(*Make(set[i], 8), 3));
+    EXPECT_NE(PromptOf(*Make(unset[i], 8), 3), PromptOf(*Make(set[i], 8), 3));
+  }
+}
+
+TEST(PromptSource, ASourceOfTheUsersOwnIsUsedAsItIs) {
+  const auto own = Make(FixedPrompt{"mine"});
+  EXPECT_EQ(Make(own), own);
+  EXPECT_THAT(ErrorOf([] { Make(std::shared_ptr<const PromptSource>()); }), HasSubstr("null"));
 }
 
 TEST(PromptSource, ThreadsMayShareASource) {
-  const auto source = MakePromptSource(SharedPrefixOptions{.request = kTemplate, .prefixes = 3});
+  const auto source = Make(SharedPrefixPrompts{.prefixes = 3});
   std::vector<std::string> expected;
   for (std::uint64_t i = 0; i < 200; ++i) expected.push_back(PromptOf(*source, i));
   std::vector<std::thread> threads;
@@ -109,11 +127,8 @@ TEST(PromptSource, ThreadsMayShareASource) {
 }
 
 TEST(PromptSource, TheFractionAskedForSharesItsPrefix) {
-  const auto source = MakePromptSource(SharedPrefixOptions{.request = kTemplate,
-                                                           .shared_fraction = 0.3,
-                                                           .prefix_tokens = 100,
-                                                           .suffix_tokens = 20,
-                                                           .prefixes = 2});
+  const auto source = Make(SharedPrefixPrompts{
+      .shared_fraction = 0.3, .prefix_tokens = 100, .suffix_tokens = 20, .prefixes = 2});
   std::map<std::string, int> prefixes;
   std::set<std::string> whole;
   for (std::uint64_t i = 0; i < 2000; ++i) {
@@ -139,8 +154,8 @@ TEST(PromptSource, TracePromptsHaveTheSizesOfTheTrace) {
       std::vector<ArrivalTrace::Entry>{{.at = 0s, .input_tokens = 10, .output_tokens = 5},
                                        {.at = 1s},
                                        {.at = 2s, .input_tokens = 30}});
-  const auto source = MakePromptSource(TracePromptOptions{
-      .request = kTemplate, .trace = trace, .first_request = 100, .default_input_tokens = 20});
+  const auto source =
+      Make(TracePrompts{.trace = trace, .first_request = 100, .default_input_tokens = 20});
   const std::uint64_t tokens[] = {10, 20, 30, 10};
   const int outputs[] = {5, 16, 16, 5};
   for (std::uint64_t i = 0; i < 4; ++i) {
@@ -176,7 +191,7 @@ TEST(PromptSource, RandomOrderDrawsFromAllPrompts) {
 }
 
 TEST(PromptSource, DatasetNamesLineAndFieldOfWhatIsWrong) {
-  const auto error = [](const std::string& line, DatasetOptions options = {}) {
+  const auto error = [](const std::string& line, DatasetPrompts options = {}) {
     return ErrorOf([&] { Dataset("{\"prompt\": \"a\"}\n" + line, options); });
   };
   EXPECT_THAT(ErrorOf([] { Dataset("\n"); }), StartsWith("d.jsonl: got \"\", expected at least"));
@@ -205,24 +220,23 @@ TEST(PromptSource, DatasetNamesLineAndFieldOfWhatIsWrong) {
               HasSubstr("d.jsonl:2: line: got \"\", expected at most 20 bytes"));
   EXPECT_THAT(error("{\"prompt\": \"a\"}", {.max_bytes = 20}), HasSubstr("at most 20 bytes"));
   EXPECT_THAT(error("{\"prompt\": \"a\"}", {.max_prompts = 1}), HasSubstr("at most 1 lines"));
-  EXPECT_THROW(LoadDataset("/no/such/file", {}), ConfigurationError);
+  EXPECT_THROW(Make(DatasetPrompts{.path = "/no/such/file"}), ConfigurationError);
 }
 
 TEST(PromptSource, OptionsThatMakeNoSenseAreRejectedByField) {
-  const auto error = [](auto options) { return ErrorOf([&] { MakePromptSource(options); }); };
-  EXPECT_THAT(error(SyntheticPromptOptions{.min_tokens = 0}), HasSubstr("::min_tokens"));
-  EXPECT_THAT(error(SyntheticPromptOptions{.max_tokens = 2'000'000}), HasSubstr("::max_tokens"));
-  EXPECT_THAT(error(SyntheticPromptOptions{.min_tokens = 9, .max_tokens = 8}),
-              HasSubstr("::max_tokens"));
-  EXPECT_THAT(error(SharedPrefixOptions{.shared_fraction = 1.1}), HasSubstr("::shared_fraction"));
-  EXPECT_THAT(error(SharedPrefixOptions{.shared_fraction = std::nan("")}),
+  const auto error = [](auto options) { return ErrorOf([&] { Make(options); }); };
+  EXPECT_THAT(error(SyntheticPrompts{.min_tokens = 0}), HasSubstr("::min_tokens"));
+  EXPECT_THAT(error(SyntheticPrompts{.max_tokens = 2'000'000}), HasSubstr("::max_tokens"));
+  EXPECT_THAT(error(SyntheticPrompts{.min_tokens = 9, .max_tokens = 8}), HasSubstr("::max_tokens"));
+  EXPECT_THAT(error(SharedPrefixPrompts{.shared_fraction = 1.1}), HasSubstr("::shared_fraction"));
+  EXPECT_THAT(error(SharedPrefixPrompts{.shared_fraction = std::nan("")}),
               HasSubstr("::shared_fraction"));
-  EXPECT_THAT(error(SharedPrefixOptions{.prefix_tokens = 0}), HasSubstr("::prefix_tokens"));
-  EXPECT_THAT(error(SharedPrefixOptions{.suffix_tokens = 0}), HasSubstr("::suffix_tokens"));
-  EXPECT_THAT(error(SharedPrefixOptions{.prefixes = 0}), HasSubstr("::prefixes"));
-  EXPECT_THAT(error(SharedPrefixOptions{.prefix_tokens = 1'000'000, .prefixes = 1000}),
+  EXPECT_THAT(error(SharedPrefixPrompts{.prefix_tokens = 0}), HasSubstr("::prefix_tokens"));
+  EXPECT_THAT(error(SharedPrefixPrompts{.suffix_tokens = 0}), HasSubstr("::suffix_tokens"));
+  EXPECT_THAT(error(SharedPrefixPrompts{.prefixes = 0}), HasSubstr("::prefixes"));
+  EXPECT_THAT(error(SharedPrefixPrompts{.prefix_tokens = 1'000'000, .prefixes = 1000}),
               HasSubstr("::prefixes"));
-  EXPECT_THAT(error(TracePromptOptions{}), HasSubstr("::trace"));
+  EXPECT_THAT(error(TracePrompts{}), HasSubstr("::trace"));
 }
 
 }  // namespace

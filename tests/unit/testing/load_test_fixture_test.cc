@@ -75,14 +75,14 @@ class ProfiledSustained : public InVirtualTime<SustainedLoadTest> {
  protected:
   void Configure(OpenLoopTestOptions& options) override {
     options.profile = LoadProfile{
-        .phases =
-            {{.name = "warm-up", .duration = 10s, .shape = LinearRamp{1, 50}, .measured = false},
-             {.name = "burst",
-              .duration = 60s,
-              .shape = Spike{.base_per_second = 20, .peak_per_second = 60}}},
-        .seed = Environment().seed};
-    options.prompts = MakePromptSource(SyntheticPromptOptions{
-        .request = {.model = Environment().model, .max_tokens = 16}, .min_tokens = 50});
+        .phases = {
+            {.name = "warm-up", .duration = 10s, .shape = LinearRamp{1, 50}, .measured = false},
+            {.name = "burst",
+             .duration = 60s,
+             .shape = Spike{.base_per_second = 20, .peak_per_second = 60}}}};
+    options.prompts =
+        MakePromptSource(SyntheticPrompts{.min_tokens = 50},
+                         {.model = Environment().model, .max_tokens = 16}, Environment().seed);
     options.criteria = {SuccessRate() >= 0.95};
   }
 };
