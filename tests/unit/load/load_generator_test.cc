@@ -2,12 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
-#include <atomic>
 #include <cmath>
-#include <csignal>
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "llmload/core/environment.h"
@@ -356,125 +352,6 @@ TEST_F(LoadGeneratorTest, StopEndsAClosedLoopWhoseCallersThink) {
   EXPECT_TRUE(result.interrupted);
   EXPECT_EQ(result.metrics.succeeded, 5u);
   EXPECT_EQ(result.duration, Duration(1s));
-  ExpectIdentity(result.metrics);
-}
-
-// The same machinery on threads, in real time: short, and with bounds that a busy machine keeps.
-class LoadGeneratorOnThreads : public ::testing::Test {
- protected:
-  NiceMock<MockProvider> provider_{"mock"};
-};
-
-TEST_F(LoadGeneratorOnThreads, WorkersShareOneSchedule) {
-  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(SystemClock::Instance(), 1ms));
-  std::array<std::atomic<int>, 200> seen{};
-  LoadOptions options = Open(1000, 200ms);
-  options.workers = 4;
-  options.prompts = PromptsFrom([&](std::uint64_t index) {
-    ++seen.at(index);
-    return MakeRequest(index);
-  });
-  const LoadResult result = LoadGenerator(std::move(options)).Run(provider_);
-  EXPECT_EQ(result.workers, 4u);
-  EXPECT_EQ(result.metrics.succeeded, 200u);
-  for (const auto& count : seen) EXPECT_EQ(count, 1);
-  ExpectIdentity(result.metrics);
-}
-
-TEST_F(LoadGeneratorOnThreads, WorkersShareOneProfileAndOneClosedLoop) {
-  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(SystemClock::Instance(), 1ms));
-  LoadProfile profile;
-  profile.phases = {{.duration = 50ms, .shape = ConstantRate{1000}, .measured = false},
-                    {.duration = 100ms, .shape = LinearRamp{1000, 3000}},
-                    {.duration = 50ms, .shape = SineRate{1000, 500, 50ms}}};
-  std::array<std::atomic<int>, 300> seen{};
-  LoadOptions options;
-  options.shape = profile;
-  options.workers = 3;
-  options.prompts = PromptsFrom([&](std::uint64_t index) {
-    ++seen.at(index);
-    return MakeRequest(index);
-  });
-  const LoadResult open = LoadGenerator(options).Run(provider_);
-  EXPECT_EQ(open.metrics.succeeded, 250u);
-  EXPECT_EQ(open.unmeasured.succeeded, 50u);
-  for (const auto& count : seen) EXPECT_EQ(count, 1);
-  ExpectIdentity(open.metrics);
-  ExpectIdentity(open.unmeasured);
-  for (auto& count : seen) count = 0;
-  options.shape = ClosedLoop{.concurrency = 7, .requests = 300, .think_time = 1ms, .ramp_up = 10ms};
-  const LoadResult closed = LoadGenerator(options).Run(provider_);
-  EXPECT_EQ(closed.metrics.succeeded, 300u);
-  for (const auto& count : seen) EXPECT_EQ(count, 1);
-  ExpectIdentity(closed.metrics);
-}
-
-TEST_F(LoadGeneratorOnThreads, SigintEndsTheRunWithEverythingMeasuredSoFar) {
-  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(SystemClock::Instance(), 1ms));
-  LoadOptions options = Open(100, 60s);
-  options.workers = 2;
-  options.progress_interval = 50ms;
-  bool raised = false;
-  options.on_progress = [&](const LiveCounters& counters, Duration) {
-    if (counters.succeeded < 5 || raised) return;
-    raised = true;
-    std::raise(SIGINT);
-  };
-  const LoadResult result = LoadGenerator(std::move(options)).Run(provider_);
-  EXPECT_TRUE(result.interrupted);
-  EXPECT_GE(result.metrics.succeeded, 5u);
-  EXPECT_LT(result.metrics.succeeded, 5000u);
-  ExpectIdentity(result.metrics);
-}
-
-TEST_F(LoadGeneratorOnThreads, SecondSigintAlsoGivesUpWhatIsInFlight) {
-  ON_CALL(provider_, Complete).WillByDefault(Hang(SystemClock::Instance()));
-  LoadOptions options = Open(100, 60s);
-  options.interrupted_drain_timeout = 60s;
-  options.progress_interval = 20ms;
-  options.on_progress = [&](const LiveCounters& counters, Duration) {
-    if (counters.sent > 0) std::raise(SIGINT);
-  };
-  const LoadResult result = LoadGenerator(std::move(options)).Run(provider_);
-  EXPECT_TRUE(result.interrupted);
-  EXPECT_GT(result.metrics.unfinished, 0u);
-  EXPECT_LT(result.duration, Duration(20s));
-  ExpectIdentity(result.metrics);
-}
-
-TEST_F(LoadGeneratorOnThreads, ExceptionFromTheProgressCallbackEndsTheRunAndReachesTheCaller) {
-  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(SystemClock::Instance(), 1ms));
-  LoadOptions options = Open(100, 60s);
-  options.progress_interval = 20ms;
-  options.on_progress = [](const LiveCounters&, Duration) { throw std::runtime_error("stop"); };
-  LoadGenerator generator(std::move(options));
-  EXPECT_THROW(generator.Run(provider_), std::runtime_error);
-}
-
-// Each request takes longer to make than there is between two arrivals, and its answer never has to
-// wait: the worker is always late, and each request ends within its start.
-TEST(OverloadedLoadGenerator, StillHearsThatItIsToStop) {
-  NiceMock<MockProvider> provider("mock");
-  ON_CALL(provider, Complete)
-      .WillByDefault([](const CompletionRequest& request, StreamObserver* observer) {
-        return mocks::actions::Play({}, &SystemClock::Instance(), &request, observer);
-      });
-  LoadGenerator* running = nullptr;
-  LoadOptions options = Open(100, 30s);
-  options.workers = 1;
-  options.prompts = PromptsFrom([](std::uint64_t index) {
-    const TimePoint until = SystemClock::Instance().Now() + 15ms;
-    while (SystemClock::Instance().Now() < until) {
-    }
-    return MakeRequest(index);
-  });
-  options.progress_interval = 200ms;
-  options.on_progress = [&](const LiveCounters&, Duration) { running->RequestStop(); };
-  LoadGenerator generator(std::move(options));
-  running = &generator;
-  const LoadResult result = generator.Run(provider);
-  EXPECT_TRUE(result.interrupted);
-  EXPECT_LT(result.metrics.scheduled, 2000u);
   ExpectIdentity(result.metrics);
 }
 

@@ -1,0 +1,119 @@
+// The load generator on threads, in real time: short, and with bounds that a busy machine keeps.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <stdexcept>
+
+#include "llmload/load/load_generator.h"
+#include "llmload/mocks/mock_provider.h"
+#include "tests/unit/load/make_request.h"
+
+namespace llmload {
+namespace {
+
+using mocks::MockProvider;
+using mocks::RespondAfter;
+using test_support::PromptsFrom;
+using ::testing::NiceMock;
+using namespace std::chrono_literals;
+
+LoadOptions Open(double rate, Duration duration) {
+  LoadOptions options;
+  options.shape = OpenLoop{.rate_per_second = rate, .duration = duration};
+  options.prompts = Hello();
+  return options;
+}
+
+void ExpectIdentity(const MetricsSummary& metrics) {
+  const auto broken = CheckAccounting(metrics);
+  EXPECT_FALSE(broken) << *broken;
+}
+
+class LoadGeneratorOnThreads : public ::testing::Test {
+ protected:
+  NiceMock<MockProvider> provider_{"mock"};
+};
+
+TEST_F(LoadGeneratorOnThreads, WorkersShareOneSchedule) {
+  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(SystemClock::Instance(), 1ms));
+  std::array<std::atomic<int>, 200> seen{};
+  LoadOptions options = Open(1000, 200ms);
+  options.workers = 4;
+  options.prompts = PromptsFrom([&](std::uint64_t index) {
+    ++seen.at(index);
+    return MakeRequest(index);
+  });
+  const LoadResult result = LoadGenerator(std::move(options)).Run(provider_);
+  EXPECT_EQ(result.workers, 4u);
+  EXPECT_EQ(result.metrics.succeeded, 200u);
+  for (const auto& count : seen) EXPECT_EQ(count, 1);
+  ExpectIdentity(result.metrics);
+}
+
+TEST_F(LoadGeneratorOnThreads, WorkersShareOneProfileAndOneClosedLoop) {
+  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(SystemClock::Instance(), 1ms));
+  LoadProfile profile;
+  profile.phases = {{.duration = 50ms, .shape = ConstantRate{1000}, .measured = false},
+                    {.duration = 100ms, .shape = LinearRamp{1000, 3000}},
+                    {.duration = 50ms, .shape = SineRate{1000, 500, 50ms}}};
+  std::array<std::atomic<int>, 300> seen{};
+  LoadOptions options;
+  options.shape = profile;
+  options.workers = 3;
+  options.prompts = PromptsFrom([&](std::uint64_t index) {
+    ++seen.at(index);
+    return MakeRequest(index);
+  });
+  const LoadResult open = LoadGenerator(options).Run(provider_);
+  EXPECT_EQ(open.metrics.succeeded, 250u);
+  EXPECT_EQ(open.unmeasured.succeeded, 50u);
+  for (const auto& count : seen) EXPECT_EQ(count, 1);
+  ExpectIdentity(open.metrics);
+  ExpectIdentity(open.unmeasured);
+  for (auto& count : seen) count = 0;
+  options.shape = ClosedLoop{.concurrency = 7, .requests = 300, .think_time = 1ms, .ramp_up = 10ms};
+  const LoadResult closed = LoadGenerator(options).Run(provider_);
+  EXPECT_EQ(closed.metrics.succeeded, 300u);
+  for (const auto& count : seen) EXPECT_EQ(count, 1);
+  ExpectIdentity(closed.metrics);
+}
+
+TEST_F(LoadGeneratorOnThreads, ExceptionFromTheProgressCallbackEndsTheRunAndReachesTheCaller) {
+  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(SystemClock::Instance(), 1ms));
+  LoadOptions options = Open(100, 60s);
+  options.progress_interval = 20ms;
+  options.on_progress = [](const LiveCounters&, Duration) { throw std::runtime_error("stop"); };
+  LoadGenerator generator(std::move(options));
+  EXPECT_THROW(generator.Run(provider_), std::runtime_error);
+}
+
+// Each request takes longer to make than there is between two arrivals, and its answer never has to
+// wait: the worker is always late, and each request ends within its start.
+TEST(OverloadedLoadGenerator, StillHearsThatItIsToStop) {
+  NiceMock<MockProvider> provider("mock");
+  ON_CALL(provider, Complete)
+      .WillByDefault([](const CompletionRequest& request, StreamObserver* observer) {
+        return mocks::actions::Play({}, &SystemClock::Instance(), &request, observer);
+      });
+  LoadGenerator* running = nullptr;
+  LoadOptions options = Open(100, 30s);
+  options.workers = 1;
+  options.prompts = PromptsFrom([](std::uint64_t index) {
+    const TimePoint until = SystemClock::Instance().Now() + 15ms;
+    while (SystemClock::Instance().Now() < until) {
+    }
+    return MakeRequest(index);
+  });
+  options.progress_interval = 200ms;
+  options.on_progress = [&](const LiveCounters&, Duration) { running->RequestStop(); };
+  LoadGenerator generator(std::move(options));
+  running = &generator;
+  const LoadResult result = generator.Run(provider);
+  EXPECT_TRUE(result.interrupted);
+  EXPECT_LT(result.metrics.scheduled, 2000u);
+  ExpectIdentity(result.metrics);
+}
+
+}  // namespace
+}  // namespace llmload

@@ -1,0 +1,295 @@
+// A run ends: whatever the number of workers, arrivals and callers, whatever the provider does, and
+// whatever signals come.
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <csignal>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "llmload/core/virtual_clock.h"
+#include "llmload/load/load_generator.h"
+#include "llmload/mocks/mock_provider.h"
+#include "tests/support/numbered.h"
+#include "tests/unit/load/make_request.h"
+
+namespace llmload {
+namespace {
+
+using mocks::Hang;
+using mocks::MockProvider;
+using mocks::RespondAfter;
+using ::testing::NiceMock;
+using namespace std::chrono_literals;
+
+enum class Kind { kOpen, kPoisson, kTrace, kClosed, kTimedClosed };
+constexpr Kind kKinds[] = {Kind::kOpen, Kind::kPoisson, Kind::kTrace, Kind::kClosed,
+                           Kind::kTimedClosed};
+
+// A load of `arrivals` within a few milliseconds, or of as many callers.
+LoadOptions LoadOf(Kind kind, unsigned arrivals) {
+  constexpr Duration kDuration = 4ms;
+  LoadOptions options;
+  options.prompts = Hello();
+  if (kind == Kind::kClosed || kind == Kind::kTimedClosed) {
+    ClosedLoop load{.concurrency = arrivals, .requests = 2 * std::uint64_t{arrivals}};
+    if (arrivals == 0) {
+      load.concurrency = load.requests = 1;
+      options.share = {.index = 1, .of = 2};  // which has no caller
+    }
+    if (kind == Kind::kTimedClosed) {
+      load.requests = ClosedLoop::kUnlimited;
+      load.duration = kDuration;
+      load.think_time = 1ms;
+    }
+    options.shape = load;
+    return options;
+  }
+  LoadProfile profile;
+  LoadPhase& phase = profile.phases.emplace_back(LoadPhase{.duration = kDuration});
+  if (kind == Kind::kTrace) {
+    std::vector<ArrivalTrace::Entry> entries;
+    for (unsigned i = 0; i < arrivals; ++i) entries.push_back({.at = kDuration * i / arrivals});
+    entries.push_back({.at = 1h});  // after the end
+    phase.shape = TraceReplay{std::make_shared<const ArrivalTrace>(std::move(entries))};
+  } else {
+    const bool poisson = kind == Kind::kPoisson || arrivals == 0;
+    phase.shape = ConstantRate{arrivals == 0 ? 1e-6 : arrivals / ToSeconds(kDuration)};
+    phase.pattern = poisson ? ArrivalPattern::kPoisson : ArrivalPattern::kConstant;
+  }
+  options.shape = profile;
+  return options;
+}
+
+void ExpectRunEnds(Kind kind, unsigned workers, unsigned arrivals, Clock& clock) {
+  SCOPED_TRACE("kind " + std::to_string(static_cast<int>(kind)) + ", workers " +
+               std::to_string(workers) + ", arrivals " + std::to_string(arrivals));
+  NiceMock<MockProvider> provider("mock");
+  ON_CALL(provider, Complete).WillByDefault(RespondAfter(clock, 1ms));
+  LoadOptions options = LoadOf(kind, arrivals);
+  options.workers = workers;
+  const LoadResult result = LoadGenerator(std::move(options), clock).Run(provider);
+  EXPECT_FALSE(CheckAccounting(result.metrics));
+  EXPECT_EQ(result.metrics.succeeded, result.metrics.scheduled);
+  EXPECT_TRUE(result.drained);
+  EXPECT_FALSE(result.interrupted);
+  if (kind == Kind::kOpen || kind == Kind::kTrace) {
+    EXPECT_EQ(result.metrics.scheduled, arrivals);
+  } else if (kind == Kind::kClosed) {
+    EXPECT_EQ(result.metrics.scheduled, 2 * arrivals);
+  }
+}
+
+// Runs of 64 workers cost a tenth of a second each, for their histograms: a few of them are enough.
+template <class RunOne>
+void ForEachNumber(const std::vector<unsigned>& workers, const std::vector<unsigned>& arrivals,
+                   RunOne run_one) {
+  for (const Kind kind : kKinds) {
+    for (const unsigned some_workers : workers) {
+      for (const unsigned some_arrivals : arrivals) run_one(kind, some_workers, some_arrivals);
+    }
+    for (const unsigned some_arrivals : {1, 63}) run_one(kind, 64U, some_arrivals);
+  }
+}
+
+TEST(RunEnd, ComesInVirtualTimeForEveryNumberOfWorkersArrivalsAndCallers) {
+  ForEachNumber({1, 2, 3, 7, 16}, {0, 1, 2, 6, 15, 17, 64},
+                [](Kind kind, unsigned workers, unsigned arrivals) {
+                  VirtualClock clock;
+                  ExpectRunEnds(kind, workers, arrivals, clock);
+                });
+}
+
+TEST(RunEnd, ComesOnThreadsForEveryNumberOfWorkersArrivalsAndCallers) {
+  ForEachNumber({1, 2, 7}, {0, 1, 6, 64}, [](Kind kind, unsigned workers, unsigned arrivals) {
+    ExpectRunEnds(kind, workers, arrivals, SystemClock::Instance());
+  });
+}
+
+// Sleeps again whenever its sleep is cancelled.
+class DeafProvider final : public Provider {
+ public:
+  explicit DeafProvider(Clock& clock) : clock_(clock) {}
+  const ProviderIdentity& Identity() const noexcept override { return identity_; }
+  boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest&,
+                                                      StreamObserver*) override {
+    co_await boost::asio::this_coro::throw_if_cancelled(false);
+    while (true) {
+      try {
+        co_await clock_.SleepFor(50ms);
+      } catch (const boost::system::system_error&) {
+      }
+      co_await boost::asio::this_coro::reset_cancellation_state();
+    }
+  }
+
+ private:
+  Clock& clock_;
+  const ProviderIdentity identity_{.name = "deaf", .region = {}, .credential = {}};
+};
+
+TEST(RunEnd, LeavesAProviderCallBehindThatIgnoresItsCancellation) {
+  VirtualClock clock;
+  DeafProvider provider(clock);
+  for (const unsigned workers : {1, 3}) {
+    LoadOptions options = LoadOf(Kind::kOpen, 10);
+    options.workers = workers;
+    options.drain_timeout = 5s;
+    const LoadResult result = LoadGenerator(std::move(options), clock).Run(provider);
+    EXPECT_FALSE(result.drained);
+    EXPECT_EQ(result.metrics.unfinished, 10u);
+    EXPECT_FALSE(CheckAccounting(result.metrics));
+    EXPECT_LT(result.duration, Duration(8s));
+  }
+}
+
+// Answers at once, and leaves a coroutine on the event loop that never ends.
+class LitteringProvider final : public Provider {
+ public:
+  const ProviderIdentity& Identity() const noexcept override { return identity_; }
+  boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest&,
+                                                      StreamObserver*) override {
+    const auto forever = []() -> boost::asio::awaitable<void> {
+      while (true) co_await SystemClock::Instance().SleepFor(10ms);
+    };
+    boost::asio::co_spawn(co_await boost::asio::this_coro::executor, forever,
+                          boost::asio::detached);
+    co_return Completion{.provider = identity_.name};
+  }
+
+ private:
+  const ProviderIdentity identity_{.name = "littering", .region = {}, .credential = {}};
+};
+
+TEST(RunEnd, DoesNotWaitForWhatAProviderLeftOnTheEventLoops) {
+  LitteringProvider provider;
+  LoadOptions options = LoadOf(Kind::kOpen, 1);
+  options.workers = 2;
+  const LoadResult result = LoadGenerator(std::move(options)).Run(provider);
+  EXPECT_EQ(result.metrics.succeeded, 1u);
+  EXPECT_TRUE(result.drained);
+  EXPECT_LT(result.duration, Duration(1s));
+}
+
+// --- Signals
+
+// Raises each of `signals`, one at each call of the progress callback once `ready` holds.
+class RunWithSignals : public testing::Test {
+ protected:
+  template <class Ready>
+  LoadResult Run(LoadOptions options, Provider& provider, std::vector<int> signals, Ready ready) {
+    options.progress_interval = 20ms;
+    options.on_progress = [&, next = std::size_t{0}](const LiveCounters& counters,
+                                                     Duration) mutable {
+      if (next < signals.size() && ready(counters)) std::raise(signals[next++]);
+    };
+    const LoadResult result = LoadGenerator(std::move(options)).Run(provider);
+    EXPECT_FALSE(CheckAccounting(result.metrics));
+    return result;
+  }
+
+  NiceMock<MockProvider> provider_{"mock"};
+};
+
+bool Always(const LiveCounters&) { return true; }
+bool Sent(const LiveCounters& counters) { return counters.sent > 0; }
+
+// One arrival now and the next one in an hour: `workers` of them wait, or have nothing to do.
+LoadOptions Idle(unsigned workers) {
+  LoadOptions options;
+  const std::vector<ArrivalTrace::Entry> entries{{.at = 0s}, {.at = 1h}};
+  LoadProfile profile;
+  profile.phases = {
+      {.duration = 2h, .shape = TraceReplay{std::make_shared<const ArrivalTrace>(entries)}}};
+  options.shape = profile;
+  options.prompts = Hello();
+  options.workers = workers;
+  return options;
+}
+
+TEST_F(RunWithSignals, EachStopSignalEndsAnIdleRunWithWhatWasMeasured) {
+  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(SystemClock::Instance(), 1ms));
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    SCOPED_TRACE(signal);
+    const LoadResult result =
+        Run(Idle(1), provider_, {signal}, [](const auto& counters) { return counters.succeeded; });
+    EXPECT_TRUE(result.interrupted);
+    EXPECT_TRUE(result.drained);
+    EXPECT_EQ(result.metrics.succeeded, 1u);
+    EXPECT_EQ(result.planned, 2u);
+  }
+}
+
+TEST_F(RunWithSignals, OneEndsARunWithFewerArrivalsThanWorkers) {
+  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(SystemClock::Instance(), 1ms));
+  for (const unsigned workers : {2, 7, 64}) {
+    const LoadResult result = Run(Idle(workers), provider_, {SIGTERM}, Always);
+    EXPECT_TRUE(result.interrupted);
+    EXPECT_TRUE(result.drained);
+  }
+}
+
+TEST_F(RunWithSignals, OneShortensTheDrain) {
+  ON_CALL(provider_, Complete).WillByDefault(Hang(SystemClock::Instance()));
+  LoadOptions options = LoadOf(Kind::kOpen, 3);
+  options.workers = 2;
+  options.drain_timeout = 1h;
+  options.interrupted_drain_timeout = 50ms;
+  const LoadResult result = Run(std::move(options), provider_, {SIGHUP}, Sent);
+  EXPECT_TRUE(result.interrupted);
+  EXPECT_TRUE(result.drained);
+  EXPECT_EQ(result.metrics.unfinished, result.metrics.sent);
+}
+
+TEST_F(RunWithSignals, TwoEndTheDrain) {
+  ON_CALL(provider_, Complete).WillByDefault(Hang(SystemClock::Instance()));
+  for (const Kind kind : {Kind::kOpen, Kind::kClosed}) {
+    LoadOptions options = LoadOf(kind, 3);
+    options.workers = 2;
+    options.drain_timeout = options.interrupted_drain_timeout = 1h;
+    const LoadResult result = Run(std::move(options), provider_, {SIGINT, SIGTERM}, Sent);
+    EXPECT_TRUE(result.interrupted);
+    EXPECT_TRUE(result.drained);
+    EXPECT_EQ(result.metrics.unfinished, 3u);
+  }
+}
+
+TEST_F(RunWithSignals, TwoEndARunWhoseProviderIgnoresCancellation) {
+  DeafProvider provider(SystemClock::Instance());
+  for (const unsigned workers : {1, 4}) {
+    LoadOptions options = LoadOf(Kind::kOpen, 3);
+    options.workers = workers;
+    options.drain_timeout = options.interrupted_drain_timeout = 1h;
+    const LoadResult result = Run(std::move(options), provider, {SIGINT, SIGINT}, Sent);
+    EXPECT_TRUE(result.interrupted);
+    EXPECT_FALSE(result.drained);
+    EXPECT_EQ(result.metrics.unfinished, 3u);
+  }
+}
+
+TEST_F(RunWithSignals, SigpipeNeitherKillsNorEndsARun) {
+  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(SystemClock::Instance(), 100ms));
+  const LoadResult result = Run(LoadOf(Kind::kOpen, 3), provider_, {SIGPIPE, SIGPIPE}, Always);
+  EXPECT_FALSE(result.interrupted);
+  EXPECT_EQ(result.metrics.succeeded, 3u);
+}
+
+void Ignored(int) {}
+
+TEST_F(RunWithSignals, TheDispositionsFromBeforeAreBackAfterwards) {
+  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(SystemClock::Instance(), 1ms));
+  const auto old_interrupt = std::signal(SIGINT, Ignored);
+  const auto old_hangup = std::signal(SIGHUP, SIG_IGN);
+  const LoadResult result = Run(Idle(2), provider_, {SIGHUP, SIGINT}, Sent);
+  EXPECT_TRUE(result.interrupted);  // by SIGINT: an ignored SIGHUP stays ignored
+  EXPECT_EQ(std::signal(SIGINT, old_interrupt), Ignored);
+  EXPECT_EQ(std::signal(SIGHUP, old_hangup), SIG_IGN);
+  EXPECT_EQ(std::signal(SIGPIPE, SIG_DFL), SIG_DFL);
+}
+
+}  // namespace
+}  // namespace llmload
