@@ -105,7 +105,7 @@ void Crew::RunThreads(const Control& control) {
       });
     };
   }
-  // Keeps the control loop going while it has nothing of its own to do.
+  // Keeps the control loop running while no control coroutine waits on it.
   auto work = asio::make_work_guard(loop);
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     workers_[i].Start([&, i] {

@@ -81,7 +81,7 @@ unsigned WorkersFor(const LoadOptions& options, const Plan& plan, const Clock& c
       std::max<std::size_t>(1, std::min<std::size_t>(workers, plan.concurrency)));
 }
 
-// Adds up what is counted; the percentile is of the requests that are measured.
+// Adds up the counters; the percentile is that of the measured requests.
 LiveCounters Sum(LiveCounters measured, const LiveCounters& unmeasured) {
   measured.scheduled += unmeasured.scheduled;
   measured.sent += unmeasured.sent;

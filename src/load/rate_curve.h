@@ -11,11 +11,11 @@ namespace llmload {
 
 /// A piece of a phase on which the rate is a straight line, or a sine. Times are seconds.
 struct RateSegment {
-  double begin = 0;     ///< since the begin of the phase
+  double begin = 0;     ///< since the start of the phase
   double length = 0;    ///< above 0
-  double level = 0;     ///< L(t) at its begin: expected arrivals of the phase before it
+  double level = 0;     ///< L(t) at `begin`: expected arrivals of the phase before it
   double expected = 0;  ///< expected arrivals in it
-  double from = 0;      ///< rate at its begin; of a sine: the mean
+  double from = 0;      ///< rate at `begin`; of a sine: the mean
   double to = 0;        ///< rate at its end
   double amplitude = 0;
   double omega = 0;  ///< of a sine: 2 pi / period; otherwise 0
@@ -23,8 +23,8 @@ struct RateSegment {
 
   /// Expected arrivals from `begin` to `begin + t`.
   double Cumulative(double t) const;
-  /// The time since the begin of the phase at which L is `target`, at least `begin`; for a target
-  /// beyond the segment at or after its end. Bounded effort: O(1).
+  /// The time since the start of the phase at which L is `target`, at least `begin`. For a target
+  /// beyond the segment it is the end of the segment or later. Bounded effort: O(1).
   double TimeOf(double target) const;
 };
 

@@ -96,7 +96,7 @@ asio::awaitable<void> LoadWorker::DispatchOpenLoop() {
     const TimePoint scheduled = run_.start + arrival->at;
     TimePoint now = run_.clock.Now();
     // Late already: dispatch at once, without a trip through the event loop that would add to the
-    // lag. But a generator that cannot keep up must not keep its answers, and a stop, waiting.
+    // lag. But a generator that cannot keep up must let answers and a stop be handled.
     if (now >= scheduled && now - turn > kLongestTurn) {
       co_await asio::post(context_, asio::use_awaitable);
       turn = run_.clock.Now();
@@ -155,7 +155,7 @@ asio::awaitable<void> LoadWorker::ClosedLoopCaller(const ClosedLoop& load, std::
     // Part of this coroutine: to spawn one for each request would be a third of its cost.
     co_await OneRequest(index, in_flight);
     in_flight_.erase(in_flight);
-    // The request may not have had to wait: other coroutines, and a stop, want their turn.
+    // The request may have ended without a wait: let other coroutines and a stop have their turn.
     if (!stopping_) co_await asio::post(context_, asio::use_awaitable);
     if (run_.next_request >= load.requests) break;  // no need to think
     Duration think = load.think_time;

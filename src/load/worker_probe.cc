@@ -50,7 +50,7 @@ void WorkerProbe::Tick(TimePoint due, TimePoint now) {
   const Duration cpu = ThreadCpuTime();
   const double share =
       static_cast<double>((cpu - window_cpu_).count()) / static_cast<double>(window.count());
-  // A window that a long callback stretched counts for what it is.
+  // A window that a long callback stretched counts as the number of windows it spans.
   const auto windows = static_cast<std::uint64_t>(window / kWindow);
   health_.windows += windows;
   if (share >= kSaturated) health_.saturated_windows += windows;

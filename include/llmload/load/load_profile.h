@@ -97,7 +97,7 @@ struct LoadPhase {
   bool measured = true;
 };
 
-/// The seed of whatever is made without a run: of an `ArrivalSequence` whose profile has no seed.
+/// The seed of a run by default, and of an `ArrivalSequence` whose profile has no seed.
 inline constexpr std::uint64_t kDefaultSeed = 1;
 
 /// Open loop: arrivals are due at instants fixed in advance, however slowly the system answers.

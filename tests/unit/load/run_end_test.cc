@@ -8,6 +8,7 @@
 #include <csignal>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -269,6 +270,28 @@ TEST_F(RunWithSignals, TwoEndARunWhoseProviderIgnoresCancellation) {
     EXPECT_FALSE(result.drained);
     EXPECT_EQ(result.metrics.unfinished, 3u);
   }
+}
+
+// Computes for an hour on the event loop's thread.
+class BlockingProvider final : public Provider {
+ public:
+  const ProviderIdentity& Identity() const noexcept override { return identity_; }
+  boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest&,
+                                                      StreamObserver*) override {
+    std::this_thread::sleep_for(1h);
+    co_return Completion{.provider = identity_.name};
+  }
+
+ private:
+  const ProviderIdentity identity_{.name = "blocking", .region = {}, .credential = {}};
+};
+
+TEST_F(RunWithSignals, OneMoreKillsTheProcessIfTheProviderBlocksItsThread) {
+  const auto run = [&] {
+    BlockingProvider provider;
+    Run(LoadOf(Kind::kOpen, 1), provider, std::vector<int>(1000, SIGINT), Sent);
+  };
+  EXPECT_EXIT(run(), testing::KilledBySignal(SIGINT), "");
 }
 
 TEST_F(RunWithSignals, SigpipeNeitherKillsNorEndsARun) {
