@@ -51,14 +51,17 @@ int Main(int argc, char** argv) {
   const double before = CpuSeconds();
   const LoadResult result = LoadGenerator(std::move(load)).Run(provider);
   const double cpu = CpuSeconds() - before;
-  const MetricsSummary& metrics = result.metrics;
-  PrintFigure("P5", "llmload", "schedule_lag_p50_us", Microseconds(metrics.schedule_lag.p50.value));
-  PrintFigure("P5", "llmload", "schedule_lag_p99_us", Microseconds(metrics.schedule_lag.p99.value));
-  PrintFigure("P5", "llmload", "schedule_lag_max_us", Microseconds(metrics.schedule_lag.max));
-  PrintFigure("P5", "llmload", "dropped", static_cast<double>(metrics.dropped));
+  const MetricsSnapshot& metrics = result.metrics;
+  PrintFigure("P5", "llmload", "schedule_lag_p50_us",
+              Microseconds(metrics[Figure::kScheduleLag].ValueAtQuantile(0.50)));
+  PrintFigure("P5", "llmload", "schedule_lag_p99_us",
+              Microseconds(metrics[Figure::kScheduleLag].ValueAtQuantile(0.99)));
+  PrintFigure("P5", "llmload", "schedule_lag_max_us",
+              Microseconds(metrics[Figure::kScheduleLag].max()));
+  PrintFigure("P5", "llmload", "dropped", static_cast<double>(metrics[Counter::kDropped]));
   PrintFigure("P5", "llmload", "requests_per_cpu_second",
-              static_cast<double>(metrics.succeeded) / cpu);
-  return metrics.failed == 0 && metrics.unfinished == 0 ? 0 : 1;
+              static_cast<double>(metrics[Counter::kSucceeded]) / cpu);
+  return metrics[Counter::kFailed] == 0 && metrics[Counter::kUnfinished] == 0 ? 0 : 1;
 }
 
 }  // namespace

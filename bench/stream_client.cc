@@ -162,9 +162,9 @@ int Main(int argc, char** argv) {
   PrintFigure(settings.item, subject, "events_per_second",
               static_cast<double>(window.events) / window.seconds);
   PrintFigure(settings.item, subject, "lag_p50_ms",
-              Milliseconds(observed.lag.ValueAtQuantile(0.5)));
+              Milliseconds(observed.lag.Snapshot().ValueAtQuantile(0.5)));
   PrintFigure(settings.item, subject, "lag_p99_ms",
-              Milliseconds(observed.lag.ValueAtQuantile(0.99)));
+              Milliseconds(observed.lag.Snapshot().ValueAtQuantile(0.99)));
   PrintFigure(settings.item, subject, "rss_bytes", window.memory);
   PrintFigure(settings.item, subject, "cpu_seconds_outside", CpuSeconds() - begin - window.cpu);
   PrintFigure(settings.item, subject, "failed", static_cast<double>(observed.failed));

@@ -206,9 +206,9 @@ class StreamServer {
     if (--left_ > 0 || plan_.spread < 1) return;  // all at once is never on time
     const std::string subject = "server@" + std::to_string(plan_.streams);
     PrintFigure("server", subject, "late_p99_us",
-                static_cast<double>(late_->ValueAtQuantile(0.99).count()) / 1e3);
+                static_cast<double>(late_->Snapshot().ValueAtQuantile(0.99).count()) / 1e3);
     PrintFigure("server", subject, "events_per_cpu_second",
-                static_cast<double>(late_->count()) / (CpuSeconds() - cpu_at_begin_));
+                static_cast<double>(late_->Snapshot().count()) / (CpuSeconds() - cpu_at_begin_));
   }
 
   void Write(std::uint64_t id, Stream& stream, std::string_view data) {

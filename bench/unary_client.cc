@@ -41,15 +41,16 @@ int Main(int argc, char** argv) {
   const double before = CpuSeconds();
   const LoadResult result = LoadGenerator(std::move(load)).Run(provider);
   const double cpu = CpuSeconds() - before;
-  const MetricsSummary& metrics = result.metrics;
+  const MetricsSnapshot& metrics = result.metrics;
   PrintFigure("P1", "llmload", "requests_per_cpu_second",
-              static_cast<double>(metrics.succeeded) / cpu);
-  PrintFigure("P1", "llmload", "requests_per_second", metrics.throughput_per_second.value_or(0));
-  PrintFigure("P1", "llmload", "failed", static_cast<double>(metrics.failed));
+              static_cast<double>(metrics[Counter::kSucceeded]) / cpu);
+  PrintFigure("P1", "llmload", "requests_per_second", metrics.Throughput().value_or(0));
+  PrintFigure("P1", "llmload", "failed", static_cast<double>(metrics[Counter::kFailed]));
   // Proof that the answers were decoded.
   PrintFigure("P1", "llmload", "output_tokens_per_request",
-              static_cast<double>(metrics.tokens.output) / static_cast<double>(metrics.succeeded));
-  if (metrics.failed == 0 && metrics.succeeded > 0) return 0;
+              static_cast<double>(metrics[Counter::kOutputTokens]) /
+                  static_cast<double>(metrics[Counter::kSucceeded]));
+  if (metrics[Counter::kFailed] == 0 && metrics[Counter::kSucceeded] > 0) return 0;
   for (const ErrorCount& error : metrics.errors) {
     if (error.count > 0) std::fprintf(stderr, "unary_client: %s\n", error.first_message.c_str());
   }

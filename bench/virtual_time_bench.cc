@@ -22,7 +22,8 @@ double RequestsPerCpuSecond(bool stream) {
   const double before = llmload::bench::CpuSeconds();
   const llmload::LoadResult result =
       llmload::LoadGenerator(std::move(options), clock).Run(provider);
-  return static_cast<double>(result.metrics.succeeded) / (llmload::bench::CpuSeconds() - before);
+  return static_cast<double>(result.metrics[llmload::Counter::kSucceeded]) /
+         (llmload::bench::CpuSeconds() - before);
 }
 
 }  // namespace

@@ -208,7 +208,7 @@ macro(check_that_tests_ran label_that_must_run)
   endif()
 endmacro()
 
-# ctest takes whatever is no HTTP error for a success: a redirection, the page of a proxy, a refusal in words. A CDash
+# ctest takes everything that is not an HTTP error for a success: a redirection, the page of a proxy, a refusal in words. A CDash
 # answers with the number of the build, and ctest writes down if it refused a file.
 macro(check_that_it_arrived)
   file(GLOB submit_logs "${CTEST_BINARY_DIRECTORY}/Testing/Temporary/LastSubmit_${tag}.log")

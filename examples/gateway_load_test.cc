@@ -28,21 +28,23 @@ Secret GatewayKey() { return Secret("stand-in-for-a-key"); }
 
 //! [gateway]
 class Gateway : public SustainedLoadTest {
-  Target MakeTarget() override {
+  World MakeWorld() override {
     OpenAiOptions options;
     options.name = "gateway";
     options.base_url = GatewayUrl();  // "https://llm-gateway.example.com/v1"
     options.ca_pem = GatewayAuthority();
     options.api_key = GatewayKey();
-    return {.provider = std::make_shared<OpenAiProvider>(options),
-            .url = options.base_url,
-            .credential_help = "the gateway's key"};
+    return RealWorld({.provider = std::make_shared<OpenAiProvider>(options),
+                      .url = options.base_url,
+                      .credential_help = "the gateway's key"});
   }
 
-  void Configure(OpenLoopTestOptions& options) override {
-    options.load = {.rate_per_second = 100, .duration = 2s};
-    options.criteria = {SuccessRate() >= 1, Throughput() >= 90, P95(LatencyKind::kTtft) < 500ms,
-                        P95(LatencyKind::kScheduled) < 1s};
+  RunPlan Plan() override {
+    RunPlan plan = SustainedLoadPlan();
+    plan.load = OpenLoop{.rate_per_second = 100, .duration = 2s};
+    plan.criteria = {SuccessRate() >= 1, Throughput() >= 90, P95(Figure::kTtft) < 500ms,
+                     P95() < 1s};
+    return plan;
   }
 };
 

@@ -13,7 +13,6 @@
 #include "llmload/core/deadline.h"
 #include "llmload/testing/open_loop_test.h"
 #include "llmload/testing/provider_conformance.h"
-#include "llmload/world/in_virtual_time.h"
 
 namespace {
 
@@ -135,14 +134,18 @@ LLMLOAD_PROVIDER_CONFORMANCE(EngineConformance, EngineSubject);
 //! [conformance]
 
 //! [own load test]
-class EngineUnderLoad : public InVirtualTime<SustainedLoadTest> {
-  Target MakeTarget() override {
-    return {.provider = std::make_shared<EngineProvider>(Engine{}, TestClock()),
-            .url = "the engine in this process"};
+class EngineUnderLoad : public SustainedLoadTest {
+  World MakeWorld() override {
+    return VirtualWorld([](Clock& clock) {
+      return Lane{.target = {.provider = std::make_shared<EngineProvider>(Engine{}, clock),
+                             .url = "the engine in this process"}};
+    });
   }
-  void Configure(OpenLoopTestOptions& options) override {
-    options.load = {.rate_per_second = 20, .duration = 60s};
-    options.criteria = {SuccessRate() >= 0.99, P95(LatencyKind::kScheduled) < 200ms};
+  RunPlan Plan() override {
+    RunPlan plan = SustainedLoadPlan();
+    plan.load = OpenLoop{.rate_per_second = 20, .duration = 60s};
+    plan.criteria = {SuccessRate() >= 0.99, P95() < 200ms};
+    return plan;
   }
 };
 TEST_F(EngineUnderLoad, HoldsTwentyPerSecond) { RunAndJudge(); }

@@ -9,7 +9,6 @@
 
 #include "llmload/resilience/failover_provider.h"
 #include "llmload/testing/open_loop_test.h"
-#include "llmload/world/in_virtual_time.h"
 
 namespace {
 
@@ -18,53 +17,56 @@ using namespace llmload::simulation;
 using namespace std::chrono_literals;
 
 //! [what if]
-class SilentPrimary : public InVirtualTime<SustainedLoadTest> {
+class SilentPrimary : public SustainedLoadTest {
  protected:
   // What is to be found out: how the chain treats its primary.
-  virtual FailoverTarget Primary(std::shared_ptr<Provider> provider) {
+  virtual FailoverTarget Primary(std::shared_ptr<Provider> provider, Clock&) {
     return {.provider = std::move(provider)};
   }
 
-  Target MakeTarget() override {
+  World MakeWorld() override {
     SimulationOptions primary{.identity = {.name = "primary"}, .seed = Environment().seed};
     primary.faults = {{.kind = FaultKind::kHang, .from = 2min, .until = 7min}};
     SimulationOptions fallback{.identity = {.name = "fallback"}, .seed = Environment().seed + 1};
     fallback.latency.ttft_median = 600ms;  // further away
-    std::vector<FailoverTarget> targets{
-        Primary(std::make_shared<SimulatedProvider>(primary, TestClock())),
-        {.provider = std::make_shared<SimulatedProvider>(fallback, TestClock())}};
-    return {.provider = std::make_shared<FailoverProvider>(std::move(targets), FailoverOptions{},
-                                                           TestClock()),
-            .url = "two simulated services"};
+    return VirtualWorld([&](Clock& clock) {
+      std::vector<FailoverTarget> targets{
+          Primary(std::make_shared<SimulatedProvider>(primary, clock), clock),
+          {.provider = std::make_shared<SimulatedProvider>(fallback, clock)}};
+      return Lane{.target = {.provider = std::make_shared<FailoverProvider>(
+                                 std::move(targets), FailoverOptions{}, clock),
+                             .url = "two simulated services"}};
+    });
   }
 
-  void Configure(OpenLoopTestOptions& options) override {
-    options.load = {.rate_per_second = 10, .duration = 10min};
-    options.drain_timeout = 2min;
-    options.criteria = {SuccessRate() >= 0.999, P99() < 5s};
+  RunPlan Plan() override {
+    RunPlan plan = SustainedLoadPlan();
+    plan.load = OpenLoop{.rate_per_second = 10, .duration = 10min};
+    plan.stop.drain_timeout = 2min;
+    plan.criteria = {SuccessRate() >= 0.999, P99() < 5s};
+    return plan;
   }
 
-  // The verdict is the answer to the question, and no failure of the test.
+  // The verdict is the answer to the question, not a failure of the test.
   void Enforce(const RunReport&) override {}
 };
 
 TEST_F(SilentPrimary, MakesEverybodyWaitWithoutALimit) {
   RunAndJudge();
-  EXPECT_EQ(Report().verdict, Verdict::kFail) << Explain(Report());
+  EXPECT_EQ(Report().judgement.verdict, Verdict::kFail) << Explain(Report().judgement);
 }
 
 class SilentPrimaryBehindABreaker : public SilentPrimary {
-  FailoverTarget Primary(std::shared_ptr<Provider> provider) override {
+  FailoverTarget Primary(std::shared_ptr<Provider> provider, Clock& clock) override {
     return {.provider = std::move(provider),
-            .breaker =
-                std::make_shared<CircuitBreaker>("primary", CircuitBreakerOptions{}, TestClock()),
+            .breaker = std::make_shared<CircuitBreaker>("primary", CircuitBreakerOptions{}, clock),
             .deadlines = {.first_token = 2s}};
   }
 };
 
 TEST_F(SilentPrimaryBehindABreaker, IsHardlyNoticed) {
   RunAndJudge();
-  EXPECT_EQ(Report().verdict, Verdict::kPass) << Explain(Report());
+  EXPECT_EQ(Report().judgement.verdict, Verdict::kPass) << Explain(Report().judgement);
 }
 //! [what if]
 

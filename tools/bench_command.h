@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "llmload/report/run_report.h"
+#include "llmload/run/run_report.h"
 
 namespace llmload::tools {
 
-/// Runs a load and reports: the table on standard output, progress on standard error, JSON where
-/// asked for. SIGINT and SIGTERM end the run early.
+/// Runs a load and reports to the outputs asked for, with progress on standard error. SIGINT,
+/// SIGTERM and SIGHUP end the run early.
 /// @param arguments  what follows "bench" on the command line
 /// @return the exit status (exit_status.h); throws `ConfigurationError` or
 /// `boost::program_options::error` for bad options

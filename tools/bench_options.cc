@@ -1,7 +1,6 @@
 #include "tools/bench_options.h"
 
-#include <unistd.h>
-
+#include <algorithm>
 #include <boost/program_options.hpp>
 #include <filesystem>
 #include <initializer_list>
@@ -12,7 +11,7 @@
 #include "llmload/core/environment.h"
 #include "llmload/load/arrival_schedule.h"
 #include "tools/bench_prompts.h"
-#include "tools/objective_spec.h"
+#include "tools/criterion_spec.h"
 #include "tools/option_values.h"
 #include "tools/profile_spec.h"
 
@@ -82,15 +81,15 @@ po::options_description Describe() {
       "no-stream", "whole answers");
   po::options_description judgement("Judgement and output", kWidth, kTextWidth);
   judgement.add_options()(
-      "slo", po::value<std::vector<std::string>>()->value_name("OBJECTIVE"),
-      "something to meet, as in 'ttft:p95<500ms' or 'success>=0.95', see below; "
-      "repeatable")(
-      "good", text("BOUNDS"),
-      "what makes a request a good one, as in 'ttft<=500ms,tpot<=50ms' (latency, service, ttft, "
-      "ttfo, tpot, gap): measures goodput")(
-      "json", text("FILE"),
-      "write the report as JSON; -: to standard output, the table then to "
-      "standard error")("quiet", "the verdict only: no progress, no table");
+      "slo", po::value<std::vector<std::string>>()->value_name("CRITERION"),
+      "something the run has to meet, as in 'ttft:p95<500ms' or 'success>=0.95', see below; "
+      "repeatable")("good", text("BOUNDS"),
+                    "objectives that make a request a good one, as in 'ttft<=500ms,tpot<=50ms' "
+                    "(latency, service, ttft, ttfo, tpot, chunk_gap): measures goodput")(
+      "output", po::value<std::vector<std::string>>()->value_name("KIND[=WHERE]"),
+      "where the report goes, see below; repeatable; default: LLMLOAD_OUTPUT, or table")(
+      "json", text("FILE"), "short for --output json=FILE beside the others")(
+      "quiet", "short for --output summary, and no progress");
   po::options_description all("Options of llmload bench", kWidth, kTextWidth);
   all.add(target).add(load).add(request).add(judgement);
   return all;
@@ -166,7 +165,7 @@ void ReadTarget(const Given& given, BenchOptions& options) {
     options.provider = *choice;
   } else {
     options.provider = ProviderFromEnvironment();
-    // The embedded server is what one gets who names none.
+    // Without a name it is the embedded server.
     if (given.Has("url") && options.provider == ProviderChoice::kFake) {
       options.provider = ProviderChoice::kOpenAi;
     }
@@ -188,9 +187,10 @@ void ReadTarget(const Given& given, BenchOptions& options) {
                                         "the path of an existing file (PEM certificates)");
     }
   }
-  options.request.model =
+  options.plan.request.model =
       given.Has("model") ? given.Text("model") : ModelFromEnvironment(options.provider);
-  if (options.provider == ProviderChoice::kAzure) options.target.deployment = options.request.model;
+  if (options.provider == ProviderChoice::kAzure)
+    options.target.deployment = options.plan.request.model;
   options.spend = given.Has("spend");
   if (const auto pid =
           environment::Integer("LLMLOAD_LOCAL_PID", 1, std::numeric_limits<std::int32_t>::max())) {
@@ -198,13 +198,13 @@ void ReadTarget(const Given& given, BenchOptions& options) {
   }
 }
 
-LoadShape ReadRate(const Given& given, std::uint64_t seed) {
+LoadShape ReadRate(const Given& given) {
   const double rate = ParseRate("--rate", given.Text("rate"));
   if (rate <= 0) throw ConfigurationError::Invalid("--rate", given.Text("rate"), "a rate above 0");
   const ArrivalPattern pattern = given.Has("arrivals")
                                      ? ParsePattern("--arrivals", given.Text("arrivals"))
                                      : ArrivalPattern::kConstant;
-  LoadProfile profile{.seed = seed};
+  LoadProfile profile;
   profile.max_in_flight =
       given.Whole<std::size_t>("max-in-flight", 1, 10'000'000, profile.max_in_flight);
   const auto add = [&](const char* name, Duration duration, bool measured) {
@@ -229,8 +229,8 @@ LoadShape ReadRate(const Given& given, std::uint64_t seed) {
   return profile;
 }
 
-LoadShape ReadConcurrency(const Given& given, std::uint64_t seed) {
-  ClosedLoop load{.seed = seed};
+LoadShape ReadConcurrency(const Given& given) {
+  ClosedLoop load;
   load.concurrency = given.Whole<std::size_t>("concurrency", 1, 100'000, 1);
   load.requests = given.Whole<std::uint64_t>("requests", 1, 10'000'000'000, ClosedLoop::kUnlimited);
   load.think_time = given.Time("think-time", {});
@@ -256,18 +256,17 @@ LoadShape ReadConcurrency(const Given& given, std::uint64_t seed) {
   return load;
 }
 
-LoadShape ReadProfile(const Given& given, std::uint64_t seed) {
+LoadShape ReadProfile(const Given& given) {
   LoadProfile profile =
       ParseProfile(given.Text("profile"), given.Has("arrivals")
                                               ? ParsePattern("--arrivals", given.Text("arrivals"))
                                               : ArrivalPattern::kConstant);
-  profile.seed = seed;
   profile.max_in_flight =
       given.Whole<std::size_t>("max-in-flight", 1, 10'000'000, profile.max_in_flight);
   return profile;
 }
 
-LoadShape ReadLoad(const Given& given, std::uint64_t seed) {
+LoadShape ReadLoad(const Given& given) {
   const char* const kind = given.OneOf({"rate", "concurrency", "profile"});
   if (kind == nullptr) {
     throw ConfigurationError(
@@ -276,53 +275,57 @@ LoadShape ReadLoad(const Given& given, std::uint64_t seed) {
   const std::string_view name(kind);
   if (name == "concurrency") {
     given.Refuse({"arrivals", "max-in-flight"}, "with --concurrency, a closed loop");
-    return ReadConcurrency(given, seed);
+    return ReadConcurrency(given);
   }
   given.Refuse({"requests", "think-time", "ramp-up"}, "without --concurrency");
-  if (name == "rate") return ReadRate(given, seed);
+  if (name == "rate") return ReadRate(given);
   given.Refuse({"duration"}, "with --profile, whose phases have theirs");
   given.Refuse({"warm-up", "cool-down"}, "with --profile: add a phase with \",unmeasured\"");
-  return ReadProfile(given, seed);
+  return ReadProfile(given);
 }
 
-void ReadPrompts(const Given& given, BenchOptions& options) {
+void ReadPrompts(const Given& given, RunPlan& plan) {
   const char* const source = given.OneOf({"prompt", "prompt-tokens", "shared-prefix", "dataset"});
-  options.request.max_tokens = given.Whole<int>("max-tokens", 1, 1'000'000, 16);
+  plan.request.max_tokens = given.Whole<int>("max-tokens", 1, 1'000'000, 16);
   given.OneOf({"stream", "no-stream"});
-  options.request.stream = !given.Has("no-stream");
+  plan.request.stream = !given.Has("no-stream");
   if (!given.Has("dataset")) given.Refuse({"dataset-order"}, "without --dataset");
   const std::string_view name(source == nullptr ? "" : source);
   const std::string& text = source == nullptr ? std::string() : given.Text(source);
   if (name == "prompt-tokens") {
-    options.prompts = PromptsOfTokens(text, options.request, options.seed);
+    plan.prompts = PromptsOfTokens(text);
   } else if (name == "shared-prefix") {
-    options.prompts = PromptsWithSharedPrefix(text, options.request, options.seed);
+    plan.prompts = PromptsWithSharedPrefix(text);
   } else if (name == "dataset") {
-    const std::string order =
-        given.Has("dataset-order") ? given.Text("dataset-order") : "sequential";
-    options.prompts = PromptsOfDataset(text, order, options.request, options.seed);
+    plan.prompts = PromptsOfDataset(
+        text, given.Has("dataset-order") ? given.Text("dataset-order") : "sequential");
   } else if (name == "prompt") {
     if (text.empty()) throw ConfigurationError::Invalid("--prompt", "", "a text that is not empty");
-    options.prompts = MakePromptSource(FixedPrompt{text}, options.request, options.seed);
+    plan.prompts = FixedPrompt{text};
   } else {
-    options.prompts = UsualPrompts(options.shape, options.request, options.seed);
+    plan.prompts = UsualPrompts(plan.load);
   }
 }
 
-// Found out before the run, which may have cost money.
-std::string ReadJsonFile(const std::string& text) {
-  constexpr const char* kAccepted =
-      "a file in an existing directory that can be written, or - for standard output";
-  if (text == kStandardOutput) return text;
-  namespace fs = std::filesystem;
-  std::error_code error;
-  // Through links: to put a file in place of /dev/stdout would be a surprise.
-  const fs::path path = fs::weakly_canonical(fs::absolute(text, error), error);
-  const bool writable = !error && !text.empty() && path.has_filename() &&
-                        access(path.parent_path().c_str(), W_OK | X_OK) == 0 &&
-                        (!fs::exists(path, error) || fs::is_regular_file(path, error));
-  if (!writable) throw ConfigurationError::Invalid("--json", text, kAccepted);
-  return path.string();
+void ReadOutputs(const Given& given, BenchOptions& options) {
+  options.quiet = given.Has("quiet");
+  for (const std::string& output : given.Texts("output")) {
+    options.outputs.push_back(ParseOutput("--output", output));
+  }
+  if (options.outputs.empty()) {
+    options.outputs =
+        ParseOutputs("LLMLOAD_OUTPUT", environment::Text("LLMLOAD_OUTPUT").value_or(""));
+  }
+  if (given.Has("json")) {
+    if (given.Text("json").empty()) {
+      throw ConfigurationError::Invalid("--json", "", "a file, or - for standard output");
+    }
+    options.outputs.push_back({.kind = "json", .where = given.Text("json")});
+  }
+  const bool for_people = std::any_of(options.outputs.begin(), options.outputs.end(),
+                                      [](const OutputSpec& spec) { return spec.kind != "json"; });
+  if (!for_people)
+    options.outputs.push_back({.kind = options.quiet ? "summary" : "table", .where = {}});
 }
 
 }  // namespace
@@ -332,18 +335,18 @@ std::optional<BenchOptions> ParseBenchOptions(const std::vector<std::string>& ar
   if (given.Has("help")) return std::nullopt;
   BenchOptions options;
   ReadTarget(given, options);
-  options.seed = given.Whole<std::uint64_t>(
-      "seed", 0, kMaxSeed,
-      environment::Integer("LLMLOAD_SEED", 0, kMaxSeed).value_or(options.seed));
-  options.shape = ReadLoad(given, options.seed);
-  options.workers = given.Whole<unsigned>("workers", 1, 256, 0);
-  ReadPrompts(given, options);
-  for (const std::string& objective : given.Texts("slo")) {
-    options.objectives.push_back(ParseObjective(objective));
+  RunPlan& plan = options.plan;
+  plan.name = "llmload bench";
+  plan.seed = given.Whole<std::uint64_t>(
+      "seed", 0, kMaxSeed, environment::Integer("LLMLOAD_SEED", 0, kMaxSeed).value_or(1));
+  plan.load = ReadLoad(given);
+  plan.workers = given.Whole<unsigned>("workers", 1, 256, 0);
+  ReadPrompts(given, plan);
+  for (const std::string& criterion : given.Texts("slo")) {
+    plan.criteria.push_back(ParseCriterion(criterion));
   }
-  if (given.Has("good")) options.good_request = ParseGoodRequest(given.Text("good"));
-  if (given.Has("json")) options.json_file = ReadJsonFile(given.Text("json"));
-  options.quiet = given.Has("quiet");
+  if (given.Has("good")) plan.objectives = ParseObjectives(given.Text("good"));
+  ReadOutputs(given, options);
   return options;
 }
 
@@ -351,20 +354,22 @@ std::string BenchHelp() {
   std::ostringstream help;
   help << "Usage: llmload bench [OPTION]...\n\n"
           "Puts a load on an LLM service and measures it: every latency from the instant a request "
-          "was due,\nevery request accounted for, and a verdict on the objectives.\n\n"
+          "was due,\nevery request accounted for, and a verdict on the criteria.\n\n"
        << Describe() << "\nPhases (--profile \"PHASE;PHASE...\")\n"
-       << ProfileSpecHelp() << "\nObjectives (--slo 'OBJECTIVE')\n"
-       << ObjectiveSpecHelp()
+       << ProfileSpecHelp() << "\nCriteria (--slo 'CRITERION')\n"
+       << CriterionSpecHelp() << "\nOutputs (--output KIND[=WHERE])\n"
+       << OutputHelp()
        << "\nExit status\n"
-          "  0  PASS: every objective holds; or none was given and the measurement is valid\n"
-          "  1  FAIL: an objective is violated\n"
-          "  2  bad usage; or a target that may cost money without --spend. Nothing was sent\n"
+          "  0  PASS: every criterion holds; or none was given and the measurement is valid\n"
+          "  1  FAIL: a criterion is violated\n"
+          "  2  bad usage, or a plan that cannot be judged; or a target that may cost money "
+          "without --spend. Nothing was sent\n"
           "  3  INCONCLUSIVE: too few samples to say, or no request succeeded\n"
           "  4  INVALID: the measurement cannot be trusted (generator too slow, interrupted by "
           "Ctrl-C "
           "...)\n"
           "  5  the target is unavailable, or refuses all requests (key, model, certificate)\n"
-          "  6  llmload failed: the report could not be written, or a defect\n"
+          "  6  llmload failed: a report could not be written, no memory, or a defect\n"
           "Ctrl-C ends the run early and reports what was measured; a second one does not wait for "
           "answers.\n";
   return help.str();

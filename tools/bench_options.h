@@ -4,22 +4,15 @@
 
 #include <sys/types.h>
 
-#include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "llmload/judge/criterion.h"
-#include "llmload/load/load_profile.h"
-#include "llmload/load/prompt_source.h"
-#include "llmload/metrics/metrics_summary.h"
+#include "llmload/report/output.h"
+#include "llmload/run/run_plan.h"
 #include "llmload/service/target.h"
 
 namespace llmload::tools {
-
-/// `--json -`.
-inline constexpr const char* kStandardOutput = "-";
 
 struct BenchOptions {
   ProviderChoice provider = ProviderChoice::kFake;
@@ -27,22 +20,14 @@ struct BenchOptions {
   bool spend = false;               ///< a service that may cost money is meant
   std::optional<pid_t> server_pid;  ///< of the process that serves the target, where given
 
-  LoadShape shape;
-  unsigned workers = 0;  ///< 0: one per core
-  std::uint64_t seed = 1;
-
-  RequestTemplate request;
-  std::shared_ptr<const PromptSource> prompts;  ///< never null
-
-  std::vector<Criterion> objectives;
-  LatencyObjectives good_request;  ///< for goodput
-  std::string json_file;           ///< empty: none; or `kStandardOutput`
-  bool quiet = false;
+  RunPlan plan;  ///< without lanes and samplers
+  std::vector<OutputSpec> outputs;
+  bool quiet = false;  ///< no progress, no plan
 };
 
 /// Parses what follows "bench" on the command line; what is not given there comes from the
-/// environment (`LLMLOAD_PROVIDER`, `LLMLOAD_MODEL`, `LLMLOAD_SEED`, `LLMLOAD_LOCAL_PID`). Reads
-/// the files of traces and data sets. Nothing if help is asked for.
+/// environment (`LLMLOAD_PROVIDER`, `LLMLOAD_MODEL`, `LLMLOAD_SEED`, `LLMLOAD_LOCAL_PID`,
+/// `LLMLOAD_OUTPUT`). Reads the files of traces and data sets. Empty if help is asked for.
 ///
 /// Throws `ConfigurationError` or `boost::program_options::error` that names the option, its value
 /// and what is accepted.

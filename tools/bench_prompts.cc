@@ -22,7 +22,7 @@ std::uint32_t ParseTokens(std::string_view name, std::string_view text) {
 
 }  // namespace
 
-Source PromptsOfTokens(std::string_view text, const RequestTemplate& request, std::uint64_t seed) {
+Prompts PromptsOfTokens(std::string_view text) {
   constexpr std::string_view kName = "--prompt-tokens";
   const std::size_t dots = text.find("..");
   SyntheticPrompts options;
@@ -32,11 +32,10 @@ Source PromptsOfTokens(std::string_view text, const RequestTemplate& request, st
   if (options.max_tokens < options.min_tokens) {
     throw ConfigurationError::Invalid(kName, text, "N..M with N at most M");
   }
-  return MakePromptSource(options, request, seed);
+  return options;
 }
 
-Source PromptsWithSharedPrefix(std::string_view text, const RequestTemplate& request,
-                               std::uint64_t seed) {
+Prompts PromptsWithSharedPrefix(std::string_view text) {
   SharedPrefixPrompts options;
   for (const std::string_view part : SplitAt(text, ',')) {
     const std::size_t equals = part.find('=');
@@ -60,14 +59,14 @@ Source PromptsWithSharedPrefix(std::string_view text, const RequestTemplate& req
     }
   }
   try {
-    return MakePromptSource(options, request, seed);
+    static_cast<void>(MakePromptSource(options, {}, 0));
+    return options;
   } catch (const ConfigurationError& error) {
     throw ConfigurationError("--shared-prefix " + std::string(text) + ": " + error.what());
   }
 }
 
-Source PromptsOfDataset(std::string_view file, std::string_view order,
-                        const RequestTemplate& request, std::uint64_t seed) {
+Prompts PromptsOfDataset(std::string_view file, std::string_view order) {
   DatasetPrompts options{.path = std::filesystem::path(file)};
   if (order == "random") {
     options.order = DatasetOrder::kRandom;
@@ -75,13 +74,14 @@ Source PromptsOfDataset(std::string_view file, std::string_view order,
     throw ConfigurationError::Invalid("--dataset-order", order, "one of: sequential, random");
   }
   try {
-    return MakePromptSource(options, request, seed);
+    static_cast<void>(MakePromptSource(options, {}, 0));
+    return options;
   } catch (const ConfigurationError& error) {
     throw ConfigurationError(std::string("--dataset: ") + error.what());
   }
 }
 
-Source UsualPrompts(const LoadShape& shape, const RequestTemplate& request, std::uint64_t seed) {
+Prompts UsualPrompts(const LoadShape& shape) {
   const auto* profile = shape.profile();
   if (profile != nullptr) {
     const auto replays = [](const LoadPhase& phase) {
@@ -95,10 +95,10 @@ Source UsualPrompts(const LoadShape& shape, const RequestTemplate& request, std:
           .trace = std::get<TraceReplay>(first->shape).trace,
           .first_request = std::accumulate(
               counts.begin(), counts.begin() + (first - phases.begin()), std::uint64_t{0})};
-      return MakePromptSource(sizes, request, seed);
+      return sizes;
     }
   }
-  return MakePromptSource(FixedPrompt{}, request, seed);
+  return FixedPrompt{};
 }
 
 }  // namespace llmload::tools

@@ -1,7 +1,11 @@
 // The llmload command.
+#include <unistd.h>
+
 #include <boost/program_options/errors.hpp>
+#include <csignal>
 #include <exception>
 #include <iostream>
+#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,9 +44,22 @@ int Run(const std::vector<std::string>& arguments) {
                                              "one of: bench, fake-server, version, help");
 }
 
+// No memory, in whichever thread: without it nothing can be delivered any more.
+void OutOfMemory() {
+  constexpr std::string_view kText =
+      "llmload: out of memory: lower the rate, the number of callers or --max-in-flight\n";
+  static_cast<void>(!write(STDERR_FILENO, kText.data(), kText.size()));
+  _exit(llmload::tools::kExitError);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::set_new_handler(OutOfMemory);
+  // A closed pipe and a full file are errors of a write, which the commands report; they do not end
+  // the program.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     return Run({argv + 1, argv + argc});
   } catch (const llmload::ConfigurationError& error) {
@@ -51,7 +68,7 @@ int main(int argc, char** argv) {
     std::cerr << "llmload: " << error.what() << " (llmload help, llmload COMMAND --help)\n";
   } catch (const std::exception& error) {
     std::cerr << "llmload: " << error.what() << '\n';
-    return llmload::tools::kExitFail;
+    return llmload::tools::kExitError;
   }
   return llmload::tools::kExitUsage;
 }

@@ -10,14 +10,17 @@ using namespace llmload;
 using namespace std::chrono_literals;
 
 class Gateway : public SustainedLoadTest {
-  Target MakeTarget() override {
+  World MakeWorld() override {
     OpenAiOptions options;
     options.base_url = "http://127.0.0.1:8080/v1";
-    return {.provider = std::make_shared<OpenAiProvider>(options), .url = options.base_url};
+    return RealWorld(
+        {.provider = std::make_shared<OpenAiProvider>(options), .url = options.base_url});
   }
-  void Configure(OpenLoopTestOptions& options) override {
-    options.load = {.rate_per_second = 50, .duration = 120s};
-    options.criteria = {SuccessRate() >= 0.99, P95(LatencyKind::kTtft) < 800ms};
+  RunPlan Plan() override {
+    RunPlan plan = SustainedLoadPlan();
+    plan.load = OpenLoop{.rate_per_second = 50, .duration = 120s};
+    plan.criteria = {SuccessRate() >= 0.99, P95(Figure::kTtft) < 800ms};
+    return plan;
   }
 };
 TEST_F(Gateway, DISABLED_HoldsFiftyPerSecond) { RunAndJudge(); }

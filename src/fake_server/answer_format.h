@@ -88,6 +88,11 @@ std::unique_ptr<AnswerFormat> MakeAnthropicFormat(const AnswerFacts& facts, Rand
 std::unique_ptr<AnswerFormat> MakeBedrockFormat(const AnswerFacts& facts, Random& random);
 std::unique_ptr<AnswerFormat> MakeOllamaFormat(const AnswerFacts& facts, Random& random);
 
+/// Whole milliseconds, as services report their latencies.
+inline std::int64_t Milliseconds(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
+
 }  // namespace llmload::fake_server
 
 #endif  // LLMLOAD_SRC_FAKE_SERVER_ANSWER_FORMAT_H_

@@ -12,10 +12,6 @@ namespace {
 using wire::EventStreamHeader;
 using wire::EventStreamType;
 
-std::int64_t Milliseconds(Duration duration) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
-}
-
 EventStreamHeader Text(std::string_view name, std::string_view value) {
   return {.name = name, .type = EventStreamType::kString, .number = 0, .bytes = value};
 }

@@ -174,7 +174,7 @@ void FakeLlmServer::Impl::Accept() {
   acceptor_->async_accept(
       worker.context(), [this, &worker, generation = listen_generation_](
                             const boost::system::error_code& error, Socket socket) {
-        if (generation != listen_generation_) return;  // no longer listening, or anew
+        if (generation != listen_generation_) return;  // it stopped listening, or listens again
         if (!error) {
           const std::uint64_t number = state_.counters.connections.Next();
           state_.connections.Add(std::chrono::steady_clock::now());

@@ -13,10 +13,6 @@ constexpr std::string_view kFilterResults =
     "\"severity\":\"safe\"},\"sexual\":{\"filtered\":false,\"severity\":\"safe\"},\"violence\":{"
     "\"filtered\":false,\"severity\":\"safe\"}}";
 
-std::int64_t Milliseconds(Duration duration) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
-}
-
 class OpenAiFormat final : public AnswerFormat {
  public:
   OpenAiFormat(const AnswerFacts& facts, std::string id, std::string request_id)

@@ -6,29 +6,29 @@
 
 #include "llmload/core/environment.h"
 #include "llmload/metrics/statistics.h"
-#include "llmload/report/run_report.h"
-#include "src/report/format.h"
+#include "llmload/record/run_record.h"
+#include "src/core/text/format.h"
 
 namespace llmload {
 namespace {
 
-Metric Count(std::string name, std::uint64_t (*read)(const MetricsSummary&)) {
-  return Metric(std::move(name), "", [read](const RunReport& report) {
+Metric CountOf(std::string name, std::uint64_t (*read)(const MetricsSnapshot&)) {
+  return Metric(std::move(name), "", [read](const RunRecord& record) {
     Observation observation;
-    observation.value = static_cast<double>(read(report.metrics));
-    observation.samples = report.metrics.scheduled;
+    observation.value = static_cast<double>(read(record.metrics));
+    observation.samples = record.metrics[Counter::kScheduled];
     observation.minimum_samples = 0;  // no request at all is an answer to "how many?"
     return observation;
   });
 }
 
-Metric Rate(std::string name, std::optional<double> MetricsSummary::*rate) {
-  return Metric(std::move(name), "requests/s", [rate](const RunReport& report) {
-    const MetricsSummary& metrics = report.metrics;
+Metric Rate(std::string name, std::optional<double> (MetricsSnapshot::*rate)() const noexcept) {
+  return Metric(std::move(name), "requests/s", [rate](const RunRecord& record) {
+    const MetricsSnapshot& metrics = record.metrics;
     Observation observation;
-    observation.samples = metrics.completed();
-    observation.value = metrics.*rate;
-    if (!observation.value && metrics.scheduled > 0 && metrics.completed() == 0) {
+    observation.samples = metrics.Completed();
+    observation.value = (metrics.*rate)();
+    if (!observation.value && metrics[Counter::kScheduled] > 0 && metrics.Completed() == 0) {
       observation.value = 0;
       observation.minimum_samples = 0;
       observation.remark = "no request was completed";
@@ -54,39 +54,21 @@ Observation ObserveProportion(std::uint64_t part, std::uint64_t whole) {
   return observation;
 }
 
-const LatencySummary& Select(const MetricsSummary& metrics, LatencyKind kind) {
-  switch (kind) {
-    case LatencyKind::kScheduled:
-      return metrics.scheduled_latency;
-    case LatencyKind::kService:
-      return metrics.service_latency;
-    case LatencyKind::kTtft:
-      return metrics.ttft;
-    case LatencyKind::kTtfo:
-      return metrics.ttfo;
-    case LatencyKind::kTpot:
-      return metrics.tpot;
-    case LatencyKind::kChunkGap:
-      return metrics.chunk_gap;
-    case LatencyKind::kFailoverOverhead:
-      return metrics.failover_overhead;
-    case LatencyKind::kFailoverAddedLatency:
-      return metrics.failover_added_latency;
-  }
-  return metrics.scheduled_latency;
-}
-
 // Why a distribution is empty, and what that means.
-void ExplainAbsence(const MetricsSummary& metrics, LatencyKind kind, Observation& observation) {
-  if (kind == LatencyKind::kFailoverOverhead || kind == LatencyKind::kFailoverAddedLatency) {
+void ExplainAbsence(const MetricsSnapshot& metrics, Figure figure, Observation& observation) {
+  const FigureScope scope = InfoOf(figure).scope;
+  if (scope == FigureScope::kFailedOver) {
     observation.remark = "no request failed over";
-  } else if (metrics.scheduled == 0) {
+  } else if (metrics[Counter::kScheduled] == 0) {
     observation.remark = "no request was attempted";
-  } else if (metrics.succeeded == 0) {
+  } else if (scope == FigureScope::kFailures) {
+    observation.remark = "no request failed";
+  } else if (metrics[Counter::kSucceeded] == 0) {
     observation.remark = "no successful request";
     observation.without_value = Verdict::kFail;
   } else {
-    observation.remark = "no answer was streamed with enough tokens";
+    observation.remark =
+        NeedsStreaming(figure) ? "no answer was streamed with enough tokens" : "no answer had it";
   }
 }
 
@@ -101,21 +83,35 @@ void SetValue(Observation& observation, const QuantileBounds& bounds) {
 
 // `read` gives a duration that is judged as it is, or a percentile with its bounds.
 template <class Read>
-Metric LatencyMetric(std::string_view figure, LatencyKind kind, std::uint64_t minimum_samples,
-                     Read read) {
-  const auto observe = [kind, minimum_samples, read](const RunReport& report) {
-    const LatencySummary& latency = Select(report.metrics, kind);
+Metric FigureMetric(std::string_view statistic, MetricNeeds needs, std::uint64_t minimum_samples,
+                    Read read) {
+  const Figure figure = *needs.figure;
+  const auto observe = [figure, minimum_samples, read](const RunRecord& record) {
+    const Distribution& values = record.metrics[figure];
     Observation observation;
-    observation.samples = latency.count;
+    observation.samples = values.count();
     observation.minimum_samples = minimum_samples;
-    if (latency.count > 0) {
-      SetValue(observation, read(latency));
+    if (!values.empty()) {
+      SetValue(observation, read(values));
     } else {
-      ExplainAbsence(report.metrics, kind, observation);
+      ExplainAbsence(record.metrics, figure, observation);
     }
     return observation;
   };
-  return Metric(std::string(figure).append(" ").append(ToString(kind)), "s", observe);
+  return Metric(std::string(statistic).append(" ").append(InfoOf(figure).title), "s", observe,
+                std::move(needs));
+}
+
+Metric OfDistribution(const std::string& name, std::string_view which,
+                      Duration (Distribution::*read)() const noexcept) {
+  auto observe = [name, read](const RunRecord& record) -> Observation {
+    const NamedDistribution* const found = record.FindDistribution(name);
+    if (found == nullptr || found->values.empty()) {
+      return {.remark = "the run has no sample of it"};
+    }
+    return {.value = ToSeconds((found->values.*read)()), .samples = found->values.count()};
+  };
+  return Metric(std::string(which) + " " + name, "s", std::move(observe), {.distribution = name});
 }
 
 }  // namespace
@@ -136,59 +132,39 @@ std::string_view ToString(Comparison comparison) noexcept {
   return "?";
 }
 
-std::string_view ToString(LatencyKind kind) noexcept {
-  switch (kind) {
-    case LatencyKind::kScheduled:
-      return "scheduled latency";
-    case LatencyKind::kService:
-      return "service latency";
-    case LatencyKind::kTtft:
-      return "time to first token";
-    case LatencyKind::kTtfo:
-      return "time to first output token";
-    case LatencyKind::kTpot:
-      return "time per output token";
-    case LatencyKind::kChunkGap:
-      return "time between chunks";
-    case LatencyKind::kFailoverOverhead:
-      return "failover overhead";
-    case LatencyKind::kFailoverAddedLatency:
-      return "latency added by failover";
+Criterion::Criterion(Metric metric, Comparison comparison, double bound)
+    : metric_(std::move(metric)), comparison_(comparison), bound_(bound) {
+  if (!std::isfinite(bound_)) {
+    throw ConfigurationError::Invalid("bound of criterion " + metric_.name(),
+                                      text::FormatNumber(bound_), "a finite number");
   }
-  return "latency";
 }
 
-Criterion::Criterion(std::string name, std::string unit, Comparison comparison, double bound,
-                     std::function<Observation(const RunReport&)> observe)
+std::string Criterion::Describe() const {
+  return metric_.name() + " " + std::string(ToString(comparison_)) + " " +
+         text::FormatQuantity(bound_, metric_.unit());
+}
+
+Metric::Metric(std::string name, std::string unit, Observe observe, MetricNeeds needs)
     : name_(std::move(name)),
       unit_(std::move(unit)),
-      comparison_(comparison),
-      bound_(bound),
-      observe_(std::move(observe)) {
-  if (!std::isfinite(bound_)) {
-    throw ConfigurationError::Invalid("bound of criterion " + name_, report::FormatNumber(bound_),
-                                      "a finite number");
-  }
-}
-
-Metric::Metric(std::string name, std::string unit,
-               std::function<Observation(const RunReport&)> observe)
-    : name_(std::move(name)), unit_(std::move(unit)), observe_(std::move(observe)) {}
+      observe_(std::move(observe)),
+      needs_(std::move(needs)) {}
 
 Criterion Metric::Compare(Comparison comparison, double bound) const {
   if (unit_ == "s") {
-    throw ConfigurationError::Invalid("bound of criterion " + name_, report::FormatNumber(bound),
+    throw ConfigurationError::Invalid("bound of criterion " + name_, text::FormatNumber(bound),
                                       "a duration, such as 5s");
   }
-  return Criterion(name_, unit_, comparison, bound, observe_);
+  return Criterion(*this, comparison, bound);
 }
 
 Criterion Metric::Compare(Comparison comparison, Duration bound) const {
   if (unit_ != "s") {
-    throw ConfigurationError::Invalid("bound of criterion " + name_, report::FormatDuration(bound),
+    throw ConfigurationError::Invalid("bound of criterion " + name_, text::FormatDuration(bound),
                                       "a number, not a duration");
   }
-  return Criterion(name_, unit_, comparison, ToSeconds(bound), observe_);
+  return Criterion(*this, comparison, ToSeconds(bound));
 }
 
 Criterion Metric::operator<(double bound) const { return Compare(Comparison::kLess, bound); }
@@ -211,126 +187,134 @@ Criterion Metric::operator>=(Duration bound) const {
 
 Metric SuccessRate() {
   return Proportion(
-      "success rate", [](const RunReport& report) { return report.metrics.succeeded; },
-      [](const RunReport& report) { return report.metrics.scheduled; });
+      "success rate", [](const RunRecord& r) { return r.metrics[Counter::kSucceeded]; },
+      [](const RunRecord& r) { return r.metrics[Counter::kScheduled]; });
 }
 
-Metric Proportion(std::string name, std::function<std::uint64_t(const RunReport&)> part,
-                  std::function<std::uint64_t(const RunReport&)> whole) {
-  const auto observe = [part = std::move(part), whole = std::move(whole)](const RunReport& report) {
-    return ObserveProportion(part(report), whole(report));
+Metric Proportion(std::string name, std::function<std::uint64_t(const RunRecord&)> part,
+                  std::function<std::uint64_t(const RunRecord&)> whole) {
+  const auto observe = [part = std::move(part), whole = std::move(whole)](const RunRecord& record) {
+    return ObserveProportion(part(record), whole(record));
   };
-  return Metric(std::move(name), "", observe);
+  return Metric(std::move(name), "", observe, {.is_share = true});
 }
 
-Metric Throughput() { return Rate("throughput", &MetricsSummary::throughput_per_second); }
+Metric Throughput() { return Rate("throughput", &MetricsSnapshot::Throughput); }
 
 Metric SuccessThroughput() {
-  return Rate("throughput of successes", &MetricsSummary::success_throughput_per_second);
+  return Rate("throughput of successes", &MetricsSnapshot::SuccessThroughput);
 }
 
 Metric Goodput() {
-  return Metric("goodput", "requests/s", [](const RunReport& report) {
+  const auto observe = [](const RunRecord& record) {
+    const MetricsSnapshot& metrics = record.metrics;
     Observation observation;
-    observation.value = report.metrics.goodput_per_second;
-    observation.samples = report.metrics.scheduled;
-    if (report.metrics.good == 0u) observation.value = 0;
-    if (!report.metrics.good) observation.remark = "the run had no latency objectives";
+    observation.value = metrics.Goodput();
+    observation.samples = metrics[Counter::kScheduled];
+    if (!metrics.has_objectives) {
+      observation.remark = "the requests of the run had no objectives";
+    } else if (metrics[Counter::kGood] == 0) {
+      observation.value = 0;
+    }
     return observation;
-  });
+  };
+  return Metric("goodput", "requests/s", observe, {.objectives = true});
 }
 
 Metric GoodFraction() {
-  return Metric("good fraction", "", [](const RunReport& report) {
-    const MetricsSummary& metrics = report.metrics;
-    if (metrics.good) return ObserveProportion(*metrics.good, metrics.scheduled);
+  const auto observe = [](const RunRecord& record) {
+    const MetricsSnapshot& metrics = record.metrics;
+    if (metrics.has_objectives) {
+      return ObserveProportion(metrics[Counter::kGood], metrics[Counter::kScheduled]);
+    }
     Observation observation;
-    observation.remark = "the run had no latency objectives";
+    observation.remark = "the requests of the run had no objectives";
     return observation;
-  });
+  };
+  return Metric("good fraction", "", observe, {.objectives = true, .is_share = true});
 }
 
 Metric CompletedRequests() {
-  return Count("completed requests", [](const MetricsSummary& m) { return m.completed(); });
+  return CountOf("completed requests", [](const MetricsSnapshot& m) { return m.Completed(); });
 }
 
 Metric SuccessfulRequests() {
-  return Count("successful requests", [](const MetricsSummary& m) { return m.succeeded; });
+  return CountOf("successful requests",
+                 [](const MetricsSnapshot& m) { return m[Counter::kSucceeded]; });
 }
 
 Metric FailedRequests() {
-  return Count("failed requests", [](const MetricsSummary& m) { return m.failed; });
+  return CountOf("failed requests", [](const MetricsSnapshot& m) { return m[Counter::kFailed]; });
 }
 
 Metric FailedOverRequests() {
-  return Count("requests that failed over", [](const MetricsSummary& m) { return m.failed_over; });
+  return CountOf("requests that failed over",
+                 [](const MetricsSnapshot& m) { return m[Counter::kFailedOver]; });
 }
 
 Metric AttemptsPerRequest() {
-  return Metric("attempts per request", "", [](const RunReport& report) {
+  return Metric("attempts per request", "", [](const RunRecord& record) {
     Observation observation;
-    observation.value = report.metrics.attempts_per_request;
-    observation.samples = report.metrics.completed();
+    observation.value = record.metrics.AttemptsPerRequest();
+    observation.samples = record.metrics.Completed();
     if (!observation.value) observation.remark = "no request was completed";
     return observation;
   });
 }
 
-Metric P50(LatencyKind kind) {
-  return LatencyMetric("p50", kind, 1, [](const LatencySummary& l) { return l.p50; });
+Metric Percentile(double quantile, Figure figure) {
+  const auto row = std::find_if(kQuantiles.begin(), kQuantiles.end(),
+                                [&](const NamedQuantile& q) { return q.quantile == quantile; });
+  if (row == kQuantiles.end()) {
+    throw ConfigurationError::Invalid("percentile of a criterion", text::FormatNumber(quantile),
+                                      "0.5, 0.9, 0.95, 0.99 or 0.999");
+  }
+  const std::uint64_t minimum = quantile > 0.5 ? MinimumSamples(quantile) : 1;
+  return FigureMetric(
+      row->name, {.figure = figure, .quantile = quantile}, minimum,
+      [quantile](const Distribution& values) { return values.BoundsAtQuantile(quantile); });
 }
 
-Metric P90(LatencyKind kind) {
-  return LatencyMetric("p90", kind, MinimumSamples(0.90),
-                       [](const LatencySummary& l) { return l.p90; });
+Metric P50(Figure figure) { return Percentile(0.50, figure); }
+Metric P90(Figure figure) { return Percentile(0.90, figure); }
+Metric P95(Figure figure) { return Percentile(0.95, figure); }
+Metric P99(Figure figure) { return Percentile(0.99, figure); }
+Metric P999(Figure figure) { return Percentile(0.999, figure); }
+
+Metric Mean(Figure figure) {
+  return FigureMetric("mean", {.figure = figure}, 1,
+                      [](const Distribution& d) { return d.mean(); });
 }
 
-Metric P95(LatencyKind kind) {
-  return LatencyMetric("p95", kind, MinimumSamples(0.95),
-                       [](const LatencySummary& l) { return l.p95; });
+Metric Max(Figure figure) {
+  return FigureMetric("max", {.figure = figure}, 1, [](const Distribution& d) { return d.max(); });
 }
 
-Metric P99(LatencyKind kind) {
-  return LatencyMetric("p99", kind, MinimumSamples(0.99),
-                       [](const LatencySummary& l) { return l.p99; });
-}
-
-Metric P999(LatencyKind kind) {
-  return LatencyMetric("p99.9", kind, MinimumSamples(0.999),
-                       [](const LatencySummary& l) { return l.p999; });
-}
-
-Metric MeanLatency(LatencyKind kind) {
-  return LatencyMetric("mean", kind, 1, [](const LatencySummary& l) { return l.mean; });
-}
-
-Metric MaxLatency(LatencyKind kind) {
-  return LatencyMetric("maximum", kind, 1, [](const LatencySummary& l) { return l.max; });
-}
-
-Metric Measurement(std::string name, std::string unit) {
-  const auto observe = [name](const RunReport& report) {
-    Observation observation;
-    observation.remark = "the run did not measure it";
-    for (const auto& [key, value] : report.measurements) {
-      if (key != name) continue;
-      observation.value = value;
-      observation.samples = 1;
-      observation.remark.clear();
-    }
-    return observation;
+Metric Measurement(const std::string& name, std::string unit) {
+  const auto observe = [name](const RunRecord& record) -> Observation {
+    const NamedValue* const found = record.FindMeasurement(name);
+    if (found == nullptr) return {.remark = "the run did not measure it"};
+    return {.value = found->value, .samples = 1};
   };
-  return Metric(std::move(name), std::move(unit), observe);
+  return Metric(name, std::move(unit), observe, {.measurement = name});
+}
+
+Metric MaxOf(const std::string& distribution) {
+  return OfDistribution(distribution, "max", &Distribution::max);
+}
+
+Metric MeanOf(const std::string& distribution) {
+  return OfDistribution(distribution, "mean", &Distribution::mean);
 }
 
 Metric Custom(std::string name, std::string unit,
-              std::function<std::optional<double>(const RunReport&)> value,
-              std::function<std::uint64_t(const RunReport&)> samples) {
+              std::function<std::optional<double>(const RunRecord&)> value,
+              std::function<std::uint64_t(const RunRecord&)> samples) {
   const auto observe = [value = std::move(value),
-                        samples = std::move(samples)](const RunReport& report) {
+                        samples = std::move(samples)](const RunRecord& record) {
     Observation observation;
-    observation.value = value(report);
-    observation.samples = samples ? samples(report) : (observation.value ? 1u : 0u);
+    observation.value = value(record);
+    observation.samples = samples ? samples(record) : (observation.value ? 1u : 0u);
     return observation;
   };
   return Metric(std::move(name), std::move(unit), observe);

@@ -4,14 +4,14 @@
 #include <exception>
 
 #include "llmload/judge/criterion.h"
-#include "llmload/report/run_report.h"
-#include "src/report/format.h"
+#include "llmload/record/run_record.h"
+#include "src/core/text/format.h"
 
 namespace llmload {
 namespace {
 
-using report::FormatInterval;
-using report::FormatQuantity;
+using text::FormatInterval;
+using text::FormatQuantity;
 
 // Beyond this no run is going to be that long.
 constexpr double kMostSamplesToAskFor = 1e9;
@@ -82,28 +82,30 @@ std::optional<double> SamplesThatWouldDo(const Observation& observation, double 
 std::string AskForMore(const Observation& observation, double bound) {
   std::string text = "; more are needed to say";
   if (const auto needed = SamplesThatWouldDo(observation, bound)) {
-    text += ", about " + report::FormatNumber(*needed) + " if the figure stays the same";
+    text += ", about " + text::FormatNumber(*needed) + " if the figure stays the same";
   }
   return text;
 }
 
 }  // namespace
 
-CriterionResult Criterion::Evaluate(const RunReport& report) const {
+CriterionResult Criterion::Evaluate(const RunRecord& record) const {
+  const std::string& name = metric_.name();
+  const std::string& unit = metric_.unit();
   CriterionResult result;
-  result.name = name_;
-  result.unit = unit_;
+  result.name = name;
+  result.unit = unit;
   result.comparison = comparison_;
   result.bound = bound_;
   const std::string required =
-      std::string(ToString(comparison_)) + " " + FormatQuantity(bound_, unit_);
+      std::string(ToString(comparison_)) + " " + FormatQuantity(bound_, unit);
 
   Observation observation;
   try {
-    observation = observe_(report);
+    observation = metric_.Of(record);
   } catch (const std::exception& thrown) {
     result.verdict = Verdict::kInvalid;
-    result.message = name_ + " could not be read: " + thrown.what();
+    result.message = name + " could not be read: " + thrown.what();
     return result;
   }
   if (observation.value && std::isnan(*observation.value)) {
@@ -115,7 +117,7 @@ CriterionResult Criterion::Evaluate(const RunReport& report) const {
   if (!observation.value) {
     // Absence may violate a criterion or leave it open; it can never confirm one.
     result.verdict = Combine(observation.without_value, Verdict::kInconclusive);
-    result.message = name_ + " was not observed, required " + required;
+    result.message = name + " was not observed, required " + required;
     if (!observation.remark.empty()) result.message += ": " + observation.remark;
     return result;
   }
@@ -126,10 +128,10 @@ CriterionResult Criterion::Evaluate(const RunReport& report) const {
 
   const bool few = observation.samples < observation.minimum_samples;
   const bool as_it_is = IsAboutThisRunOnly(observation, bound_);
-  result.message = name_ + " is " + FormatQuantity(*observation.value, unit_);
+  result.message = name + " is " + FormatQuantity(*observation.value, unit);
   if (!few && !as_it_is && (result.observed_lower || result.observed_upper)) {
     result.message += " (99 % confidence " +
-                      FormatInterval(result.observed_lower, result.observed_upper, unit_) + ")";
+                      FormatInterval(result.observed_lower, result.observed_upper, unit) + ")";
   }
   result.message += ", required " + required + " (" + std::to_string(observation.samples) +
                     (observation.samples == 1 ? " sample" : " samples");

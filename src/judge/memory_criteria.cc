@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "llmload/judge/criterion.h"
-#include "llmload/report/run_report.h"
+#include "llmload/record/run_record.h"
 
 namespace llmload {
 namespace {
@@ -11,11 +11,11 @@ namespace {
 Metric MemoryMetric(std::string name, std::string process,
                     std::optional<double> ResourceSummary::*figure) {
   if (!process.empty()) name += " of " + process;
-  const auto observe = [process = std::move(process), figure](const RunReport& report) {
+  const auto observe = [process = std::move(process), figure](const RunRecord& record) {
     Observation observation;
     observation.remark = process.empty() ? "no process was sampled" : "the process was not sampled";
     std::string worst;
-    for (const ResourceSummary& resource : report.resources) {
+    for (const ResourceSummary& resource : record.resources) {
       if (!process.empty() && resource.label != process) continue;
       const std::optional<double>& value = resource.*figure;
       if (value && (!observation.value || *value > *observation.value)) {
@@ -32,7 +32,7 @@ Metric MemoryMetric(std::string name, std::string process,
       }
     }
     if (observation.value && !observation.partial) {
-      observation.remark = process.empty() && report.resources.size() > 1 ? "the " + worst : "";
+      observation.remark = process.empty() && record.resources.size() > 1 ? "the " + worst : "";
     }
     return observation;
   };
@@ -53,14 +53,14 @@ void Add(const ResourceSummary& resource, Observation& observation, std::string&
   if (!slope.settling) interval.lower = std::max(interval.lower.value_or(slope.lower), slope.lower);
 }
 
-Observation ObserveLeak(const std::string& process, const RunReport& report) {
+Observation ObserveLeak(const std::string& process, const RunRecord& record) {
   Observation observation;
   observation.interval.emplace();
   observation.narrows_with_samples = false;
   observation.remark = process.empty() ? "no process was sampled" : "the process was not sampled";
   std::string worst;
   std::string doubt;
-  for (const ResourceSummary& resource : report.resources) {
+  for (const ResourceSummary& resource : record.resources) {
     if (!process.empty() && resource.label != process) continue;
     if (resource.slope_bytes_per_request) {
       Add(resource, observation, worst);
@@ -96,8 +96,8 @@ Metric MemoryGrowth(std::string process) {
 Metric MemoryLeakPerRequest(std::string process) {
   std::string name = "memory left per request";
   if (!process.empty()) name += " of " + process;
-  const auto observe = [process = std::move(process)](const RunReport& report) {
-    return ObserveLeak(process, report);
+  const auto observe = [process = std::move(process)](const RunRecord& record) {
+    return ObserveLeak(process, record);
   };
   return Metric(std::move(name), "bytes", observe);
 }

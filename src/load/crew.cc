@@ -174,12 +174,6 @@ void Crew::Failed(std::exception_ptr thrown) {
   RequestStop(/*at_once=*/true);
 }
 
-std::uint64_t Crew::sent() const noexcept {
-  std::uint64_t sum = 0;
-  for (const LoadWorker& worker : workers_) sum += worker.sent();
-  return sum;
-}
-
 TimePoint Crew::ended_at() const {
   TimePoint last = run_.start;
   for (const LoadWorker& worker : workers_) {

@@ -42,7 +42,6 @@ class Crew {
   void RequestStop(bool at_once);
 
   const std::deque<LoadWorker>& workers() const noexcept { return workers_; }
-  std::uint64_t sent() const noexcept;
   /// The end of the last request; now, if a worker did not come to its end.
   TimePoint ended_at() const;
 

@@ -93,12 +93,16 @@ LiveCounters Sum(LiveCounters measured, const LiveCounters& unmeasured) {
   return measured;
 }
 
+ConnectionCounters ConnectionsOf(const std::vector<Provider*>& providers) {
+  ConnectionCounters sum;
+  for (const Provider* provider : providers) sum += provider->Connections();
+  return sum;
+}
+
 RequestsAsked AskedBy(const std::deque<LoadWorker>& workers) {
   RequestsAsked asked;
   std::vector<std::pair<std::uint64_t, std::string>> models;
   for (const LoadWorker& worker : workers) {
-    asked.streamed += worker.streamed();
-    asked.unary += worker.unary();
     const LoadWorker::Asked& its = worker.asked();
     models.insert(models.end(), its.models.begin(), its.models.end());
     // An empty optional is less than any value.
@@ -129,8 +133,14 @@ class LoadGenerator::Impl {
   Impl(LoadOptions options, Clock& clock)
       : options_(std::move(options)), clock_(clock), plan_(MakePlan(options_)) {}
 
-  LoadResult Run(Provider& provider) {
-    LoadRun run{.options = options_, .shape = plan_.shape, .clock = clock_, .provider = provider};
+  LoadResult Run(std::vector<Provider*> providers) {
+    if (providers.empty()) {
+      throw ConfigurationError::Invalid("LoadGenerator::Run: providers", "none", "at least one");
+    }
+    LoadRun run{.options = options_,
+                .shape = plan_.shape,
+                .clock = clock_,
+                .providers = std::move(providers)};
     run.workers = WorkersFor(options_, plan_, clock_);
     run.arrivals = plan_.arrivals;
     run.concurrency = plan_.concurrency;
@@ -139,17 +149,20 @@ class LoadGenerator::Impl {
     run.on_prompt_failure = [this](std::uint64_t request, const std::string& what) {
       PromptFailed(request, what);
     };
-    const ConnectionCounters connections = provider.Connections();
+    const ConnectionCounters connections = ConnectionsOf(run.providers);
     run.start = clock_.Now() + (clock_.IsVirtual() ? Duration::zero() : kStartDelay);
     start_ = run.start;
-    metrics_.emplace(MetricsOptions{.objectives = options_.objectives, .series_start = run.start});
-    Crew crew(run, *metrics_, unmeasured_);
+    metrics_.emplace(
+        MetricsOptions{.objectives = options_.objectives, .start = run.start, .with_series = true});
+    unmeasured_.emplace(MetricsOptions{.start = run.start});
+    Crew crew(run, *metrics_, *unmeasured_);
     RunCrew(crew, run);
 
     LoadResult result;
-    result.metrics = metrics_->Summarise();
-    result.unmeasured = unmeasured_.Summarise();
+    result.metrics = metrics_->Snapshot();
+    result.unmeasured = unmeasured_->Snapshot();
     result.asked = AskedBy(crew.workers());
+    result.start = run.start;
     result.duration = crew.ended_at() - run.start;
     PlannedArrivals(result);
     result.interrupted = stop_requested_;
@@ -158,7 +171,7 @@ class LoadGenerator::Impl {
                                  [](const LoadWorker& worker) { return worker.drained(); });
     result.workers = run.workers;
     result.health = HealthOf(crew.workers());
-    result.health.connections = provider.Connections() - connections;
+    result.health.connections = ConnectionsOf(run.providers) - connections;
     return result;
   }
 
@@ -176,7 +189,8 @@ class LoadGenerator::Impl {
       Impl& impl;
       Connected(Impl& its_impl, Crew& its_crew) : impl(its_impl) {
         if (ResourceMonitor* const resources = impl.options_.resources) {
-          resources->CountRequests([&its_crew] { return its_crew.sent(); });
+          resources->CountRequests(
+              [&impl = impl] { return impl.metrics_->Sent() + impl.unmeasured_->Sent(); });
         }
         const std::lock_guard lock(impl.mutex_);
         impl.crew_ = &its_crew;
@@ -209,31 +223,25 @@ class LoadGenerator::Impl {
       return;
     }
     ArrivalSequence arrivals = *plan_.arrivals;
-    std::uint64_t measured = 0;
     while (const auto arrival = arrivals.Next()) {
       if (arrival->index % share.of != share.index) continue;
       ++result.planned;
-      measured += arrival->measured ? 1 : 0;
+      result.planned_measured += arrival->measured ? 1 : 0;
     }
-    const double seconds = ToSeconds(arrivals.measured_duration());
-    if (seconds > 0) {
-      result.metrics.offered_rate_per_second = static_cast<double>(measured) / seconds;
-    }
+    result.measured_duration = arrivals.measured_duration();
   }
 
   GeneratorHealth HealthOf(const std::deque<LoadWorker>& workers) const {
     GeneratorHealth health;
     health.real_time = !clock_.IsVirtual();
-    Histogram loop_delay;
     for (const LoadWorker& worker : workers) {
       const WorkerProbe& probe = worker.probe();
       health.descriptor_failures += probe.descriptor_failures();
       health.port_failures += probe.port_failures();
       if (!health.real_time) continue;
       health.workers.push_back(probe.health());
-      loop_delay.Merge(probe.loop_delay());
+      health.loop_delay.Merge(probe.loop_delay().Snapshot());
     }
-    health.loop_delay = Summarise(loop_delay);
     health.descriptor_limit = DescriptorLimit();
     health.descriptors_peak = descriptors_peak_;
     health.ephemeral_ports = EphemeralPorts();
@@ -295,7 +303,7 @@ class LoadGenerator::Impl {
     for (TimePoint next = start_ + options_.progress_interval;;
          next += options_.progress_interval) {
       co_await clock_.SleepUntil(next);
-      const LiveCounters counters = Sum(metrics_->Live(), unmeasured_.Live());
+      const LiveCounters counters = Sum(metrics_->Live(), unmeasured_->Live());
       const Duration elapsed = clock_.Now() - start_;
       if (options_.on_progress) options_.on_progress(counters, elapsed);
       if (!options_.stop_when || !stopped_because_.empty()) continue;
@@ -310,7 +318,7 @@ class LoadGenerator::Impl {
   Clock& clock_;
   const Plan plan_;
   std::optional<LoadTestMetrics> metrics_;         // from the start of the run on
-  LoadTestMetrics unmeasured_;                     // warm-up and cool-down
+  std::optional<LoadTestMetrics> unmeasured_;      // warm-up and cool-down
   std::optional<std::uint64_t> descriptors_peak_;  // written by the control loop
   std::string stopped_because_;                    // written by the control loop
   TimePoint start_{};
@@ -329,7 +337,9 @@ LoadGenerator::LoadGenerator(LoadOptions options, Clock& clock)
 
 LoadGenerator::~LoadGenerator() = default;
 
-LoadResult LoadGenerator::Run(Provider& provider) { return impl_->Run(provider); }
+LoadResult LoadGenerator::Run(std::vector<Provider*> providers) {
+  return impl_->Run(std::move(providers));
+}
 
 void LoadGenerator::RequestStop() { impl_->RequestStop(/*at_once=*/false); }
 

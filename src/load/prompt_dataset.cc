@@ -69,12 +69,12 @@ Prompt ReadPrompt(const JsonlLine& line, const nlohmann::json& object) {
 
 class DatasetSource final : public PromptSource {
  public:
-  DatasetSource(std::vector<Prompt> prompts, const DatasetPrompts& dataset,
-                const RequestTemplate& request, std::uint64_t seed)
+  DatasetSource(std::vector<Prompt> prompts, const DatasetPrompts& dataset, RequestTemplate request,
+                std::uint64_t seed)
       : prompts_(std::move(prompts)),
         name_(dataset.path.string()),
         order_(dataset.order),
-        request_(request),
+        request_(std::move(request)),
         seed_(dataset.seed.value_or(seed)) {}
 
   CompletionRequest MakeRequest(std::uint64_t index) const override {

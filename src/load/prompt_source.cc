@@ -83,9 +83,8 @@ class FixedSource final : public PromptSource {
 
 class SyntheticSource final : public PromptSource {
  public:
-  SyntheticSource(const SyntheticPrompts& options, const RequestTemplate& request,
-                  std::uint64_t seed)
-      : options_(options), request_(request), seed_(options.seed.value_or(seed)) {
+  SyntheticSource(const SyntheticPrompts& options, RequestTemplate request, std::uint64_t seed)
+      : options_(options), request_(std::move(request)), seed_(options.seed.value_or(seed)) {
     CheckTokens("SyntheticPrompts::min_tokens", options.min_tokens);
     CheckTokens("SyntheticPrompts::max_tokens", options.max_tokens);
     if (options.max_tokens < options.min_tokens) {
@@ -117,9 +116,9 @@ class SyntheticSource final : public PromptSource {
 
 class SharedPrefixSource final : public PromptSource {
  public:
-  SharedPrefixSource(const SharedPrefixPrompts& options, const RequestTemplate& request,
+  SharedPrefixSource(const SharedPrefixPrompts& options, RequestTemplate request,
                      std::uint64_t seed)
-      : options_(options), request_(request), seed_(options.seed.value_or(seed)) {
+      : options_(options), request_(std::move(request)), seed_(options.seed.value_or(seed)) {
     if (!(options.shared_fraction >= 0 && options.shared_fraction <= 1)) {
       throw ConfigurationError::Invalid("SharedPrefixPrompts::shared_fraction",
                                         std::to_string(options.shared_fraction), "0 to 1");
@@ -169,8 +168,8 @@ class SharedPrefixSource final : public PromptSource {
 
 class TraceSource final : public PromptSource {
  public:
-  TraceSource(const TracePrompts& options, const RequestTemplate& request, std::uint64_t seed)
-      : options_(options), request_(request), seed_(options.seed.value_or(seed)) {
+  TraceSource(const TracePrompts& options, RequestTemplate request, std::uint64_t seed)
+      : options_(options), request_(std::move(request)), seed_(options.seed.value_or(seed)) {
     if (!options.trace) {
       throw ConfigurationError::Invalid("TracePrompts::trace", "", "a trace");
     }

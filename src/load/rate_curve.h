@@ -37,7 +37,6 @@ Duration DurationOf(const LoadPhase& phase);
 
 /// Throws `ConfigurationError` for a profile that makes no sense.
 void Validate(const LoadProfile& profile);
-void Validate(const ClosedLoop& load);
 
 }  // namespace llmload
 

@@ -36,9 +36,6 @@ bool IsAborted(const boost::system::system_error& thrown) {
 }
 
 // For a counter that one thread writes.
-void Increment(std::atomic<std::uint64_t>& counter) {
-  counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-}
 
 }  // namespace
 
@@ -214,7 +211,6 @@ void LoadWorker::PromptFailed(std::uint64_t index, const std::string& what) {
 void LoadWorker::NoteSent(std::uint64_t index, const CompletionRequest& request,
                           InFlight& in_flight) {
   in_flight.sent = true;
-  Increment(request.stream ? streamed_ : unary_);
   if (in_flight.measured && !measuring_) {
     measuring_ = true;
     run_.measuring.store(true, std::memory_order_relaxed);
@@ -244,11 +240,12 @@ asio::awaitable<void> LoadWorker::OneRequest(std::uint64_t index,
   if (!MakeRequest(index, request)) co_return;
   instants.dispatched = run_.clock.Now();
   if (!run_.arrivals) instants.scheduled = instants.dispatched;
-  shard.Dispatched(instants.scheduled, instants.dispatched);
+  shard.Dispatched(instants.scheduled, instants.dispatched, request.stream);
   NoteSent(index, request, *in_flight);
   in_flight->tokens.shard = &shard;
+  Provider& provider = *run_.providers[index % run_.providers.size()];
   try {
-    outcome.emplace(co_await run_.provider.Complete(request, &in_flight->tokens));
+    outcome.emplace(co_await provider.Complete(request, &in_flight->tokens));
   } catch (const boost::system::system_error& thrown) {
     if (!given_up_ || !IsAborted(thrown)) {
       outcome.emplace(Error{.kind = ErrorKind::kInternal, .message = thrown.what()});
@@ -264,23 +261,23 @@ asio::awaitable<void> LoadWorker::OneRequest(std::uint64_t index,
   if (censored) {
     shard.Unfinished(instants);
   } else if (outcome->has_value()) {
-    NoteAttempt((*outcome)->attempts, request.model, instants, std::nullopt);
+    NoteAttempt((*outcome)->attempts, provider, request.model, instants, std::nullopt);
     shard.Succeeded(instants, outcome->value());
   } else {
     Error error = outcome->error();
-    NoteAttempt(error.attempts, request.model, instants, error.kind);
+    NoteAttempt(error.attempts, provider, request.model, instants, error.kind);
     if (in_flight->measured) probe_.Failed(error);
     shard.Failed(instants, error);
   }
 }
 
 // A provider that keeps no record of its attempts made one attempt.
-void LoadWorker::NoteAttempt(std::vector<Attempt>& attempts, const std::string& model,
-                             const RequestInstants& instants,
-                             std::optional<ErrorKind> error) const {
+void LoadWorker::NoteAttempt(std::vector<Attempt>& attempts, const Provider& provider,
+                             const std::string& model, const RequestInstants& instants,
+                             std::optional<ErrorKind> error) {
   if (!attempts.empty()) return;
-  attempts.push_back({.provider = run_.provider.Identity().name,
-                      .region = run_.provider.Identity().region,
+  attempts.push_back({.provider = provider.Identity().name,
+                      .region = provider.Identity().region,
                       .model = model,
                       .error = error,
                       .started = instants.dispatched,

@@ -34,7 +34,7 @@ struct LoadRun {
   const LoadOptions& options;
   const LoadShape& shape;  ///< that of the options, with its seed
   Clock& clock;
-  Provider& provider;
+  std::vector<Provider*> providers;  ///< request k goes to number k mod their number
   TimePoint start{};
   unsigned workers = 1;
   std::optional<ArrivalSequence> arrivals =
@@ -76,9 +76,6 @@ class LoadWorker {
   /// The end of the last request, or when it was given up; empty if the context stopped before.
   std::optional<TimePoint> ended_at() const noexcept { return ended_at_; }
 
-  /// Requests sent so far. Thread-safe.
-  std::uint64_t sent() const noexcept { return streamed_ + unary_; }
-
   /// What this worker's requests asked for, with models as (first request, model). Valid after the
   /// end.
   struct Asked {
@@ -87,8 +84,6 @@ class LoadWorker {
     std::optional<int> highest_max_tokens;
   };
   const Asked& asked() const noexcept { return asked_; }
-  std::uint64_t streamed() const noexcept { return streamed_; }
-  std::uint64_t unary() const noexcept { return unary_; }
 
   /// Valid after the end.
   const WorkerProbe& probe() const noexcept { return probe_; }
@@ -140,8 +135,9 @@ class LoadWorker {
   boost::asio::awaitable<void> SleepMain(TimePoint deadline);
   void WakeMain();
   void Finished(InFlightList::iterator in_flight);
-  void NoteAttempt(std::vector<Attempt>& attempts, const std::string& model,
-                   const RequestInstants& instants, std::optional<ErrorKind> error) const;
+  static void NoteAttempt(std::vector<Attempt>& attempts, const Provider& provider,
+                          const std::string& model, const RequestInstants& instants,
+                          std::optional<ErrorKind> error);
 
   LoadRun& run_;
   const unsigned index_;
@@ -161,8 +157,6 @@ class LoadWorker {
   bool measuring_ = false;
   std::optional<TimePoint> ended_at_;
   // Written by the worker's thread alone.
-  std::atomic<std::uint64_t> streamed_{0};
-  std::atomic<std::uint64_t> unary_{0};
   Asked asked_;
   std::size_t last_model_ = 0;
   boost::asio::cancellation_signal wake_main_;

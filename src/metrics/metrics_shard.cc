@@ -54,6 +54,11 @@ std::optional<Duration> TimePerOutputToken(const Completion& completion) {
   return (*timings.last_token - *timings.first_token) / (completion.usage.output - 1);
 }
 
+// A service that counts below zero counts nothing.
+std::uint64_t Tokens(std::int64_t count) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(count, 0));
+}
+
 // An error that is decided before any provider is called.
 bool NothingWasSent(ErrorKind kind) { return kind == ErrorKind::kCircuitOpen; }
 
@@ -90,7 +95,7 @@ void MetricsShard::State::RecordAttempts(const std::vector<Attempt>& list,
     slot.attempts.Add(1);
     (outcome ? slot.failures : slot.successes).Add(1);
     if (!outcome && latency) slot.attempt_latency->Record(*latency);
-    attempts.Add(1);
+    (*this)[Counter::kAttempts].Add(1);
   };
   // A provider without a resilience layer may leave no records: then the request was one attempt.
   if (list.empty()) record({provider, {}, {}}, error, std::nullopt);
@@ -106,26 +111,31 @@ void MetricsShard::State::RecordFailover(const std::vector<Attempt>& list,
     return attempt.provider != list.front().provider;
   });
   if (fallback == list.end()) return;
-  failed_over.Add(1);
+  (*this)[Counter::kFailedOver].Add(1);
   const Attempt& primary = *std::prev(fallback);
   // A fallback that began before the primary was done is a hedge: no failure was waited for.
   if (!primary.error || fallback->started < primary.finished) return;
-  failover_overhead.Record(fallback->started - primary.finished);
+  (*this)[Figure::kFailoverOverhead].Record(fallback->started - primary.finished);
   if (!success) return;
   const Attempt* const answering = AnsweringAttempt(list);
   if (answering == nullptr) return;
-  failover_added_latency.Record((instants.completed - instants.scheduled) -
-                                (answering->finished - answering->started));
+  (*this)[Figure::kFailoverAddedLatency].Record((instants.completed - instants.scheduled) -
+                                                (answering->finished - answering->started));
 }
 
 void MetricsShard::State::RecordTokenTimes(const RequestInstants& instants,
                                            const Completion& completion) {
   const Timings& timings = completion.timings;
-  if (timings.first_token) ttft.Record(*timings.first_token - instants.dispatched);
-  if (timings.first_output_token) ttfo.Record(*timings.first_output_token - instants.dispatched);
-  if (const auto each = TimePerOutputToken(completion)) tpot.Record(*each);
+  if (timings.first_token) {
+    (*this)[Figure::kTtft].Record(*timings.first_token - instants.dispatched);
+  }
+  if (timings.first_output_token) {
+    (*this)[Figure::kTtfo].Record(*timings.first_output_token - instants.dispatched);
+  }
+  if (const auto each = TimePerOutputToken(completion)) (*this)[Figure::kTpot].Record(*each);
   if (completion.usage.output > 0) {
-    time_per_token.Record((instants.completed - instants.dispatched) / completion.usage.output);
+    (*this)[Figure::kTimePerToken].Record((instants.completed - instants.dispatched) /
+                                          completion.usage.output);
   }
 }
 
@@ -134,7 +144,7 @@ void MetricsShard::State::RecordAnswer(const Completion& completion) {
   ProviderSlot& slot =
       Provider(attempt != nullptr ? KeyOf(*attempt) : ProviderKey{completion.provider, {}, {}});
   slot.answered.Add(1);
-  slot.output_tokens.Add(completion.usage.output);
+  slot.output_tokens.Add(Tokens(completion.usage.output));
   const auto& first_token = completion.timings.first_token;
   // Of an answer that another attempt began, the first token is not this attempt's.
   if (attempt != nullptr && first_token && *first_token >= attempt->started) {
@@ -144,7 +154,7 @@ void MetricsShard::State::RecordAnswer(const Completion& completion) {
 
 bool MetricsShard::State::IsGood(const RequestInstants& instants,
                                  const Completion& completion) const {
-  const LatencyObjectives& bounds = options.objectives;
+  const RequestObjectives& bounds = options.objectives;
   const Timings& timings = completion.timings;
   const auto tpot_value = TimePerOutputToken(completion);
   const auto& gap = instants.longest_chunk_gap;
@@ -161,28 +171,31 @@ MetricsShard::MetricsShard(const MetricsOptions& options)
     : state_(std::make_unique<State>(options)) {}
 MetricsShard::~MetricsShard() = default;
 
-void MetricsShard::Scheduled(std::uint64_t arrivals) noexcept { state_->scheduled.Add(arrivals); }
+void MetricsShard::Scheduled(std::uint64_t arrivals) noexcept {
+  (*state_)[Counter::kScheduled].Add(arrivals);
+}
 
 void MetricsShard::Dropped(TimePoint scheduled) noexcept {
   if (auto& series = state_->series) {
     series->Count(SeriesRecorder::kScheduled, scheduled);
     series->Count(SeriesRecorder::kDropped, scheduled);
   }
-  state_->dropped.Add(1);
+  (*state_)[Counter::kDropped].Add(1);
 }
 
-void MetricsShard::Dispatched(TimePoint scheduled, TimePoint dispatched) noexcept {
+void MetricsShard::Dispatched(TimePoint scheduled, TimePoint dispatched, bool streamed) noexcept {
   state_->first_dispatch.LowerTo(dispatched.time_since_epoch().count());
-  state_->schedule_lag.Record(dispatched - scheduled);
+  (*state_)[Figure::kScheduleLag].Record(dispatched - scheduled);
   if (auto& series = state_->series) {
     series->Count(SeriesRecorder::kScheduled, scheduled);
     series->Count(SeriesRecorder::kSent, dispatched);
   }
-  state_->sent.Add(1);
+  if (streamed) (*state_)[Counter::kStreamed].Add(1);
+  (*state_)[Counter::kSent].Add(1);
 }
 
 void MetricsShard::TokenEvent(TimePoint at, std::optional<Duration> gap) noexcept {
-  if (gap) state_->chunk_gap.Record(*gap);
+  if (gap) (*state_)[Figure::kChunkGap].Record(*gap);
   if (state_->series) state_->series->Count(SeriesRecorder::kTokens, at);
 }
 
@@ -192,18 +205,20 @@ void MetricsShard::Succeeded(const RequestInstants& instants, const Completion& 
   state.RecordFailover(completion.attempts, instants, true);
   state.RecordTokenTimes(instants, completion);
   state.RecordAnswer(completion);
-  state.input.Add(completion.usage.input);
-  state.cached_input.Add(completion.usage.cached_input);
-  state.output.Add(completion.usage.output);
-  state.reasoning.Add(completion.usage.reasoning);
-  if (completion.token_source == TokenSource::kCountedEvents) state.counted_requests.Add(1);
-  if (!state.options.objectives.empty() && state.IsGood(instants, completion)) state.good.Add(1);
+  state[Counter::kInputTokens].Add(Tokens(completion.usage.input));
+  state[Counter::kCachedInputTokens].Add(Tokens(completion.usage.cached_input));
+  state[Counter::kOutputTokens].Add(Tokens(completion.usage.output));
+  state[Counter::kReasoningTokens].Add(Tokens(completion.usage.reasoning));
+  if (completion.token_source == TokenSource::kCountedEvents)
+    state[Counter::kAnswersWithoutUsage].Add(1);
+  if (!state.options.objectives.empty() && state.IsGood(instants, completion))
+    state[Counter::kGood].Add(1);
   const Duration scheduled_latency = instants.completed - instants.scheduled;
-  state.scheduled_latency.Record(scheduled_latency);
-  state.service_latency.Record(instants.completed - instants.dispatched);
+  state[Figure::kScheduledLatency].Record(scheduled_latency);
+  state[Figure::kServiceLatency].Record(instants.completed - instants.dispatched);
   if (state.series) state.series->Succeeded(instants.completed, scheduled_latency);
   state.last_completion.RaiseTo(instants.completed.time_since_epoch().count());
-  state.succeeded.Add(1);
+  state[Counter::kSucceeded].Add(1);
 }
 
 void MetricsShard::Failed(const RequestInstants& instants, const Error& error) {
@@ -217,16 +232,16 @@ void MetricsShard::Failed(const RequestInstants& instants, const Error& error) {
     slot.has_message.store(true, std::memory_order_release);
   }
   slot.count.Add(1);
-  state.partial_output.Add(error.partial_tokens);
-  state.failed_latency.Record(instants.completed - instants.scheduled);
+  state[Counter::kPartialOutputTokens].Add(Tokens(error.partial_tokens));
+  state[Figure::kFailedLatency].Record(instants.completed - instants.scheduled);
   if (state.series) state.series->Count(SeriesRecorder::kFailed, instants.completed);
   state.last_completion.RaiseTo(instants.completed.time_since_epoch().count());
-  state.failed.Add(1);
+  state[Counter::kFailed].Add(1);
 }
 
 void MetricsShard::Unfinished(const RequestInstants& instants) noexcept {
   if (state_->series) state_->series->Count(SeriesRecorder::kUnfinished, instants.completed);
-  state_->unfinished.Add(1);
+  (*state_)[Counter::kUnfinished].Add(1);
 }
 
 }  // namespace llmload

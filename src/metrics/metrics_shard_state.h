@@ -40,8 +40,7 @@ class SingleWriter {
   std::atomic<T> value_;
 };
 
-using Counter = SingleWriter<std::uint64_t>;
-using TokenCounter = SingleWriter<std::int64_t>;
+using Count = SingleWriter<std::uint64_t>;
 
 struct ProviderKey {
   std::string_view name, region, model;
@@ -52,15 +51,14 @@ struct ProviderKey {
 struct ProviderSlot {
   // Written before the slot is published, constant afterwards.
   std::string name, region, model;
-  Counter attempts, successes, failures, rejected, answered;
-  TokenCounter output_tokens;
+  Count attempts, successes, failures, rejected, answered, output_tokens;
   std::unique_ptr<Histogram> attempt_latency, attempt_ttft;
 
   ProviderKey Key() const { return {name, region, model}; }
 };
 
 struct ErrorSlot {
-  Counter count;
+  Count count;
   std::atomic<bool> has_message{false};  // publishes the message
   std::string message;
 };
@@ -69,25 +67,33 @@ struct ErrorSlot {
 
 struct alignas(64) MetricsShard::State {
   explicit State(const MetricsOptions& run_options) : options(run_options) {
-    if (options.series_start) series.emplace(*options.series_start);
+    if (options.with_series) series.emplace(options.start);
   }
 
+  metrics::Count& operator[](Counter counter) {
+    return counters[static_cast<std::size_t>(counter)];
+  }
+  const metrics::Count& operator[](Counter counter) const {
+    return counters[static_cast<std::size_t>(counter)];
+  }
+  Histogram& operator[](Figure figure) { return histograms[static_cast<std::size_t>(figure)]; }
+  const Histogram& operator[](Figure figure) const {
+    return histograms[static_cast<std::size_t>(figure)];
+  }
+
+  /// What this shard has recorded so far. Called by any thread.
+  MetricsSnapshot Snapshot() const;
+
   const MetricsOptions& options;
-  metrics::Counter scheduled, sent, succeeded, failed, dropped, unfinished, failed_over, attempts;
-  metrics::Counter good;
+  std::array<metrics::Count, kCounterCount> counters;
+  std::array<Histogram, kFigureCount> histograms;
   metrics::SingleWriter<Duration::rep> first_dispatch{metrics::kNever};
   metrics::SingleWriter<Duration::rep> last_completion{std::numeric_limits<Duration::rep>::min()};
-
-  Histogram scheduled_latency, service_latency, ttft, ttfo, tpot, chunk_gap, time_per_token;
-  Histogram failed_latency, schedule_lag, failover_overhead, failover_added_latency;
   std::optional<SeriesRecorder> series;
 
   std::array<metrics::ErrorSlot, kErrorKindCount> errors;
   std::array<metrics::ProviderSlot, metrics::kProviderSlots> providers;
   std::atomic<std::size_t> provider_count{0};
-
-  metrics::TokenCounter input, cached_input, output, reasoning, partial_output;
-  metrics::Counter counted_requests;
 
   metrics::ProviderSlot& Provider(metrics::ProviderKey key);
   bool IsGood(const RequestInstants& instants, const Completion& completion) const;

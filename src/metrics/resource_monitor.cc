@@ -62,7 +62,7 @@ void SetSlopes(ResourceSummary& summary) {
 }  // namespace
 
 struct ResourceMonitor::Track {
-  std::unique_ptr<ResourceProbe> probe;
+  std::shared_ptr<ResourceProbe> probe;
   std::string lost_reason;
   std::optional<std::pair<TimePoint, Duration>>
       last_cpu;  // outlives Restart: CPU needs a sample before
@@ -94,7 +94,7 @@ void ResourceMonitor::Track::Sample(TimePoint now, std::optional<std::uint64_t> 
     return;
   }
   ResourceSample sample;
-  sample.at = now;
+  sample.at = now.time_since_epoch();
   sample.requests = requests;
   sample.rss_bytes = usage->rss_bytes;
   sample.threads = usage->threads;
@@ -175,7 +175,7 @@ ResourceMonitor::ResourceMonitor(std::size_t series_capacity)
 
 ResourceMonitor::~ResourceMonitor() = default;
 
-void ResourceMonitor::AddProbe(std::unique_ptr<ResourceProbe> probe) {
+void ResourceMonitor::AddProbe(std::shared_ptr<ResourceProbe> probe) {
   if (probe == nullptr) throw std::invalid_argument("ResourceMonitor::AddProbe: null probe");
   auto track = std::make_unique<Track>();
   track->probe = std::move(probe);
@@ -225,11 +225,14 @@ std::optional<ResourceSample> ResourceMonitor::Latest(std::size_t index) const {
   return tracks_[index]->record.last;
 }
 
-std::vector<ResourceSummary> ResourceMonitor::Summarise() const {
+std::vector<ResourceSummary> ResourceMonitor::Summarise(TimePoint start) const {
   const std::lock_guard lock(mutex_);
   std::vector<ResourceSummary> summaries;
   summaries.reserve(tracks_.size());
-  for (const auto& track : tracks_) summaries.push_back(track->Summarise());
+  for (const auto& track : tracks_) {
+    ResourceSummary& summary = summaries.emplace_back(track->Summarise());
+    for (ResourceSample& sample : summary.series) sample.at -= start.time_since_epoch();
+  }
   return summaries;
 }
 

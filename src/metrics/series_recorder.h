@@ -6,7 +6,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
 
@@ -14,15 +13,6 @@
 #include "llmload/metrics/time_series.h"
 
 namespace llmload {
-
-/// Buckets of durations, eight to a doubling from 64 us to 1 h: a bucket's end is at most 12.5 %
-/// above what is in it. For small histograms, of which there are many.
-struct SmallBuckets {
-  static constexpr std::size_t kCount = 216;
-  static std::size_t Of(Duration value) noexcept;
-  /// The last nanosecond that falls into it.
-  static Duration End(std::size_t bucket) noexcept;
-};
 
 /// One thread records, any number of threads read meanwhile. Memory is allocated as intervals come,
 /// and bounded (about 3 MB): when the intervals are used up, they become twice as long.
@@ -47,14 +37,16 @@ class SeriesRecorder {
   /// Of a success at `at`, which this counts too.
   void Succeeded(TimePoint at, Duration scheduled_latency) noexcept;
 
+  /// Up to the last interval in which anything happened. Thread-safe.
+  TimeSeries Snapshot() const;
+
  private:
-  friend class SeriesMerger;
   static constexpr std::size_t kFields = 7;
   static constexpr std::size_t kBlock = 60;
 
   struct Slot {
     std::array<std::atomic<std::uint64_t>, kFields> fields{};
-    std::array<std::atomic<std::uint32_t>, SmallBuckets::kCount> latency{};
+    std::array<std::atomic<std::uint32_t>, SeriesCells::kCount> latency{};
   };
   using Block = std::array<Slot, kBlock>;
 
@@ -79,24 +71,6 @@ class SeriesRecorder {
   Duration interval_ = std::chrono::seconds(1);
   std::array<std::unique_ptr<Block>, kMaxPoints / kBlock> blocks_;
   Slot spill_;  // where memory for a block could not be had
-};
-
-/// Adds up the series of several recorders.
-class SeriesMerger {
- public:
-  void Add(const SeriesRecorder& recorder);
-  /// Up to the last interval in which anything happened.
-  TimeSeries Take() const;
-
- private:
-  struct Sum {
-    std::array<std::uint64_t, SeriesRecorder::kFields> fields{};
-    std::array<std::uint64_t, SmallBuckets::kCount> latency{};
-  };
-  void DoubleInterval();
-
-  Duration interval_ = std::chrono::seconds(1);
-  std::map<std::size_t, Sum> sums_;
 };
 
 }  // namespace llmload

@@ -37,23 +37,14 @@ class Collector {
   void Add(std::string name, std::uint64_t value) {
     Add(std::move(name), static_cast<double>(value));
   }
-  void Add(const std::string& prefix, const LatencySummary& latency) {
-    if (latency.count == 0) return;
-    Add(prefix + "_mean_seconds", ToSeconds(latency.mean));
-    Add(prefix + "_p50_seconds", ToSeconds(latency.p50.value));
-    Add(prefix + "_p90_seconds", ToSeconds(latency.p90.value));
-    Add(prefix + "_p95_seconds", ToSeconds(latency.p95.value));
-    Add(prefix + "_p99_seconds", ToSeconds(latency.p99.value));
-    Add(prefix + "_p999_seconds", ToSeconds(latency.p999.value));
-    Add(prefix + "_max_seconds", ToSeconds(latency.max));
-  }
-  void Add(const std::string& prefix, const FailureAdjusted& latency) {
-    const auto add = [&](const char* percentile, const std::optional<Duration>& value) {
-      if (value) Add(prefix + percentile, ToSeconds(*value));
-    };
-    add("_adjusted_p50_seconds", latency.p50);
-    add("_adjusted_p95_seconds", latency.p95);
-    add("_adjusted_p99_seconds", latency.p99);
+  void Add(const std::string& prefix, const Distribution& values) {
+    if (values.empty()) return;
+    Add(prefix + "_mean_seconds", ToSeconds(values.mean()));
+    for (const NamedQuantile& row : kQuantiles) {
+      Add(prefix + "_" + std::string(row.name) + "_seconds",
+          ToSeconds(values.ValueAtQuantile(row.quantile)));
+    }
+    Add(prefix + "_max_seconds", ToSeconds(values.max()));
   }
   std::vector<std::pair<std::string, double>> Take() { return std::move(list_); }
 
@@ -87,38 +78,33 @@ std::string MeasurementLine(std::string_view type, std::string_view name,
 }  // namespace
 
 std::vector<std::pair<std::string, double>> CTestMeasurements(const RunReport& report) {
-  const MetricsSummary& m = report.metrics;
+  const RunRecord& run = report.record;
+  const MetricsSnapshot& m = run.metrics;
   Collector all;
-  all.Add("requests_scheduled", m.scheduled);
-  all.Add("requests_succeeded", m.succeeded);
-  all.Add("requests_failed", m.failed);
-  all.Add("requests_dropped", m.dropped);
-  all.Add("requests_unfinished", m.unfinished);
-  all.Add("requests_failed_over", m.failed_over);
-  all.Add("success_rate", m.success_rate);
-  all.Add("offered_rate_per_second", m.offered_rate_per_second);
-  all.Add("throughput_per_second", m.throughput_per_second);
-  all.Add("success_throughput_per_second", m.success_throughput_per_second);
-  all.Add("attempts_per_request", m.attempts_per_request);
-  all.Add("goodput_per_second", m.goodput_per_second);
-  all.Add("good_fraction", m.good_fraction);
-  all.Add("scheduled_latency", m.scheduled_latency);
-  all.Add("service_latency", m.service_latency);
-  all.Add("scheduled_latency", m.scheduled_latency_adjusted);
-  all.Add("service_latency", m.service_latency_adjusted);
-  all.Add("ttft", m.ttft);
-  all.Add("ttfo", m.ttfo);
-  all.Add("tpot", m.tpot);
-  all.Add("inter_chunk", m.chunk_gap);
-  all.Add("schedule_lag", m.schedule_lag);
-  all.Add("failover_overhead", m.failover_overhead);
-  all.Add("failover_added_latency", m.failover_added_latency);
-  all.Add("event_loop_delay", report.health.loop_delay);
-  all.Add("connection_reuse_ratio", report.health.ReuseRatio());
-  all.Add("input_tokens", static_cast<double>(m.tokens.input));
-  all.Add("output_tokens", static_cast<double>(m.tokens.output));
-  all.Add("output_tokens_per_second", m.output_tokens_per_second);
-  for (const ResourceSummary& resource : report.resources) {
+  for (const CounterInfo& row : kCounters) {
+    if (row.counter == Counter::kGood && !m.has_objectives) continue;
+    all.Add((row.of_tokens ? "" : "requests_") + std::string(row.name), m[row.counter]);
+  }
+  all.Add("success_rate", m.SuccessRate());
+  all.Add("offered_rate_per_second", run.OfferedRate());
+  all.Add("throughput_per_second", m.Throughput());
+  all.Add("success_throughput_per_second", m.SuccessThroughput());
+  all.Add("attempts_per_request", m.AttemptsPerRequest());
+  all.Add("goodput_per_second", m.Goodput());
+  all.Add("good_fraction", m.GoodFraction());
+  all.Add("output_tokens_per_second", m.OutputTokensPerSecond());
+  for (const FigureInfo& row : kFigures) all.Add(std::string(row.name), m[row.figure]);
+  for (const Figure figure : {Figure::kScheduledLatency, Figure::kServiceLatency}) {
+    for (const NamedQuantile& row : kQuantiles) {
+      const auto value = m[figure].FailureAdjustedQuantile(row.quantile, m[Counter::kFailed]);
+      if (!value) continue;
+      all.Add(std::string(InfoOf(figure).name) + "_adjusted_" + std::string(row.name) + "_seconds",
+              ToSeconds(*value));
+    }
+  }
+  all.Add("event_loop_delay", run.health.loop_delay);
+  all.Add("connection_reuse_ratio", run.health.ReuseRatio());
+  for (const ResourceSummary& resource : run.resources) {
     if (resource.samples == 0) continue;
     const std::string prefix = Slug(resource.label);
     all.Add(prefix + "_rss_initial_bytes", resource.rss_initial_bytes);
@@ -132,10 +118,10 @@ std::vector<std::pair<std::string, double>> CTestMeasurements(const RunReport& r
     }
     all.Add(prefix + "_cpu_mean_percent", resource.cpu_mean_percent);
   }
-  for (const NamedDistribution& distribution : report.distributions) {
-    all.Add(Slug(distribution.name), distribution.summary);
+  for (const NamedDistribution& distribution : run.distributions) {
+    all.Add(Slug(distribution.name), distribution.values);
   }
-  for (const auto& [name, value] : report.measurements) all.Add(Slug(name), value);
+  for (const auto& [name, value] : run.measurements) all.Add(Slug(name), value);
   return all.Take();
 }
 
@@ -162,7 +148,7 @@ std::string ToCTestMeasurements(const RunReport& report) {
   for (const auto& [name, value] : CTestMeasurements(report)) {
     text += CTestMeasurementLine(name, value) + "\n";
   }
-  text += CTestTextLine("verdict", ToString(report.verdict)) + "\n";
+  text += CTestTextLine("verdict", ToString(report.judgement.verdict)) + "\n";
   return text;
 }
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "llmload/report/text_writer.h"
-#include "src/report/format.h"
+#include "src/core/text/format.h"
 
 namespace llmload {
 namespace {
@@ -22,14 +22,14 @@ std::string WholeSeconds(Duration duration) {
 std::string FitTo(std::FILE* out, std::string line) {
   winsize size{};
   if (ioctl(fileno(out), TIOCGWINSZ, &size) != 0 || size.ws_col < 2) return line;
-  while (report::DisplayWidth(line) > size.ws_col - 1u) line.pop_back();
+  while (text::DisplayWidth(line) > size.ws_col - 1u) line.pop_back();
   while (!line.empty() && (static_cast<unsigned char>(line.back()) & 0xC0) == 0xC0) line.pop_back();
   return line;
 }
 
 }  // namespace
 
-std::string FormatProgress(const ProgressSnapshot& snapshot, std::optional<double> rate) {
+std::string FormatProgress(const RunSnapshot& snapshot, std::optional<double> rate) {
   const LiveCounters& live = snapshot.counters;
   std::string clock = WholeSeconds(snapshot.elapsed);
   clock.insert(0, clock.size() < 5 ? 5 - clock.size() : 0, ' ');
@@ -38,10 +38,10 @@ std::string FormatProgress(const ProgressSnapshot& snapshot, std::optional<doubl
                      std::to_string(live.in_flight) + " | ok " + std::to_string(live.succeeded) +
                      " | failed " + std::to_string(live.failed);
   if (live.dropped > 0) line += " | dropped " + std::to_string(live.dropped);
-  line += " | " + (rate ? report::FormatNumber(*rate, 3) : std::string("-")) + "/s";
-  line += " | p95 " + (live.p95 ? report::FormatDuration(*live.p95) : std::string("-"));
+  line += " | " + (rate ? text::FormatNumber(*rate, 3) : std::string("-")) + "/s";
+  line += " | p95 " + (live.p95 ? text::FormatDuration(*live.p95) : std::string("-"));
   line += " | rss ";
-  line += snapshot.rss_bytes ? report::FormatBytes(static_cast<double>(*snapshot.rss_bytes)) : "-";
+  line += snapshot.rss_bytes ? text::FormatBytes(static_cast<double>(*snapshot.rss_bytes)) : "-";
   return line;
 }
 
@@ -53,8 +53,8 @@ ProgressPrinter::ProgressPrinter(std::FILE* out, std::optional<bool> terminal)
 
 ProgressPrinter::~ProgressPrinter() { Finish(); }
 
-void ProgressPrinter::Update(const ProgressSnapshot& snapshot) {
-  if (!Due(snapshot.elapsed)) return;
+void ProgressPrinter::OnSnapshot(const RunSnapshot& snapshot) {
+  if (snapshot.elapsed < next_) return;
   while (next_ <= snapshot.elapsed) next_ += interval_;
   const std::uint64_t completed = snapshot.counters.succeeded + snapshot.counters.failed;
   std::optional<double> rate;

@@ -8,18 +8,18 @@
 #include <string_view>
 #include <utility>
 
-#include "src/report/format.h"
+#include "src/core/text/format.h"
 
 namespace llmload {
 namespace {
 
-using report::CleanLine;
-using report::FormatBytes;
-using report::FormatDuration;
-using report::FormatInterval;
-using report::FormatNumber;
-using report::FormatQuantity;
-using report::Table;
+using text::CleanLine;
+using text::FormatBytes;
+using text::FormatDuration;
+using text::FormatInterval;
+using text::FormatNumber;
+using text::FormatQuantity;
+using text::Table;
 
 constexpr std::size_t kReasonWidth = 100;
 constexpr std::string_view kNothing = "-";
@@ -74,27 +74,83 @@ std::string WallClock(std::chrono::system_clock::time_point at) {
   return buffer;
 }
 
+std::string Joined(const std::vector<std::string>& words) {
+  std::string joined;
+  for (const std::string& word : words) joined += (joined.empty() ? "" : ", ") + word;
+  return joined;
+}
+
+// "streamed, at most 16 tokens".
+std::string AnswersOf(const RunRecord& run) {
+  const std::uint64_t sent = run.metrics[Counter::kSent] + run.unmeasured[Counter::kSent];
+  if (sent == 0) return "";
+  const std::uint64_t streamed =
+      run.metrics[Counter::kStreamed] + run.unmeasured[Counter::kStreamed];
+  std::string text = streamed == sent ? "streamed"
+                     : streamed == 0
+                         ? "whole"
+                         : Count(streamed) + " streamed, " + Count(sent - streamed) + " whole";
+  const auto& least = run.configuration.min_max_tokens;
+  const auto& most = run.configuration.max_max_tokens;
+  if (least && most) {
+    text += ", at most " + std::to_string(*least);
+    if (*most != *least) text += " to " + std::to_string(*most);
+    text += *most == 1 ? " token" : " tokens";
+  }
+  return text;
+}
+
 void PrintHeader(std::string& out, const RunReport& report, bool colour) {
+  const RunRecord& run = report.record;
+  const RunConfiguration& configuration = run.configuration;
   const std::string rule(80, '=');
-  out += rule + "\n" + Coloured(report.verdict, colour) + "  " + CleanLine(report.test_name) + "\n";
-  Wrap(out, CleanLine(Explain(report)));
+  out +=
+      rule + "\n" + Coloured(report.judgement.verdict, colour) + "  " + CleanLine(run.name) + "\n";
+  Wrap(out, CleanLine(Explain(report.judgement)));
   out += rule + "\n";
   Table table(1);
-  table.Add({"started", WallClock(report.started_at)});
-  table.Add(
-      {"duration", FormatDuration(report.duration) + (report.interrupted ? " (interrupted)" : "")});
-  for (const auto& [key, value] : report.configuration) {
-    table.Add({CleanLine(key), CleanLine(value)});
+  const auto add = [&table](std::string name, const std::string& value) {
+    if (!value.empty()) table.Add({std::move(name), CleanLine(value)});
+  };
+  add("started", WallClock(run.started_at));
+  add("duration", FormatDuration(run.duration) + (run.interrupted ? " (interrupted)" : ""));
+  for (const TargetRecord& target : configuration.targets) {
+    const std::string suffix = target.name.empty() ? "" : " of " + CleanLine(target.name);
+    add("provider" + suffix, target.provider.name);
+    add("region" + suffix, target.provider.region);
+    add("target" + suffix, target.url);
+    add("credential" + suffix, target.provider.credential);
   }
+  add(configuration.models.size() > 1 ? "models" : "model", Joined(configuration.models));
+  add("schedule", configuration.schedule);
+  add("prompts", configuration.prompts);
+  add("answers", AnswersOf(run));
+  add("a good request has", Describe(configuration.objectives));
+  if (configuration.planned_requests) {
+    add("planned requests", Count(*configuration.planned_requests));
+  }
+  if (const std::uint64_t warm_up = run.unmeasured[Counter::kScheduled]; warm_up > 0) {
+    add("warm-up and cool-down requests", Count(warm_up));
+  }
+  add("seed", std::to_string(configuration.seed));
+  add("workers", std::to_string(configuration.workers));
+  if (run.shares.of > 1) {
+    add("shares",
+        std::to_string(run.shares.present.size()) + " of " + std::to_string(run.shares.of));
+  }
+  for (const Detail& detail : configuration.details) add(CleanLine(detail.name), detail.value);
+  add("run", run.run_id);
+  add("llmload", run.origin.version + (run.origin.commit.empty() ? "" : " " + run.origin.commit) +
+                     ", on " + run.origin.host);
   table.Print(out);
 }
 
 void PrintCriteria(std::string& out, const RunReport& report, bool colour) {
-  if (report.criteria.empty()) return;
+  if (report.judgement.criteria.empty()) return;
   Heading(out, "Criteria");
   Table table(5);
   table.Add({"metric", "observed", "99 % confidence", "bound", "samples", "verdict"});
-  for (const CriterionResult& result : report.criteria) {
+  for (const CriterionResult& result : report.judgement.criteria) {
     // Colours only in the last column: they have no width.
     table.Add(
         {CleanLine(result.name), Optional(result.observed, result.unit),
@@ -105,43 +161,47 @@ void PrintCriteria(std::string& out, const RunReport& report, bool colour) {
   table.Print(out);
 }
 
-void PrintRequests(std::string& out, const MetricsSummary& m) {
+void PrintRequests(std::string& out, const RunRecord& run) {
+  const MetricsSnapshot& m = run.metrics;
   Heading(out, "Requests");
   Table table(2);
-  table.Add({"scheduled", Count(m.scheduled), "arrivals whose time came"});
-  table.Add({"sent", Count(m.sent), "handed to the provider"});
-  table.Add({"completed", Count(m.completed()), "answered or failed"});
-  table.Add({"succeeded", Count(m.succeeded), ""});
-  table.Add({"failed", Count(m.failed), ""});
-  table.Add({"dropped", Count(m.dropped), "not sent: too many in flight"});
-  table.Add({"unfinished", Count(m.unfinished), "in flight when the run stopped"});
-  table.Add({"failed over", Count(m.failed_over), "went to more than one provider"});
-  table.Add({"success rate", Percent(m.success_rate), "succeeded / scheduled"});
-  table.Add({"offered rate", Optional(m.offered_rate_per_second, "/s"),
-             "scheduled / length of the schedule"});
-  table.Add({"throughput", Optional(m.throughput_per_second, "/s"),
+  for (const CounterInfo& row : kCounters) {
+    if (row.of_tokens || (row.counter == Counter::kGood && !m.has_objectives)) continue;
+    table.Add({std::string(row.title), Count(m[row.counter]), std::string(row.meaning)});
+  }
+  table.Add({"completed", Count(m.Completed()), "succeeded or failed"});
+  table.Add({"success rate", Percent(m.SuccessRate()), "succeeded / scheduled"});
+  table.Add({"offered rate", Optional(run.OfferedRate(), "/s"),
+             "measured arrivals / length of their phases"});
+  table.Add({"throughput", Optional(m.Throughput(), "/s"),
              "completed / (last completion - first dispatch)"});
-  table.Add({"throughput of successes", Optional(m.success_throughput_per_second, "/s"),
+  table.Add({"throughput of successes", Optional(m.SuccessThroughput(), "/s"),
              "succeeded / the same time"});
-  table.Add({"provider attempts", Count(m.attempts), "retries and failover included"});
-  table.Add({"attempts per request", Optional(m.attempts_per_request), ""});
-  if (m.good) {
-    table.Add({"good", Count(*m.good), "met every latency objective"});
-    table.Add({"goodput", Optional(m.goodput_per_second, "/s"),
-               "good / (last completion - first dispatch)"});
-    table.Add({"good fraction", Percent(m.good_fraction), "good / scheduled"});
+  table.Add({"attempts per request", Optional(m.AttemptsPerRequest()), ""});
+  if (m.has_objectives) {
+    table.Add(
+        {"goodput", Optional(m.Goodput(), "/s"), "good / (last completion - first dispatch)"});
+    table.Add({"good fraction", Percent(m.GoodFraction()), "good / scheduled"});
   }
   table.Print(out);
 }
 
-void AddLatency(Table& table, std::string_view name, const LatencySummary& latency) {
-  std::vector<std::string> row{std::string(name), Count(latency.count)};
-  for (const Duration value :
-       {latency.min, latency.mean, latency.p50.value, latency.p90.value, latency.p95.value,
-        latency.p99.value, latency.p999.value, latency.max}) {
-    row.push_back(latency.count > 0 ? FormatDuration(value) : std::string(kNothing));
-  }
+void AddTimes(Table& table, std::string_view name, const Distribution& values) {
+  std::vector<std::string> row{std::string(name), Count(values.count())};
+  const auto add = [&](Duration value) {
+    row.push_back(values.empty() ? std::string(kNothing) : FormatDuration(value));
+  };
+  add(values.min());
+  add(values.mean());
+  for (const NamedQuantile& quantile : kQuantiles) add(values.ValueAtQuantile(quantile.quantile));
+  add(values.max());
   table.Add(std::move(row));
+}
+
+// The heads of columns with the percentiles of the catalogue.
+std::vector<std::string> WithQuantiles(std::vector<std::string> heads) {
+  for (const NamedQuantile& row : kQuantiles) heads.emplace_back(row.name);
+  return heads;
 }
 
 std::string Interval(const QuantileBounds& bounds) {
@@ -149,114 +209,111 @@ std::string Interval(const QuantileBounds& bounds) {
          OptionalDuration(bounds.upper, kNothing) + "]";
 }
 
-void PrintLatencies(std::string& out, const RunReport& report) {
-  const MetricsSummary& m = report.metrics;
+void PrintTimes(std::string& out, const RunRecord& run) {
+  const MetricsSnapshot& m = run.metrics;
   Heading(out, "Times");
   Table table;
-  table.Add({"", "count", "min", "mean", "median", "p90", "p95", "p99", "p99.9", "max"});
-  AddLatency(table, "scheduled latency", m.scheduled_latency);
-  AddLatency(table, "service latency", m.service_latency);
-  AddLatency(table, "time to first token", m.ttft);
-  AddLatency(table, "time to first output token", m.ttfo);
-  AddLatency(table, "time per output token", m.tpot);
-  AddLatency(table, "time between chunks", m.chunk_gap);
-  AddLatency(table, "latency of failures", m.failed_latency);
-  AddLatency(table, "schedule lag", m.schedule_lag);
-  AddLatency(table, "failover overhead", m.failover_overhead);
-  AddLatency(table, "latency added by failover", m.failover_added_latency);
-  for (const NamedDistribution& distribution : report.distributions) {
-    AddLatency(table, CleanLine(distribution.name), distribution.summary);
+  std::vector<std::string> heads = WithQuantiles({"", "count", "min", "mean"});
+  heads.emplace_back("max");
+  table.Add(std::move(heads));
+  for (const FigureInfo& row : kFigures) {
+    const bool always = row.figure == Figure::kScheduledLatency ||
+                        row.figure == Figure::kServiceLatency || row.figure == Figure::kScheduleLag;
+    if (always || !m[row.figure].empty()) AddTimes(table, row.title, m[row.figure]);
+  }
+  for (const NamedDistribution& distribution : run.distributions) {
+    AddTimes(table, CleanLine(distribution.name), distribution.values);
   }
   table.Print(out);
   out +=
       "  scheduled latency runs from the scheduled instant, service latency from dispatch; both "
-      "over "
-      "successes\n";
+      "over successes\n";
 
-  if (m.scheduled_latency_adjusted.count == 0) return;
+  const std::uint64_t failed = m[Counter::kFailed];
+  if (m.Completed() == 0) return;
   out += "\n";
   Table adjusted;
-  const auto add = [&](std::string name, const FailureAdjusted& figures) {
-    adjusted.Add({std::move(name), Count(figures.count), OptionalDuration(figures.p50, "infinite"),
-                  OptionalDuration(figures.p95, "infinite"),
-                  OptionalDuration(figures.p99, "infinite")});
-  };
-  adjusted.Add({"with each failure as infinitely slow", "count", "median", "p95", "p99"});
-  add("scheduled latency", m.scheduled_latency_adjusted);
-  add("service latency", m.service_latency_adjusted);
+  adjusted.Add(WithQuantiles({"with each failure as infinitely slow", "count"}));
+  constexpr Figure kRequestLatencies[] = {Figure::kScheduledLatency, Figure::kServiceLatency};
+  for (const Figure figure : kRequestLatencies) {
+    std::vector<std::string> cells{std::string(InfoOf(figure).title),
+                                   Count(m[figure].count() + failed)};
+    for (const NamedQuantile& row : kQuantiles) {
+      cells.push_back(
+          OptionalDuration(m[figure].FailureAdjustedQuantile(row.quantile, failed), "infinite"));
+    }
+    adjusted.Add(std::move(cells));
+  }
   adjusted.Print(out);
 
-  if (m.scheduled_latency.count == 0) return;
+  if (m[Figure::kScheduledLatency].empty()) return;
   out += "\n";
   Table bounds;
-  bounds.Add({"99 % confidence of", "median", "p90", "p95", "p99", "p99.9"});
-  const auto add_bounds = [&](std::string name, const LatencySummary& latency) {
-    bounds.Add({std::move(name), Interval(latency.p50), Interval(latency.p90),
-                Interval(latency.p95), Interval(latency.p99), Interval(latency.p999)});
-  };
-  add_bounds("scheduled latency", m.scheduled_latency);
-  add_bounds("service latency", m.service_latency);
+  bounds.Add(WithQuantiles({"99 % confidence of"}));
+  for (const Figure figure : kRequestLatencies) {
+    std::vector<std::string> cells{std::string(InfoOf(figure).title)};
+    for (const NamedQuantile& row : kQuantiles) {
+      cells.push_back(Interval(m[figure].BoundsAtQuantile(row.quantile)));
+    }
+    bounds.Add(std::move(cells));
+  }
   bounds.Print(out);
 }
 
-void PrintErrors(std::string& out, const MetricsSummary& m) {
-  if (m.failed == 0) return;
+void PrintErrors(std::string& out, const MetricsSnapshot& m) {
+  if (m[Counter::kFailed] == 0) return;
   Heading(out, "Errors");
   Table table(2);
   table.Add({"kind", "count", "the first one"});
-  for (const ErrorCount& error : m.errors) {
-    if (error.count == 0) continue;
+  for (std::size_t i = 0; i < m.errors.size(); ++i) {
+    const auto kind = static_cast<ErrorKind>(i);
+    if (m[kind].count == 0) continue;
     table.Add(
-        {std::string(ToString(error.kind)), Count(error.count), CleanLine(error.first_message)});
+        {std::string(ToString(kind)), Count(m[kind].count), CleanLine(m[kind].first_message)});
   }
   table.Print(out);
 }
 
-void PrintProviders(std::string& out, const MetricsSummary& m) {
+void PrintProviders(std::string& out, const MetricsSnapshot& m) {
   if (m.providers.empty()) return;
   Heading(out, "Providers");
   Table table;
-  table.Add({"", "region", "model", "attempts", "successes", "failures", "rejected by breaker",
-             "requests answered", "p50 attempt", "p95 attempt", "p50 first token",
-             "output tokens"});
+  table.Add({"", "region", "model", "attempts", "ok", "failed", "refused", "answers", "p50", "p95",
+             "p50 TTFT", "tokens"});
   const auto word = [](const std::string& text) {
     return text.empty() ? std::string(kNothing) : CleanLine(text);
   };
-  const auto duration = [](const LatencySummary& latency, const QuantileBounds& bounds) {
-    return latency.count > 0 ? FormatDuration(bounds.value) : std::string(kNothing);
+  const auto duration = [](const Distribution& values, double quantile) {
+    return values.empty() ? std::string(kNothing)
+                          : FormatDuration(values.ValueAtQuantile(quantile));
   };
   for (const ProviderUsage& usage : m.providers) {
     table.Add({CleanLine(usage.name), word(usage.region), word(usage.model), Count(usage.attempts),
                Count(usage.successes), Count(usage.failures), Count(usage.rejected),
-               Count(usage.answered), duration(usage.attempt_latency, usage.attempt_latency.p50),
-               duration(usage.attempt_latency, usage.attempt_latency.p95),
-               duration(usage.attempt_ttft, usage.attempt_ttft.p50),
+               Count(usage.answered), duration(usage.attempt_latency, 0.50),
+               duration(usage.attempt_latency, 0.95), duration(usage.attempt_ttft, 0.50),
                std::to_string(usage.output_tokens)});
   }
   table.Print(out);
+  out += "  refused: by an open circuit breaker; p50, p95: of attempts that succeeded\n";
 }
 
-void PrintTokens(std::string& out, const MetricsSummary& m) {
-  if (m.succeeded == 0 && m.tokens.partial_output == 0) return;
+void PrintTokens(std::string& out, const MetricsSnapshot& m) {
+  if (m[Counter::kSucceeded] == 0 && m[Counter::kPartialOutputTokens] == 0) return;
   Heading(out, "Tokens");
-  const auto number = [](std::int64_t count) { return std::to_string(count); };
   Table table(2);
-  table.Add({"input", number(m.tokens.input), ""});
-  table.Add({"  of these cached", number(m.tokens.cached_input), ""});
-  table.Add({"output", number(m.tokens.output), ""});
-  table.Add({"  of these reasoning", number(m.tokens.reasoning), ""});
-  table.Add({"output per second", Optional(m.output_tokens_per_second, "/s"), "over the run"});
-  if (m.time_per_token.count > 0) {
-    const auto rate = [](Duration each) {
-      return FormatNumber(1 / std::max(ToSeconds(each), 1e-9)) + " /s";
-    };
-    table.Add({"per request, median", rate(m.time_per_token.p50.value),
-               "output tokens / (completed - dispatched)"});
-    table.Add({"per request, slowest 5 %", rate(m.time_per_token.p95.value), "or less"});
+  for (const CounterInfo& row : kCounters) {
+    if (!row.of_tokens) continue;
+    table.Add({std::string(row.title), Count(m[row.counter]), std::string(row.meaning)});
   }
-  table.Add({"lost in failed answers", number(m.tokens.partial_output), "token events"});
-  table.Add({"answers without usage", Count(m.tokens.counted_requests),
-             "their output tokens were counted from events"});
+  table.Add({"output per second", Optional(m.OutputTokensPerSecond(), "/s"), "over the run"});
+  if (const Distribution& each = m[Figure::kTimePerToken]; !each.empty()) {
+    const auto rate = [&each](double quantile) {
+      return FormatNumber(1 / std::max(ToSeconds(each.ValueAtQuantile(quantile)), 1e-9)) + " /s";
+    };
+    table.Add({"per request, p50", rate(0.50), "output tokens / (completed - dispatched)"});
+    table.Add({"per request, slowest 5 %", rate(0.95), "or less"});
+  }
   table.Print(out);
 }
 
@@ -280,11 +337,11 @@ void PrintGenerator(std::string& out, const GeneratorHealth& health) {
   }
   table.Add({"CPU of the busiest worker", Percent(busiest) + " of one core"});
   table.Add({"CPU saturated", Percent(saturated) + " of the time, worst worker"});
-  const LatencySummary& delay = health.loop_delay;
-  if (delay.count > 0) {
-    table.Add({"event-loop delay median / p99 / max", FormatDuration(delay.p50.value) + " / " +
-                                                          FormatDuration(delay.p99.value) + " / " +
-                                                          FormatDuration(delay.max)});
+  if (const Distribution& delay = health.loop_delay; !delay.empty()) {
+    table.Add({"event-loop delay p50 / p99 / max", FormatDuration(delay.ValueAtQuantile(0.50)) +
+                                                       " / " +
+                                                       FormatDuration(delay.ValueAtQuantile(0.99)) +
+                                                       " / " + FormatDuration(delay.max())});
   }
   const ConnectionCounters& c = health.connections;
   table.Add(
@@ -346,21 +403,21 @@ void PrintProcess(std::string& out, const ResourceSummary& r) {
   table.Print(out);
 }
 
-void PrintTimeline(std::string& out, const RunReport& report) {
-  if (report.timeline.empty()) return;
+void PrintTimeline(std::string& out, const RunRecord& run) {
+  if (run.timeline.empty()) return;
   Heading(out, "Timeline");
   Table table(1);
-  for (const TimelineEvent& event : report.timeline) {
+  for (const TimelineEvent& event : run.timeline) {
     table.Add({FormatDuration(event.at), CleanLine(event.what)});
   }
   table.Print(out);
 }
 
-void PrintMeasurements(std::string& out, const RunReport& report) {
-  if (report.measurements.empty()) return;
+void PrintMeasurements(std::string& out, const RunRecord& run) {
+  if (run.measurements.empty()) return;
   Heading(out, "Measurements");
   Table table;
-  for (const auto& [name, value] : report.measurements) {
+  for (const auto& [name, value] : run.measurements) {
     table.Add({CleanLine(name), FormatNumber(value)});
   }
   table.Print(out);
@@ -372,15 +429,16 @@ std::string ToText(const RunReport& report, bool colour) {
   std::string out;
   PrintHeader(out, report, colour);
   PrintCriteria(out, report, colour);
-  PrintRequests(out, report.metrics);
-  PrintLatencies(out, report);
-  PrintErrors(out, report.metrics);
-  PrintProviders(out, report.metrics);
-  PrintTokens(out, report.metrics);
-  PrintMeasurements(out, report);
-  PrintGenerator(out, report.health);
-  for (const ResourceSummary& resource : report.resources) PrintProcess(out, resource);
-  PrintTimeline(out, report);
+  const RunRecord& run = report.record;
+  PrintRequests(out, run);
+  PrintTimes(out, run);
+  PrintErrors(out, run.metrics);
+  PrintProviders(out, run.metrics);
+  PrintTokens(out, run.metrics);
+  PrintMeasurements(out, run);
+  PrintGenerator(out, run.health);
+  for (const ResourceSummary& resource : run.resources) PrintProcess(out, resource);
+  PrintTimeline(out, run);
   return out;
 }
 

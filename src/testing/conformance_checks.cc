@@ -88,7 +88,7 @@ std::string Describe(const std::exception_ptr& thrown) {
   } catch (const std::exception& exception) {
     return "an exception: " + std::string(exception.what());
   } catch (...) {
-    return "something that is no std::exception";
+    return "something that is not a std::exception";
   }
 }
 

@@ -314,7 +314,7 @@ void CheckBrokenStream(CheckRun& run) {
   const Error* const error = call.error();
   if (error == nullptr) {
     run.Violation("streamed call: the stream broke, and the call returned a completion",
-                  "an error: a broken stream is no answer");
+                  "an error: a broken stream is not an answer");
     return;
   }
   ExpectPartialAnswer(run, call, *error);

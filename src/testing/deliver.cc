@@ -4,31 +4,28 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <string_view>
 
 #include "llmload/report/ctest_measurements.h"
-#include "llmload/report/json_writer.h"
-#include "llmload/report/text_writer.h"
 
 namespace llmload {
 
-void DeliverReport(const RunReport& report, const std::optional<std::string>& report_dir) {
-  WriteText(stdout, report);
-  std::optional<std::string> attachment;
-  if (report_dir) {
-    const WriteOutcome written = WriteJsonFile(report, *report_dir);
-    if (written.ok()) {
-      std::printf("report: %s\n", written.path.c_str());
-      attachment = CTestFileLine("report", std::filesystem::absolute(written.path).string());
-    } else {
-      ADD_FAILURE() << "the report could not be written (LLMLOAD_REPORT_DIR): " << written.error;
+void DeliverReport(const RunReport& report, const std::vector<std::unique_ptr<Output>>& outputs) {
+  std::vector<std::string> files;
+  for (const auto& output : outputs) {
+    if (const std::string failure = output->Deliver(report); !failure.empty()) {
+      ADD_FAILURE() << "the report could not be delivered: " << failure;
+    } else if (!output->File().empty()) {
+      files.push_back(output->File());
     }
   }
-  // Set by CTest for the tests it runs; elsewhere the lines would only be noise.
+  for (const std::string& file : files) std::printf("report: %s\n", file.c_str());
+  // Set by CTest for the tests that it runs; elsewhere the lines would only be noise.
   if (std::getenv("DASHBOARD_TEST_FROM_CTEST") != nullptr) {
     std::fputs(ToCTestMeasurements(report).c_str(), stdout);
-    if (attachment) std::printf("%s\n", attachment->c_str());
+    for (const std::string& file : files) {
+      if (const auto line = CTestFileLine("report", file)) std::printf("%s\n", line->c_str());
+    }
   }
   std::fflush(stdout);
 }

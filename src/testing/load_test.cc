@@ -1,15 +1,13 @@
 #include "llmload/testing/load_test.h"
 
 #include <cstdio>
-#include <optional>
+#include <string>
 #include <utility>
 
 #include "llmload/core/environment.h"
-#include "llmload/report/load_report.h"
 #include "llmload/report/progress.h"
-#include "llmload/service/target_check.h"
+#include "llmload/run/runner.h"
 #include "llmload/testing/deliver.h"
-#include "llmload/world/target_probes.h"
 
 namespace llmload {
 
@@ -25,94 +23,84 @@ LoadTest::~LoadTest() = default;
 
 void LoadTest::SetUp() {
   if (g_interrupted) GTEST_SKIP() << "an earlier load test was interrupted";
+  bool enabled = false;
   try {
-    if (IsGated() && !LoadTestsEnabled()) {
-      GTEST_SKIP() << "load tests are off, because real calls cost money: SKIP_LOAD_TESTS=0 turns "
-                      "them on";
-    }
-    environment_ = LoadTestEnvironment::Read();
-    target_ = MakeTarget();
+    enabled = LoadTestsEnabled();
   } catch (const ConfigurationError& error) {
     FAIL() << "configuration: " << error.what();
   }
-  if (!target_.provider) GTEST_SKIP() << "target unavailable: " << target_.unavailable;
-  if (ChecksTarget()) CheckTarget();
-  started_at_ = std::chrono::system_clock::now();
-}
-
-Target LoadTest::MakeTarget() {
-  if (environment_.provider == ProviderChoice::kFake) return EmbeddedTarget();
-  return TargetFromEnvironment(environment_.provider, TestClock());
-}
-
-Target LoadTest::EmbeddedTarget() {
-  return TargetFromEnvironment(environment_.provider, TestClock());
-}
-
-void LoadTest::CheckTarget() {
-  const TargetCheck check =
-      llmload::CheckTarget(target_, MakePrompts({})->MakeRequest(0), TestClock());
-  if (check.state == TargetState::kUnavailable) GTEST_SKIP() << check.message;
-  if (check.state == TargetState::kMisconfigured) FAIL() << check.message;
-}
-
-std::vector<std::unique_ptr<ResourceProbe>> LoadTest::MakeProbes() {
-  std::optional<pid_t> server;
-  if (environment_.local_pid) server = static_cast<pid_t>(*environment_.local_pid);
-  return ProbesFor(target_.url, server);
-}
-
-std::shared_ptr<const PromptSource> LoadTest::MakePrompts(const RequestOptions& options) const {
-  return MakePromptSource(FixedPrompt{options.prompt},
-                          {.model = environment_.model,
-                           .max_tokens = options.max_tokens,
-                           .temperature = std::nullopt,
-                           .stream = options.stream},
-                          environment_.seed);
-}
-
-LoadResult LoadTest::RunLoad(LoadOptions load, std::optional<Duration> planned,
-                             ResourceMonitor* resources) {
-  ProgressPrinter progress(stdout);
-  if (!TestClock().IsVirtual()) {
-    load.progress_interval = std::chrono::seconds(1);
-    load.on_progress = [&](const LiveCounters& counters, Duration elapsed) {
-      ProgressSnapshot snapshot{.elapsed = elapsed, .total = planned, .counters = counters};
-      if (resources != nullptr) {
-        if (const auto sample = resources->Latest()) snapshot.rss_bytes = sample->rss_bytes;
-      }
-      progress.Update(snapshot);
-    };
+  // Switched off, a service need not be configured: then its problem is not the test's.
+  std::string problem;
+  try {
+    environment_ = LoadTestEnvironment::Read();
+  } catch (const ConfigurationError& error) {
+    problem = error.what();
   }
-  load.resources = resources;
-  load.seed = environment_.seed;
-  LoadGenerator generator(std::move(load), TestClock());
-  LoadResult result = generator.Run(TargetProvider());
-  progress.Finish();
-  return result;
+  try {
+    world_ = MakeWorld();
+  } catch (const ConfigurationError& error) {
+    if (problem.empty()) problem = error.what();
+  }
+  if (!enabled && IsGated() && !world_.IsVirtual()) {
+    GTEST_SKIP() << "load tests are off, because real calls cost money: SKIP_LOAD_TESTS=0 turns "
+                    "them on";
+  }
+  if (!problem.empty()) FAIL() << "configuration: " << problem;
+  try {
+    Prepare();
+  } catch (const TargetNotReady& refused) {
+    if (refused.state() == TargetState::kUnavailable) GTEST_SKIP() << refused.what();
+    FAIL() << refused.what();
+  } catch (const std::exception& error) {
+    FAIL() << "configuration: " << error.what();
+  }
 }
 
-RunReport LoadTest::MakeReport(const LoadResult& result, const ResourceMonitor* resources) const {
-  return MakeLoadReport({.name = NameOfCurrentTest(),
-                         .started_at = started_at_,
-                         .provider = target_.provider->Identity(),
-                         .model = environment_.model,
-                         .target = target_.url,
-                         .seed = environment_.seed},
-                        result, resources);
+void LoadTest::Prepare() {
+  RunPlan plan = Plan();
+  plan.name = NameOfCurrentTest();
+  if (plan.request.model.empty()) plan.request.model = environment_.model;
+  if (!plan.seed) plan.seed = environment_.seed;
+  plan_ = world_.Furnish(std::move(plan));
+  CheckPlan(plan_);
+  outputs_ = OpenOutputs(environment_.outputs);
+  if (plan_.checks_targets) Runner(world_.clock()).CheckTargets(plan_);
+  plan_.checks_targets = false;
 }
 
-void LoadTest::Conclude(RunReport report, const std::vector<Criterion>& criteria,
-                        const ValidityLimits& limits) {
-  Judge(report, criteria, limits);
-  g_interrupted = g_interrupted || report.interrupted;
-  report_ = std::move(report);
-  DeliverReport(*report_, environment_.report_dir);
+void LoadTest::TearDown() {
+  if (attempted_ || IsSkipped() || HasFailure()) return;
+  ADD_FAILURE() << "the test did not run its plan: its body has to call RunAndJudge()";
+}
+
+World LoadTest::MakeWorld() {
+  if (environment_.provider == ProviderChoice::kFake) {
+    return EmbeddedServerWorld({.seed = environment_.seed});
+  }
+  return RealWorld(TargetFromEnvironment(environment_.provider, SystemClock::Instance()),
+                   environment_.local_pid);
+}
+
+void LoadTest::RunAndJudge() {
+  attempted_ = true;
+  Runner runner(world_.clock());
+  ProgressPrinter progress(stdout);
+  if (!world_.IsVirtual()) runner.AddObserver(progress);
+  for (const auto& output : outputs_) runner.AddObserver(*output);
+  try {
+    report_ = runner.Run(plan_);
+  } catch (const std::exception& thrown) {
+    progress.Finish();
+    report_.emplace();
+    FAIL() << "the run ended: " << thrown.what();
+  }
+  g_interrupted = g_interrupted || report_->record.interrupted;
+  DeliverReport(*report_, outputs_);
   Enforce(*report_);
 }
 
 void LoadTest::Enforce(const RunReport& report) {
-  if (report.verdict != Verdict::kPass) ADD_FAILURE() << Explain(report);
+  if (report.judgement.verdict != Verdict::kPass) ADD_FAILURE() << Explain(report.judgement);
 }
 
 }  // namespace llmload

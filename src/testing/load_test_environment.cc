@@ -10,11 +10,18 @@ LoadTestEnvironment LoadTestEnvironment::Read() {
   LoadTestEnvironment read;
   read.provider = ProviderFromEnvironment();
   read.model = ModelFromEnvironment(read.provider);
-  read.report_dir = environment::Text("LLMLOAD_REPORT_DIR");
-  read.local_pid =
-      environment::Integer("LLMLOAD_LOCAL_PID", 1, std::numeric_limits<std::int32_t>::max());
+  if (const auto pid =
+          environment::Integer("LLMLOAD_LOCAL_PID", 1, std::numeric_limits<std::int32_t>::max())) {
+    read.local_pid = static_cast<pid_t>(*pid);
+  }
   read.seed = environment::Integer("LLMLOAD_SEED", 0, std::numeric_limits<std::uint64_t>::max())
                   .value_or(read.seed);
+  if (const auto outputs = environment::Text("LLMLOAD_OUTPUT")) {
+    read.outputs = ParseOutputs("LLMLOAD_OUTPUT", *outputs);
+  }
+  if (const auto folder = environment::Text("LLMLOAD_REPORT_DIR")) {
+    read.outputs.push_back({.kind = "json", .where = *folder + "/"});
+  }
   return read;
 }
 

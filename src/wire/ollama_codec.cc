@@ -8,8 +8,6 @@
 namespace llmload::wire {
 namespace {
 
-using Status = AnswerDecoder::Status;
-
 // Counts, and the server's own durations in nanoseconds.
 bool IsUsage(std::string_view key) {
   return key == "prompt_eval_count" || key == "eval_count" || key == "total_duration" ||
@@ -98,8 +96,8 @@ void OllamaAnswerDecoder::ReadObject(text::JsonCursor& cursor, Object& object) {
   }
 }
 
-Status OllamaAnswerDecoder::TakeObject(std::string_view json, bool streamed,
-                                       AnswerHandler& handler) {
+AnswerDecoder::Status OllamaAnswerDecoder::TakeObject(std::string_view json, bool streamed,
+                                                      AnswerHandler& handler) {
   text::JsonCursor cursor(json);
   Object object;
   if (cursor.EnterObject()) ReadObject(cursor, object);
@@ -136,19 +134,20 @@ bool OllamaAnswerDecoder::IsStream(std::string_view media_type) const {
   return media_type.empty() || media_type == "application/x-ndjson";
 }
 
-Status OllamaAnswerDecoder::FeedStream(std::string_view bytes, AnswerHandler& handler) {
+AnswerDecoder::Status OllamaAnswerDecoder::FeedStream(std::string_view bytes,
+                                                      AnswerHandler& handler) {
   lines_.Feed(bytes);
   return TakeLines(handler);
 }
 
-Status OllamaAnswerDecoder::FinishStream(AnswerHandler& handler) {
+AnswerDecoder::Status OllamaAnswerDecoder::FinishStream(AnswerHandler& handler) {
   lines_.Finish();
   const Status status = TakeLines(handler);
   if (status != Status::kNeedMore) return status;
   return Fail(ErrorKind::kTruncatedStream, "the stream ended before a line that says done");
 }
 
-Status OllamaAnswerDecoder::TakeLines(AnswerHandler& handler) {
+AnswerDecoder::Status OllamaAnswerDecoder::TakeLines(AnswerHandler& handler) {
   std::string_view line;
   while (true) {
     switch (lines_.Next(line)) {
@@ -164,7 +163,8 @@ Status OllamaAnswerDecoder::TakeLines(AnswerHandler& handler) {
   }
 }
 
-Status OllamaAnswerDecoder::DecodeAnswer(std::string_view body, AnswerHandler& handler) {
+AnswerDecoder::Status OllamaAnswerDecoder::DecodeAnswer(std::string_view body,
+                                                        AnswerHandler& handler) {
   return TakeObject(body, false, handler);
 }
 

@@ -2,25 +2,23 @@
 
 namespace llmload::wire {
 
-using Status = AnswerDecoder::Status;
-
 bool SseAnswerDecoder::IsStream(std::string_view media_type) const {
   return media_type.empty() || media_type == "text/event-stream";
 }
 
-Status SseAnswerDecoder::FeedStream(std::string_view bytes, AnswerHandler& handler) {
+AnswerDecoder::Status SseAnswerDecoder::FeedStream(std::string_view bytes, AnswerHandler& handler) {
   events_.Feed(bytes);
   return TakeEvents(handler);
 }
 
-Status SseAnswerDecoder::FinishStream(AnswerHandler& handler) {
+AnswerDecoder::Status SseAnswerDecoder::FinishStream(AnswerHandler& handler) {
   // The last event may lack its empty line.
   events_.Finish();
   const Status status = TakeEvents(handler);
   return status == Status::kNeedMore ? TakeEnd() : status;
 }
 
-Status SseAnswerDecoder::TakeEvents(AnswerHandler& handler) {
+AnswerDecoder::Status SseAnswerDecoder::TakeEvents(AnswerHandler& handler) {
   SseEvent event;
   while (true) {
     switch (events_.Next(event)) {

@@ -107,7 +107,7 @@ const Row kRows[] = {
      "`after_first_token` is not set", "billed, twice"},
     {Defect::kTakesABrokenStreamForAnAnswer, "TakesABrokenStreamForAnAnswer",
      "KeepsWhatABrokenStreamSent", "the stream broke, and the call returned a completion",
-     "a broken stream is no answer"},
+     "a broken stream is not an answer"},
 };
 
 class BrokenProviders : public ::testing::TestWithParam<Row> {};

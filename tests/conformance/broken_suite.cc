@@ -1,4 +1,4 @@
-// A suite that fails, for the test that it does: it is no test by itself.
+// A suite that fails. A test runs it and sees that it does.
 #include "tests/conformance/broken_provider.h"
 
 namespace llmload::test_support {

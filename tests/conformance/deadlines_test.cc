@@ -1,4 +1,5 @@
 // Deadlines, each its own kind, and cancellation at every stage.
+#include "llmload/core/clock.h"
 #include "tests/conformance/provider_conformance.h"
 #include "tests/support/black_hole.h"
 

@@ -80,9 +80,9 @@ class FailoverFromBedrock : public FailoverTimeTest, public ::testing::WithParam
 
 TEST_P(FailoverFromBedrock, ReachesTheLocalModelInTime) {
   RunAndJudge();
-  EXPECT_EQ(Report().verdict, Verdict::kPass);
+  EXPECT_EQ(Report().judgement.verdict, Verdict::kPass);
   // Every request was answered, by the local server.
-  EXPECT_EQ(Report().metrics.succeeded, Report().metrics.scheduled);
+  EXPECT_EQ(Report().record.metrics.SuccessRate(), 1.0);
   EXPECT_GT(local_->counters().arrivals, 0u);
   if (!GetParam().suspended && GetParam().fault.kind != FaultKind::kHangBeforeHandshake) {
     EXPECT_GT(aws_->counters().bedrock_requests, 0u);

@@ -14,10 +14,9 @@
 #include <vector>
 
 #include "llmload/fake_server/fake_llm_server.h"
-#include "llmload/load/load_generator.h"
+#include "llmload/run/runner.h"
 #include "llmload/service/openai_provider.h"
 #include "tests/support/http_answers.h"
-#include "tests/support/prompts_from.h"
 #include "tests/support/scripted_server.h"
 #include "tests/support/test_certificates.h"
 
@@ -43,26 +42,28 @@ struct Expected {
   std::uint64_t chunk_gaps = 0;
 };
 
-void ExpectMetrics(const MetricsSummary& metrics, const Expected& expected,
+void ExpectMetrics(const MetricsSnapshot& metrics, const Expected& expected,
                    std::uint64_t times = 1) {
   EXPECT_FALSE(CheckAccounting(metrics));
-  EXPECT_EQ(metrics.scheduled, times);
-  EXPECT_EQ(metrics.succeeded, expected.succeeded * times);
+  EXPECT_EQ(metrics[Counter::kScheduled], times);
+  EXPECT_EQ(metrics[Counter::kSucceeded], expected.succeeded * times);
   if (expected.succeeded == 0) {
-    EXPECT_EQ(metrics.errors[static_cast<std::size_t>(expected.error)].count, times);
+    EXPECT_EQ(metrics[expected.error].count, times);
   }
-  for (const ErrorCount& error : metrics.errors) {
-    if (error.count > 0 && error.kind != expected.error) ADD_FAILURE() << error.first_message;
+  for (std::size_t kind = 0; kind < metrics.errors.size(); ++kind) {
+    const ErrorCount& error = metrics.errors[kind];
+    if (error.count > 0 && static_cast<ErrorKind>(kind) != expected.error) {
+      ADD_FAILURE() << error.first_message;
+    }
   }
-  const auto count = static_cast<std::int64_t>(times);
-  EXPECT_EQ(metrics.tokens.output, expected.output_tokens * count);
-  EXPECT_EQ(metrics.tokens.reasoning, expected.reasoning_tokens * count);
-  EXPECT_EQ(metrics.tokens.partial_output, expected.partial_output * count);
-  EXPECT_EQ(metrics.tokens.counted_requests, expected.counted_requests * times);
-  EXPECT_EQ(metrics.ttft.count, expected.ttft * times);
-  EXPECT_EQ(metrics.ttfo.count, expected.ttfo * times);
-  EXPECT_EQ(metrics.tpot.count, expected.tpot * times);
-  EXPECT_EQ(metrics.chunk_gap.count, expected.chunk_gaps * times);
+  EXPECT_EQ(metrics[Counter::kOutputTokens], expected.output_tokens * times);
+  EXPECT_EQ(metrics[Counter::kReasoningTokens], expected.reasoning_tokens * times);
+  EXPECT_EQ(metrics[Counter::kPartialOutputTokens], expected.partial_output * times);
+  EXPECT_EQ(metrics[Counter::kAnswersWithoutUsage], expected.counted_requests * times);
+  EXPECT_EQ(metrics[Figure::kTtft].count(), expected.ttft * times);
+  EXPECT_EQ(metrics[Figure::kTtfo].count(), expected.ttfo * times);
+  EXPECT_EQ(metrics[Figure::kTpot].count(), expected.tpot * times);
+  EXPECT_EQ(metrics[Figure::kChunkGap].count(), expected.chunk_gaps * times);
 }
 
 const test_support::TestAuthority& Authority() {
@@ -70,24 +71,27 @@ const test_support::TestAuthority& Authority() {
   return authority;
 }
 
-CompletionRequest StreamRequest(std::uint64_t) {
-  return {.model = "m", .messages = {{.role = Role::kUser, .content = "hello"}}, .stream = true};
+RunPlan PlanOf(std::shared_ptr<Provider> provider, std::size_t concurrency,
+               std::uint64_t requests) {
+  RunPlan plan;
+  plan.lanes = {{.target = {.provider = std::move(provider)}}};
+  plan.load = ClosedLoop{.concurrency = concurrency, .requests = requests};
+  plan.request = {.model = "m", .stream = true};
+  plan.workers = 1;
+  plan.checks_targets = false;
+  return plan;
 }
 
 // The metrics of `requests` requests to a server that plays `scripts`.
-MetricsSummary Measure(std::vector<Script> scripts, std::uint64_t requests = 1,
-                       std::size_t concurrency = 1) {
+MetricsSnapshot Measure(std::vector<Script> scripts, std::uint64_t requests = 1,
+                        std::size_t concurrency = 1) {
   const ScriptedServer server(std::move(scripts), Authority().MakeServer("IP:127.0.0.1"));
   OpenAiOptions options;
   options.base_url = server.url();
   options.ca_pem = Authority().pem();
   options.api_key = Secret("sk-test-0123456789");
-  OpenAiProvider provider(options);
-  LoadOptions load;
-  load.shape = ClosedLoop{.concurrency = concurrency, .requests = requests};
-  load.prompts = test_support::PromptsFrom(StreamRequest);
-  load.workers = 1;
-  return LoadGenerator(std::move(load)).Run(provider).metrics;
+  const auto provider = std::make_shared<OpenAiProvider>(options);
+  return Runner().Measure(PlanOf(provider, concurrency, requests)).metrics;
 }
 
 Script Answer(const std::string& bytes) {
@@ -192,7 +196,7 @@ class EveryStreamMetrics : public ::testing::TestWithParam<StreamCase> {};
 
 TEST_P(EveryStreamMetrics, AreExactlyWhatTheStreamSays) {
   const StreamCase& stream = GetParam();
-  const MetricsSummary metrics =
+  const MetricsSnapshot metrics =
       Measure({Answer(test_support::StreamHead("Connection: close\r\n") + Chunk(stream.events) +
                       test_support::LastChunk())});
   ExpectMetrics(metrics, stream.expected);
@@ -233,7 +237,7 @@ TEST(StreamMetrics, GarbageBehindACompleteStreamDoesNotSpoilIt) {
 
 TEST(StreamTimes, AreThoseOfTheEventsAndNotOfTheirReading) {
   // 0: role, +60 ms: reasoning, +60 ms: two events at once, +120 ms: the last token, +80 ms: usage.
-  const MetricsSummary metrics = Measure(
+  const MetricsSnapshot metrics = Measure(
       {{test_support::ReadRequest(),
         test_support::Send(test_support::StreamHead("Connection: close\r\n") + Chunk(Role())),
         test_support::Sleep(60ms), test_support::Send(Chunk(Reasoning("r"))),
@@ -244,13 +248,15 @@ TEST(StreamTimes, AreThoseOfTheEventsAndNotOfTheirReading) {
         test_support::Close()}});
   ExpectMetrics(metrics, {.output_tokens = 4, .reasoning_tokens = 1, .chunk_gaps = 3});
   // Sums are exact, so the parts add up whatever the machine did in between.
-  EXPECT_GE(metrics.ttft.min, Duration(60ms));
-  EXPECT_GE(metrics.ttfo.min, metrics.ttft.min + 60ms);
-  EXPECT_EQ(metrics.chunk_gap.min, Duration(0)) << "two events in one read";
-  EXPECT_GE(metrics.chunk_gap.max, Duration(120ms));
-  EXPECT_GE(metrics.tpot.min, Duration(180ms) / 3);
-  EXPECT_EQ(metrics.tpot.min, metrics.chunk_gap.mean) << "four tokens in four events";
-  EXPECT_GE(metrics.service_latency.min, metrics.ttft.min + 3 * metrics.tpot.min + 80ms);
+  EXPECT_GE(metrics[Figure::kTtft].min(), Duration(60ms));
+  EXPECT_GE(metrics[Figure::kTtfo].min(), metrics[Figure::kTtft].min() + 60ms);
+  EXPECT_EQ(metrics[Figure::kChunkGap].min(), Duration(0)) << "two events in one read";
+  EXPECT_GE(metrics[Figure::kChunkGap].max(), Duration(120ms));
+  EXPECT_GE(metrics[Figure::kTpot].min(), Duration(180ms) / 3);
+  EXPECT_EQ(metrics[Figure::kTpot].min(), metrics[Figure::kChunkGap].mean())
+      << "four tokens in four events";
+  EXPECT_GE(metrics[Figure::kServiceLatency].min(),
+            metrics[Figure::kTtft].min() + 3 * metrics[Figure::kTpot].min() + 80ms);
 }
 
 // Sees what the generator's own observer sees, and reads the stamps the server put into the tokens.
@@ -304,21 +310,18 @@ TEST(StreamTimes, AgreeWithTheInstantsTheServerSent) {
   options.base_url = "https://localhost:" + std::to_string(server.port()) + "/v1";
   options.ca_pem = server.ca_pem();
   OpenAiProvider provider(options);
-  StampReader stamps(provider);
-  LoadOptions load;
-  load.shape = ClosedLoop{.concurrency = 10, .requests = 40};
-  load.prompts = test_support::PromptsFrom(StreamRequest);
-  load.workers = 1;
-  const LoadResult result = LoadGenerator(std::move(load)).Run(stamps);
-  const MetricsSummary& metrics = result.metrics;
+  const auto reader = std::make_shared<StampReader>(provider);
+  const StampReader& stamps = *reader;
+  const RunRecord record = Runner().Measure(PlanOf(reader, 10, 40));
+  const MetricsSnapshot& metrics = record.metrics;
 
-  ASSERT_EQ(metrics.succeeded, 40u);
-  const ConnectionCounters& network = result.health.connections;
+  ASSERT_EQ(metrics[Counter::kSucceeded], 40u);
+  const ConnectionCounters& network = record.health.connections;
   EXPECT_GT(network.MeanDns().value(), Duration(0));
   EXPECT_GT(network.MeanConnect().value(), Duration(0));
   EXPECT_GT(network.MeanTls().value(), Duration(0));
   ASSERT_EQ(stamps.streams_.size(), 40u);
-  Histogram gaps;
+  Distribution gaps;
   std::vector<Duration> lags;
   Duration sent_gap_sum{};
   for (const auto& stream : stamps.streams_) {
@@ -331,10 +334,10 @@ TEST(StreamTimes, AgreeWithTheInstantsTheServerSent) {
     sent_gap_sum += stream.back().sent - stream.front().sent;
   }
   // Exactly what was received is what is reported.
-  EXPECT_EQ(metrics.chunk_gap.count, gaps.count());
-  EXPECT_EQ(metrics.chunk_gap.mean, gaps.mean());
-  EXPECT_EQ(metrics.chunk_gap.p95.value, gaps.ValueAtQuantile(0.95));
-  EXPECT_EQ(metrics.chunk_gap.max, gaps.max());
+  EXPECT_EQ(metrics[Figure::kChunkGap].count(), gaps.count());
+  EXPECT_EQ(metrics[Figure::kChunkGap].mean(), gaps.mean());
+  EXPECT_EQ(metrics[Figure::kChunkGap].ValueAtQuantile(0.95), gaps.ValueAtQuantile(0.95));
+  EXPECT_EQ(metrics[Figure::kChunkGap].max(), gaps.max());
   // And it differs from what was sent by the lag of delivery at the most.
   const Duration worst = *std::max_element(lags.begin(), lags.end());
   const Duration received_gap_sum = gaps.sum();

@@ -147,8 +147,8 @@ def check_measurements(root):
         expect(named["verdict"].findtext("Value") == "PASS", f"{name}: verdict")
         expect("report" in named, f"{name}: no report is attached")
         report = json.loads(unpack(named["report"]))
-        expect(report["schema"] == "llmload.report/1" and report["test"] == name, f"{name}: wrong report")
-        expect(report["requests"]["scheduled"] == numbers["requests_scheduled"],
+        expect(report["schema"] == "llmload.report/2" and report["name"] == name, f"{name}: wrong report")
+        expect(report["measured"]["requests"]["scheduled"] == numbers["requests_scheduled"],
                f"{name}: report and measurement differ")
 
 
@@ -207,7 +207,7 @@ def broken(run):
 
 
 def no_tests(run):
-    """A run that tests nothing is no success; nor is one whose load tests were skipped."""
+    """A run that tests nothing is not a success; nor is one whose load tests were skipped."""
     with CDashStub() as stub:
         run.expect_failed(run(stub.url, definitions=["-DDASHBOARD_TESTS=no such test"]), "test")
         run.expect_failed(run(stub.url, environment={"SKIP_LOAD_TESTS": "0"}), "test")
@@ -216,7 +216,7 @@ def no_tests(run):
                               environment={"SKIP_LOAD_TESTS": "0", "LLMLOAD_PROVIDER": "openai",
                                            "OPENAI_API_KEY": None}), "test")
         expect_in("RealLoad was skipped although the load tests are on", run.output, "output")
-        # Left out on purpose, they are no failure.
+        # Left out on purpose, they are not a failure.
         run.expect_succeeded(run(stub.url, steps="test,submit", definitions=["-DDASHBOARD_TESTS=RealLoad|Probe"]))
 
 

@@ -39,7 +39,7 @@ def commands(text):
 
 
 def commands_elsewhere(text):
-    """What looks like a command in a block of no language, where nobody would run it."""
+    """What looks like a command in a block of no language, where it would never be run."""
     blocks = re.findall(r"^( *)```(\w*)\n(.*?)^\1```", text, re.M | re.S)
     return [line.strip() for _, language, block in blocks if not language for line in block.splitlines()
             if re.match(r" *(?:[A-Z_]+=\S+ )*(?:cmake/|\.ci/|bench/|build/|cmake|ctest|llmload|export|git) [^:]*$", line)]

@@ -150,16 +150,15 @@ TEST_P(FaultsOverTls, DISABLED_StaysWithinItsBounds) {
                   << " s of the run, LLMLOAD_SEED=" << seed;
   }
 
-  RunReport report = ReportCampaign(scenario, timing_, {run});
-  report.test_name = NameOfCurrentTest();
+  RunReport report = ReportCampaign(NameOfCurrentTest(), scenario, timing_, {run});
   for (const StateChange& change : run.observation.breaker) {
-    report.timeline.push_back({.at = change.at - start,
-                               .what = "breaker " + std::string(ToString(change.from)) + " -> " +
-                                       std::string(ToString(change.to)) + " (" +
-                                       std::string(ToString(change.cause)) + ")"});
+    report.record.timeline.push_back({.at = change.at - start,
+                                      .what = "breaker " + std::string(ToString(change.from)) +
+                                              " -> " + std::string(ToString(change.to)) + " (" +
+                                              std::string(ToString(change.cause)) + ")"});
   }
-  DeliverReport(report, environment_.report_dir);
-  EXPECT_TRUE(report.verdict == Verdict::kPass) << Explain(report);
+  DeliverReport(report, OpenOutputs(environment_.outputs));
+  EXPECT_TRUE(report.judgement.verdict == Verdict::kPass) << Explain(report.judgement);
 }
 
 INSTANTIATE_TEST_SUITE_P(, FaultsOverTls, ::testing::ValuesIn(Names()),

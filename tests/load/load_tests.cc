@@ -2,21 +2,17 @@
 // LLMLOAD_PROVIDER names.
 #include "llmload/testing/memory_usage_test.h"
 #include "llmload/testing/open_loop_test.h"
-#include "llmload/world/with_embedded_server.h"
 
 namespace llmload {
 namespace {
 
-class SustainedLoad : public WithEmbeddedServer<SustainedLoadTest> {};
-
+class SustainedLoad : public SustainedLoadTest {};
 TEST_F(SustainedLoad, DISABLED_Handles1000RequestsPerMinute) { RunAndJudge(); }
 
-class MemoryUsage : public WithEmbeddedServer<MemoryUsageTest> {};
-
+class MemoryUsage : public MemoryUsageTest {};
 TEST_F(MemoryUsage, DISABLED_StaysStableUnderLoad) { RunAndJudge(); }
 
-class ProductionReadiness : public WithEmbeddedServer<ProductionReadinessTest> {};
-
+class ProductionReadiness : public ProductionReadinessTest {};
 TEST_F(ProductionReadiness, DISABLED_MeetsCombinedCriteria) { RunAndJudge(); }
 
 }  // namespace

@@ -52,10 +52,10 @@ TEST_P(FaultCampaign, StaysWithinItsBounds) {
     break;
   }
   const CampaignTiming timing = LongestVirtualTiming();
-  RunReport report = ReportCampaign(FindScenario(GetParam(), timing), timing, runs);
-  report.test_name = NameOfCurrentTest();
-  DeliverReport(report, environment.report_dir);
-  EXPECT_TRUE(report.verdict == Verdict::kPass) << Explain(report);
+  const RunReport report =
+      ReportCampaign(NameOfCurrentTest(), FindScenario(GetParam(), timing), timing, runs);
+  DeliverReport(report, OpenOutputs(environment.outputs));
+  EXPECT_TRUE(report.judgement.verdict == Verdict::kPass) << Explain(report.judgement);
 }
 
 std::string Log(const std::string& scenario, std::uint64_t seed) {

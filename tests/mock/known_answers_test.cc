@@ -12,9 +12,9 @@
 
 #include "llmload/core/random.h"
 #include "llmload/core/virtual_clock.h"
+#include "llmload/judge/judgement.h"
 #include "llmload/load/arrival_schedule.h"
 #include "llmload/load/load_generator.h"
-#include "llmload/report/run_report.h"
 #include "tests/support/prompts_from.h"
 #include "tests/support/sanitized.h"
 
@@ -90,20 +90,19 @@ void ExpectWithinError(Duration reported, Duration exact, const std::string& wha
   EXPECT_LE(reported, exact + allowed) << what;
 }
 
-void ExpectDistribution(const LatencySummary& reported, std::vector<Duration> exact,
+void ExpectDistribution(const Distribution& reported, std::vector<Duration> exact,
                         const std::string& what) {
-  ASSERT_EQ(reported.count, exact.size()) << what;
+  ASSERT_EQ(reported.count(), exact.size()) << what;
   std::sort(exact.begin(), exact.end());
-  EXPECT_EQ(reported.min, exact.front()) << what;
-  EXPECT_EQ(reported.max, exact.back()) << what;
+  EXPECT_EQ(reported.min(), exact.front()) << what;
+  EXPECT_EQ(reported.max(), exact.back()) << what;
   Duration sum{};
   for (const Duration value : exact) sum += value;
-  EXPECT_EQ(reported.mean, sum / static_cast<std::int64_t>(exact.size())) << what;
-  ExpectWithinError(reported.p50.value, NearestRank(exact, 0.5), what + " median");
-  ExpectWithinError(reported.p90.value, NearestRank(exact, 0.9), what + " p90");
-  ExpectWithinError(reported.p95.value, NearestRank(exact, 0.95), what + " p95");
-  ExpectWithinError(reported.p99.value, NearestRank(exact, 0.99), what + " p99");
-  ExpectWithinError(reported.p999.value, NearestRank(exact, 0.999), what + " p99.9");
+  EXPECT_EQ(reported.mean(), sum / static_cast<std::int64_t>(exact.size())) << what;
+  for (const NamedQuantile& row : kQuantiles) {
+    ExpectWithinError(reported.ValueAtQuantile(row.quantile), NearestRank(exact, row.quantile),
+                      what + " " + std::string(row.name));
+  }
 }
 
 struct NamedShape {
@@ -186,12 +185,12 @@ TEST(KnownAnswers, EveryPercentileIsWithinTheHistogramsErrorForEverySchedule) {
       options.prompts = PromptsFrom(NumberedRequest);
       options.drain_timeout = 1h;
       const LoadResult result = LoadGenerator(std::move(options), clock).Run(provider);
-      const MetricsSummary& metrics = result.metrics;
+      const MetricsSnapshot& metrics = result.metrics;
       EXPECT_FALSE(CheckAccounting(metrics));
       EXPECT_FALSE(CheckAccounting(result.unmeasured));
-      EXPECT_EQ(metrics.succeeded, metrics.scheduled);
-      EXPECT_GT(metrics.succeeded, 1000u);
-      EXPECT_EQ(metrics.schedule_lag.max, Duration(0));
+      EXPECT_EQ(metrics[Counter::kSucceeded], metrics[Counter::kScheduled]);
+      EXPECT_GT(metrics[Counter::kSucceeded], 1000u);
+      EXPECT_EQ(metrics[Figure::kScheduleLag].max(), Duration(0));
 
       std::vector<Duration> latency, ttft, tpot;
       for (const std::uint64_t index : MeasuredOf(shape, provider)) {
@@ -200,10 +199,10 @@ TEST(KnownAnswers, EveryPercentileIsWithinTheHistogramsErrorForEverySchedule) {
         ttft.push_back(answer.first_token);
         tpot.push_back((answer.latency - answer.first_token) / (kTokens - 1));
       }
-      ExpectDistribution(metrics.scheduled_latency, latency, "scheduled latency");
-      ExpectDistribution(metrics.service_latency, latency, "service latency");
-      ExpectDistribution(metrics.ttft, ttft, "time to first token");
-      ExpectDistribution(metrics.tpot, tpot, "time per output token");
+      ExpectDistribution(metrics[Figure::kScheduledLatency], latency, "scheduled latency");
+      ExpectDistribution(metrics[Figure::kServiceLatency], latency, "service latency");
+      ExpectDistribution(metrics[Figure::kTtft], ttft, "time to first token");
+      ExpectDistribution(metrics[Figure::kTpot], tpot, "time per output token");
     }
   }
 }
@@ -270,26 +269,26 @@ TEST(KnownAnswers, AStallOfTheClientIsInEveryScheduledLatencyAndOnceInTheService
   VirtualClock clock(kStart);
   BlockingStall provider(clock);
   const LoadResult result = LoadGenerator(HundredPerSecond(), clock).Run(provider);
-  const MetricsSummary& metrics = result.metrics;
+  const MetricsSnapshot& metrics = result.metrics;
   EXPECT_FALSE(CheckAccounting(metrics));
-  ExpectDistribution(metrics.scheduled_latency, StallByHand(2ms), "scheduled latency");
+  ExpectDistribution(metrics[Figure::kScheduledLatency], StallByHand(2ms), "scheduled latency");
   std::vector<Duration> service(999, 2ms);
   service.emplace_back(1s);
-  ExpectDistribution(metrics.service_latency, service, "service latency");
+  ExpectDistribution(metrics[Figure::kServiceLatency], service, "service latency");
   // By hand, in numbers.
-  ExpectWithinError(metrics.scheduled_latency.p90.value, 2ms, "p90");
-  ExpectWithinError(metrics.scheduled_latency.p95.value, 502ms, "p95");
-  ExpectWithinError(metrics.scheduled_latency.p99.value, 902ms, "p99");
-  ExpectWithinError(metrics.scheduled_latency.p999.value, 992ms, "p99.9");
-  ExpectWithinError(metrics.service_latency.p999.value, 2ms, "p99.9");
-  EXPECT_EQ(metrics.service_latency.max, Duration(1s));
+  ExpectWithinError(metrics[Figure::kScheduledLatency].ValueAtQuantile(0.90), 2ms, "p90");
+  ExpectWithinError(metrics[Figure::kScheduledLatency].ValueAtQuantile(0.95), 502ms, "p95");
+  ExpectWithinError(metrics[Figure::kScheduledLatency].ValueAtQuantile(0.99), 902ms, "p99");
+  ExpectWithinError(metrics[Figure::kScheduledLatency].ValueAtQuantile(0.999), 992ms, "p99.9");
+  ExpectWithinError(metrics[Figure::kServiceLatency].ValueAtQuantile(0.999), 2ms, "p99.9");
+  EXPECT_EQ(metrics[Figure::kServiceLatency].max(), Duration(1s));
   // Not the service's fault, so not a verdict on the service.
-  RunReport report;
-  report.metrics = metrics;
+  RunRecord record;
+  record.metrics = metrics;
   const std::vector<Criterion> criteria = {P95() < 10s};
-  Judge(report, criteria);
-  EXPECT_EQ(report.verdict, Verdict::kInvalid);
-  EXPECT_THAT(Explain(report), HasSubstr("the generator was late: p99 schedule lag"));
+  const Judgement judgement = Judge(record, criteria);
+  EXPECT_EQ(judgement.verdict, Verdict::kInvalid);
+  EXPECT_THAT(Explain(judgement), HasSubstr("the generator was late: p99 schedule lag"));
 }
 
 TEST(KnownAnswers, AStallOfTheServerIsInEveryLatencyOfAnOpenLoop) {
@@ -297,9 +296,10 @@ TEST(KnownAnswers, AStallOfTheServerIsInEveryLatencyOfAnOpenLoop) {
   ServerStall provider(clock);
   const LoadResult result = LoadGenerator(HundredPerSecond(), clock).Run(provider);
   EXPECT_FALSE(CheckAccounting(result.metrics));
-  EXPECT_EQ(result.metrics.schedule_lag.max, Duration(0));
-  ExpectDistribution(result.metrics.scheduled_latency, StallByHand(0ms), "scheduled latency");
-  ExpectDistribution(result.metrics.service_latency, StallByHand(0ms), "service latency");
+  EXPECT_EQ(result.metrics[Figure::kScheduleLag].max(), Duration(0));
+  ExpectDistribution(result.metrics[Figure::kScheduledLatency], StallByHand(0ms),
+                     "scheduled latency");
+  ExpectDistribution(result.metrics[Figure::kServiceLatency], StallByHand(0ms), "service latency");
 }
 
 TEST(KnownAnswers, AClosedLoopShowsAStallOncePerCaller) {
@@ -313,7 +313,7 @@ TEST(KnownAnswers, AClosedLoopShowsAStallOncePerCaller) {
   // 2500 before the stall, one in it, 2000 after it: what coordinated omission looks like.
   std::vector<Duration> latencies(4500, 2ms);
   latencies.emplace_back(1s);
-  ExpectDistribution(result.metrics.scheduled_latency, latencies, "scheduled latency");
+  ExpectDistribution(result.metrics[Figure::kScheduledLatency], latencies, "scheduled latency");
 }
 
 }  // namespace

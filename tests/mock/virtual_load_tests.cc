@@ -4,13 +4,14 @@
 
 #include <cmath>
 #include <memory>
-#include <optional>
+#include <string>
+#include <vector>
 
 #include "llmload/mocks/mock_provider.h"
 #include "llmload/testing/failover_tests.h"
 #include "llmload/testing/memory_usage_test.h"
 #include "llmload/testing/open_loop_test.h"
-#include "llmload/world/in_virtual_time.h"
+#include "llmload/world/world.h"
 
 namespace llmload {
 namespace {
@@ -18,8 +19,8 @@ namespace {
 using mocks::FailAfter;
 using mocks::MockProvider;
 using mocks::RespondAfter;
+using simulation::Fault;
 using simulation::FaultKind;
-using simulation::SimulationOptions;
 using ::testing::HasSubstr;
 using ::testing::NiceMock;
 using namespace std::chrono_literals;
@@ -30,38 +31,48 @@ class Judged : public Fixture {
  protected:
   void Enforce(const RunReport&) override {}
 
+  const MetricsSnapshot& Metrics() const { return this->Report().record.metrics; }
+  std::string Reason() const { return Explain(this->Report().judgement); }
+
   void ExpectFailureNaming(const std::string& criterion) {
-    EXPECT_EQ(this->Report().verdict, Verdict::kFail) << Explain(this->Report());
-    EXPECT_THAT(Explain(this->Report()), HasSubstr(criterion))
-        << "LLMLOAD_SEED=" << this->Environment().seed;
-    EXPECT_FALSE(CheckAccounting(this->Report().metrics));
+    EXPECT_EQ(this->Report().judgement.verdict, Verdict::kFail) << Reason();
+    EXPECT_THAT(Reason(), HasSubstr(criterion)) << "LLMLOAD_SEED=" << this->Environment().seed;
+    EXPECT_FALSE(CheckAccounting(Metrics()));
+  }
+};
+
+// A fixture in virtual time, against a simulated provider with `Faults`.
+template <class Fixture>
+class Simulated : public Fixture {
+ protected:
+  virtual std::vector<Fault> Faults() const { return {}; }
+  World MakeWorld() override {
+    return VirtualWorld({.seed = this->Environment().seed, .faults = Faults()});
   }
 };
 
 // --- Sustained load
 
-class VirtualSustainedLoad : public InVirtualTime<SustainedLoadTest> {};
+class VirtualSustainedLoad : public Simulated<SustainedLoadTest> {};
 TEST_F(VirtualSustainedLoad, Handles1000RequestsPerMinute) {
   RunAndJudge();
-  EXPECT_EQ(Report().metrics.scheduled, 1000u);
+  EXPECT_EQ(Report().record.metrics[Counter::kScheduled], 1000u);
 }
 
-class VirtualSustainedLoadWithErrors : public Judged<InVirtualTime<SustainedLoadTest>> {
-  SimulationOptions Simulation() const override {
-    return {.seed = Environment().seed,
-            .faults = {{.kind = FaultKind::kHttpError, .probability = 0.4, .status = 500}}};
+class VirtualSustainedLoadWithErrors : public Judged<Simulated<SustainedLoadTest>> {
+  std::vector<Fault> Faults() const override {
+    return {{.kind = FaultKind::kHttpError, .probability = 0.4, .status = 500}};
   }
 };
 TEST_F(VirtualSustainedLoadWithErrors, FailsAt40PercentServerErrorsNamingTheSuccessRate) {
   RunAndJudge();
   ExpectFailureNaming("success rate");
-  EXPECT_GT(Report().metrics.errors[static_cast<int>(ErrorKind::kServerError)].count, 300u);
+  EXPECT_GT(Metrics()[ErrorKind::kServerError].count, 300u);
 }
 
-class VirtualSustainedLoadSlow : public Judged<InVirtualTime<SustainedLoadTest>> {
-  SimulationOptions Simulation() const override {
-    return {.seed = Environment().seed,
-            .faults = {{.kind = FaultKind::kSlowFirstToken, .delay = 12s}}};
+class VirtualSustainedLoadSlow : public Judged<Simulated<SustainedLoadTest>> {
+  std::vector<Fault> Faults() const override {
+    return {{.kind = FaultKind::kSlowFirstToken, .delay = 12s}};
   }
 };
 TEST_F(VirtualSustainedLoadSlow, FailsAt12SecondsOfLatencyNamingP95) {
@@ -69,78 +80,61 @@ TEST_F(VirtualSustainedLoadSlow, FailsAt12SecondsOfLatencyNamingP95) {
   ExpectFailureNaming("p95");
 }
 
-class VirtualSustainedLoadDown : public Judged<InVirtualTime<SustainedLoadTest>> {
-  SimulationOptions Simulation() const override {
-    return {.seed = Environment().seed,
-            .faults = {{.kind = FaultKind::kConnectionRefused, .from = 30s}}};
+class VirtualSustainedLoadDown : public Judged<Simulated<SustainedLoadTest>> {
+  std::vector<Fault> Faults() const override {
+    return {{.kind = FaultKind::kConnectionRefused, .from = 30s}};
   }
 };
 TEST_F(VirtualSustainedLoadDown, CountsEveryRequestWhenTheServerDiesHalfWay) {
   RunAndJudge();
   ExpectFailureNaming("success rate");
-  const MetricsSummary& metrics = Report().metrics;
-  EXPECT_EQ(metrics.scheduled, 1000u);
-  EXPECT_EQ(metrics.errors[static_cast<int>(ErrorKind::kConnectFailure)].count, 500u);
+  EXPECT_EQ(Metrics()[Counter::kScheduled], 1000u);
+  EXPECT_EQ(Metrics()[ErrorKind::kConnectFailure].count, 500u);
 }
 
 // --- Production readiness
 
-class VirtualProductionReadiness : public InVirtualTime<ProductionReadinessTest> {};
+class VirtualProductionReadiness : public Simulated<ProductionReadinessTest> {};
 TEST_F(VirtualProductionReadiness, MeetsCombinedCriteria) {
   RunAndJudge();
-  EXPECT_EQ(Report().metrics.scheduled, 1200u);
+  EXPECT_EQ(Report().record.metrics[Counter::kScheduled], 1200u);
 }
 
-class VirtualReadinessWithTail : public Judged<InVirtualTime<ProductionReadinessTest>> {
-  SimulationOptions Simulation() const override {
-    return {.seed = Environment().seed,
-            .faults = {{.kind = FaultKind::kSlowFirstToken, .probability = 0.03, .delay = 11s}}};
+class VirtualReadinessWithTail : public Judged<Simulated<ProductionReadinessTest>> {
+  std::vector<Fault> Faults() const override {
+    return {{.kind = FaultKind::kSlowFirstToken, .probability = 0.03, .delay = 11s}};
   }
 };
 TEST_F(VirtualReadinessWithTail, FailsOnALongTailNamingP99AndNotP95) {
   RunAndJudge();
   ExpectFailureNaming("p99");
-  EXPECT_THAT(Explain(Report()), ::testing::Not(HasSubstr("p95")));
+  EXPECT_THAT(Reason(), ::testing::Not(HasSubstr("p95")));
 }
 
 // --- Memory
 
-class VirtualMemoryUsage : public InVirtualTime<MemoryUsageTest> {};
+class VirtualMemoryUsage : public Simulated<MemoryUsageTest> {};
 TEST_F(VirtualMemoryUsage, StaysStableUnderLoad) {
   RunAndJudge();
-  EXPECT_EQ(Report().metrics.succeeded, 500u);
-}
-
-class VirtualMemoryLeak : public Judged<InVirtualTime<MemoryUsageTest>> {
-  std::vector<std::unique_ptr<ResourceProbe>> MakeProbes() override {
-    auto probes = InVirtualTime::MakeProbes();
-    probes.push_back(std::make_unique<SimulatedProbe>("local server", [this] {
-      return (std::uint64_t{20} << 20) + Simulated().arrivals().size() * 200'000;
-    }));
-    return probes;
-  }
-};
-TEST_F(VirtualMemoryLeak, FailsOnALeakingServerNamingMemory) {
-  RunAndJudge();
-  ExpectFailureNaming("memory");
-  EXPECT_THAT(Explain(Report()), HasSubstr("local server"));
+  EXPECT_EQ(Report().record.metrics[Counter::kSucceeded], 500u);
 }
 
 // A server whose memory is a function of the requests that have arrived, warm-up included.
-class VirtualServerMemory : public Judged<InVirtualTime<MemoryUsageTest>> {
+class VirtualServerMemory : public Judged<Simulated<MemoryUsageTest>> {
  protected:
   virtual double ServerBytes(double requests) const = 0;
 
-  std::vector<std::unique_ptr<ResourceProbe>> MakeProbes() override {
-    auto probes = InVirtualTime::MakeProbes();
-    probes.push_back(std::make_unique<SimulatedProbe>("local server", [this] {
+  World MakeWorld() override {
+    World world = Simulated::MakeWorld();
+    simulation::SimulatedProvider* const provider = world.simulated();
+    world.samplers.push_back(std::make_shared<SimulatedProbe>("local server", [this, provider] {
       return static_cast<std::uint64_t>(
-          ServerBytes(static_cast<double>(Simulated().arrivals().size())));
+          ServerBytes(static_cast<double>(provider->arrivals().size())));
     }));
-    return probes;
+    return world;
   }
   Verdict VerdictOn(const std::string& metric) {
-    for (const CriterionResult& result : Report().criteria) {
+    for (const CriterionResult& result : Report().judgement.criteria) {
       if (result.name == metric) return result.verdict;
     }
     ADD_FAILURE() << "no criterion on " << metric;
@@ -148,14 +142,23 @@ class VirtualServerMemory : public Judged<InVirtualTime<MemoryUsageTest>> {
   }
 };
 
+class VirtualMemoryLeak : public VirtualServerMemory {
+  double ServerBytes(double requests) const override { return 20e6 + 200e3 * requests; }
+};
+TEST_F(VirtualMemoryLeak, FailsOnALeakingServerNamingMemory) {
+  RunAndJudge();
+  ExpectFailureNaming("memory");
+  EXPECT_THAT(Reason(), HasSubstr("local server"));
+}
+
 class VirtualSmallLeak : public VirtualServerMemory {
   double ServerBytes(double requests) const override { return 100e6 + 20e3 * requests; }
 };
 TEST_F(VirtualSmallLeak, OfATenthOfTheMemoryIsFoundByItsSlopeAlone) {
   RunAndJudge();
   ExpectFailureNaming("memory left per request is 20.0 kB");
-  EXPECT_THAT(Explain(Report()), HasSubstr("1 of 4 criteria is violated"));
-  EXPECT_THAT(Explain(Report()), HasSubstr("local server"));
+  EXPECT_THAT(Reason(), HasSubstr("1 of 4 criteria is violated"));
+  EXPECT_THAT(Reason(), HasSubstr("local server"));
 }
 
 class VirtualWarmUp : public VirtualServerMemory {
@@ -163,10 +166,10 @@ class VirtualWarmUp : public VirtualServerMemory {
     return 100e6 - 20e6 * std::exp(-requests / 250);
   }
 };
-TEST_F(VirtualWarmUp, ThatTakesAHalfOfTheRunIsNoLeak) {
+TEST_F(VirtualWarmUp, ThatTakesAHalfOfTheRunIsNotALeak) {
   RunAndJudge();
-  EXPECT_EQ(VerdictOn("memory left per request"), Verdict::kInconclusive) << Explain(Report());
-  EXPECT_THAT(Explain(Report()), HasSubstr("growth was slowing down"));
+  EXPECT_EQ(VerdictOn("memory left per request"), Verdict::kInconclusive) << Reason();
+  EXPECT_THAT(Reason(), HasSubstr("growth was slowing down"));
 }
 
 class VirtualShortWarmUp : public VirtualServerMemory {
@@ -176,41 +179,46 @@ class VirtualShortWarmUp : public VirtualServerMemory {
 };
 TEST_F(VirtualShortWarmUp, Passes) {
   RunAndJudge();
-  EXPECT_EQ(Report().verdict, Verdict::kPass) << Explain(Report());
+  EXPECT_EQ(Report().judgement.verdict, Verdict::kPass) << Reason();
 }
 
 // --- Circuit breaker
 
-template <class Base>
-class BreakerPair : public Base {
+template <class Fixture>
+class PairInVirtualTime : public Fixture {
+ protected:
+  World MakeWorld() override { return VirtualWorld(); }
+};
+
+class VirtualBreaker : public PairInVirtualTime<CircuitBreakerTest> {
  protected:
   // Fails this many times, then works.
   virtual int PrimaryFailures() const { return 1'000'000; }
 
   std::shared_ptr<Provider> MakePrimary() override {
     auto primary = std::make_shared<NiceMock<MockProvider>>("primary");
-    EXPECT_CALL(*primary, Complete).WillRepeatedly(RespondAfter(this->clock(), 5ms));
+    EXPECT_CALL(*primary, Complete).WillRepeatedly(RespondAfter(TestClock(), 5ms));
     EXPECT_CALL(*primary, Complete)
         .Times(::testing::AtMost(PrimaryFailures()))
-        .WillRepeatedly(FailAfter(this->clock(), 5ms, ErrorKind::kServerError))
+        .WillRepeatedly(FailAfter(TestClock(), 5ms, ErrorKind::kServerError))
         .RetiresOnSaturation();
     return primary;
   }
   std::shared_ptr<Provider> MakeFallback() override {
     auto fallback = std::make_shared<NiceMock<MockProvider>>("fallback");
-    ON_CALL(*fallback, Complete).WillByDefault(RespondAfter(this->clock(), 5ms));
+    ON_CALL(*fallback, Complete).WillByDefault(RespondAfter(TestClock(), 5ms));
     return fallback;
   }
 };
 
-class VirtualCircuitBreakerUnderLoad : public BreakerPair<PairInVirtualTime<CircuitBreakerTest>> {};
+class VirtualCircuitBreakerUnderLoad : public VirtualBreaker {};
 TEST_F(VirtualCircuitBreakerUnderLoad, OpensUnderHighErrorRate) {
   RunAndJudge();
-  EXPECT_EQ(Primary().Calls().size(), 5u);
-  EXPECT_EQ(Fallback().Calls().size(), 20u);
+  EXPECT_EQ(Pair().primary().Calls().size(), 5u);
+  EXPECT_EQ(Pair().fallback().Calls().size(), 20u);
 }
 
-class VirtualRecoveringPrimary : public Judged<BreakerPair<PairInVirtualTime<CircuitBreakerTest>>> {
+class VirtualRecoveringPrimary : public Judged<VirtualBreaker> {
   int PrimaryFailures() const override { return 3; }
 };
 TEST_F(VirtualRecoveringPrimary, FailsTheBreakerTestNamingTheOpenings) {
@@ -224,28 +232,30 @@ class VirtualFailoverTime : public PairInVirtualTime<FailoverTimeTest> {
  protected:
   std::shared_ptr<Provider> MakePrimary() override {
     auto aws = std::make_shared<NiceMock<MockProvider>>("aws");
-    ON_CALL(*aws, Complete).WillByDefault(FailAfter(clock(), 50ms, ErrorKind::kOverloaded));
+    ON_CALL(*aws, Complete).WillByDefault(FailAfter(TestClock(), 50ms, ErrorKind::kOverloaded));
     return aws;
   }
   std::shared_ptr<Provider> MakeFallback() override {
     auto local = std::make_shared<NiceMock<MockProvider>>("local");
-    ON_CALL(*local, Complete).WillByDefault(RespondAfter(clock(), 20ms));
+    ON_CALL(*local, Complete).WillByDefault(RespondAfter(TestClock(), 20ms));
     return local;
   }
 };
 TEST_F(VirtualFailoverTime, FromAwsToLocal) {
   RunAndJudge();
-  ASSERT_EQ(Report().distributions.size(), 1u);
-  EXPECT_EQ(Report().distributions[0].summary.count, 10u);
-  EXPECT_EQ(Report().distributions[0].summary.mean, Duration(70ms));
-  EXPECT_EQ(Report().metrics.failover_overhead.count, 10u);
-  EXPECT_EQ(Report().metrics.failover_overhead.max, Duration(0));
+  const RunRecord& record = Report().record;
+  ASSERT_EQ(record.distributions.size(), 1u);
+  EXPECT_EQ(record.distributions[0].values.count(), 10u);
+  EXPECT_EQ(record.distributions[0].values.mean(), Duration(70ms));
+  EXPECT_EQ(record.metrics[Figure::kFailoverOverhead].count(), 10u);
+  EXPECT_EQ(record.metrics[Figure::kFailoverOverhead].max(), Duration(0));
 }
 
 class VirtualFailoverToNowhere : public Judged<VirtualFailoverTime> {
   std::shared_ptr<Provider> MakeFallback() override {
     auto local = std::make_shared<NiceMock<MockProvider>>("local");
-    ON_CALL(*local, Complete).WillByDefault(FailAfter(clock(), 1ms, ErrorKind::kConnectFailure));
+    ON_CALL(*local, Complete)
+        .WillByDefault(FailAfter(TestClock(), 1ms, ErrorKind::kConnectFailure));
     return local;
   }
 };

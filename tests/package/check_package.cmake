@@ -233,6 +233,8 @@ elseif(CASE STREQUAL "hides_its_symbols")
   run(${nm} -D -C --defined-only "${consumer}/gateway_plugin.so")
   expect_output("MakeConsumerGateway")
   # Of llmload's own. Asio and the standard library keep their templates visible, whatever is in them.
+  # What such a template returns stands before its name.
+  string(REGEX REPLACE "[^\n]* llmload::[^ \n]+ boost::[^\n]*" "" out "${out}")
   if(out MATCHES "[0-9a-f]+ [A-Za-z] ([a-z ]+ for )?llmload::[^\n]*")
     message(FATAL_ERROR "a shared library that links llmload exports ${CMAKE_MATCH_0}")
   endif()

@@ -4,8 +4,9 @@
 #include <string_view>
 #include <utility>
 
-#include "llmload/report/failover_report.h"
-#include "tests/support/prompts_from.h"
+#include "llmload/judge/judgement.h"
+#include "llmload/record/failover_figures.h"
+#include "llmload/run/runner.h"
 
 namespace llmload {
 
@@ -94,24 +95,20 @@ CampaignChain::CampaignChain(const FaultScenario& scenario, std::shared_ptr<Prov
 
 CampaignRun CampaignChain::Run(const CampaignTiming& timing, const FaultScenario& scenario,
                                TimePoint start) {
-  LoadOptions load;
-  load.shape = OpenLoop{
-      .rate_per_second = timing.rate_per_second, .duration = scenario.length, .seed = seed_};
-  load.workers = 1;  // one thread: what is handed over after the breaker opened is a leak for sure
-  load.stop_on_signals = false;
-  const CompletionRequest request{.model = "gpt-3.5-turbo",
-                                  .messages = {{.role = Role::kUser, .content = "Say hello."}},
-                                  .max_tokens = 16,
-                                  .stream = true};
-  load.prompts = test_support::PromptsFrom([&](std::uint64_t) { return request; });
-  const LoadResult result = LoadGenerator(std::move(load), clock_).Run(*top_);
+  RunPlan plan;
+  plan.name = scenario.name;
+  plan.lanes = {{.target = {.provider = top_, .url = "primary, then fallback"}}};
+  plan.load = OpenLoop{.rate_per_second = timing.rate_per_second, .duration = scenario.length};
+  plan.seed = seed_;
+  plan.workers = 1;  // one thread: what is handed over after the breaker opened is a leak for sure
+  plan.stop.on_signals = false;
+  plan.checks_targets = false;
+  plan.request = {.model = "gpt-3.5-turbo", .max_tokens = 16, .stream = true};
+  plan.prompts = FixedPrompt{.prompt = "Say hello."};
 
   CampaignRun run;
   run.seed = seed_;
-  run.summary = result.metrics;
-  run.planned = result.planned;
-  run.drained = result.drained;
-  run.duration = result.duration;
+  run.record = Runner(clock_).Measure(plan);
   run.primary_breaker = primary_breaker_->Snapshot();
   run.fallback_breaker = fallback_breaker_->Snapshot();
   run.budget_requests = budget_->requests();
@@ -135,53 +132,6 @@ CampaignRun CampaignChain::Run(const CampaignTiming& timing, const FaultScenario
 
 namespace {
 
-void Accumulate(MetricsSummary& total, const MetricsSummary& run) {
-  total.scheduled += run.scheduled;
-  total.sent += run.sent;
-  total.succeeded += run.succeeded;
-  total.failed += run.failed;
-  total.dropped += run.dropped;
-  total.unfinished += run.unfinished;
-  total.failed_over += run.failed_over;
-  total.attempts += run.attempts;
-  for (std::size_t kind = 0; kind < run.errors.size(); ++kind) {
-    ErrorCount& count = total.errors[kind];
-    count.kind = run.errors[kind].kind;
-    count.count += run.errors[kind].count;
-    if (count.first_message.empty()) count.first_message = run.errors[kind].first_message;
-  }
-  for (const ProviderUsage& usage : run.providers) {
-    auto found = std::find_if(total.providers.begin(), total.providers.end(),
-                              [&](const ProviderUsage& entry) { return entry.name == usage.name; });
-    if (found == total.providers.end()) {
-      total.providers.push_back(usage);
-      continue;
-    }
-    found->attempts += usage.attempts;
-    found->successes += usage.successes;
-    found->failures += usage.failures;
-    found->rejected += usage.rejected;
-    found->answered += usage.answered;
-  }
-}
-
-// The metrics of several runs: counts and rates. Percentiles cannot be merged, so of more than one
-// run there are none but those of the failover.
-MetricsSummary Merge(const std::vector<CampaignRun>& runs) {
-  if (runs.size() == 1) return runs.front().summary;
-  MetricsSummary total;
-  for (const CampaignRun& run : runs) Accumulate(total, run.summary);
-  if (total.scheduled > 0) {
-    total.success_rate =
-        static_cast<double>(total.succeeded) / static_cast<double>(total.scheduled);
-  }
-  if (total.completed() > 0) {
-    total.attempts_per_request =
-        static_cast<double>(total.attempts) / static_cast<double>(total.completed());
-  }
-  return total;
-}
-
 std::vector<Criterion> CriteriaOf(const FaultBounds& bounds) {
   std::vector<Criterion> criteria;
   if (bounds.detection) criteria.push_back(MaxOf("detection time") <= *bounds.detection);
@@ -204,29 +154,35 @@ std::vector<Criterion> CriteriaOf(const FaultBounds& bounds) {
 
 }  // namespace
 
-RunReport ReportCampaign(const FaultScenario& scenario, const CampaignTiming& timing,
-                         const std::vector<CampaignRun>& runs) {
+RunReport ReportCampaign(const std::string& name, const FaultScenario& scenario,
+                         const CampaignTiming& timing, const std::vector<CampaignRun>& runs) {
   RunReport report;
-  report.started_at = std::chrono::system_clock::now();
+  RunRecord& record = report.record;
+  record.name = name;
+  record.origin = OriginOfThisProcess();
+  record.started_at =
+      std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  record.run_id = MakeRunId(record.started_at);
   std::vector<FailoverMetrics> metrics;
   std::string seeds;
   for (const CampaignRun& run : runs) {
     metrics.push_back(run.metrics);
-    report.duration += run.duration;
+    record.duration += run.record.duration;
+    record.metrics.Merge(run.record.metrics);
     seeds += (seeds.empty() ? "" : " ") + std::to_string(run.seed);
   }
   const auto seconds = [](Duration duration) {
     return std::to_string(std::chrono::duration<double>(duration).count()) + " s";
   };
-  report.configuration = {
-      {"fault", scenario.name},
-      {"rate", std::to_string(static_cast<int>(timing.rate_per_second)) + "/s"},
-      {"outage", seconds(scenario.heal - scenario.onset)},
-      {"seeds", seeds},
+  record.configuration.seed = runs.empty() ? 0 : runs.front().seed;
+  record.configuration.details = {
+      {.name = "fault", .value = scenario.name},
+      {.name = "rate", .value = std::to_string(static_cast<int>(timing.rate_per_second)) + "/s"},
+      {.name = "outage", .value = seconds(scenario.heal - scenario.onset)},
+      {.name = "seeds", .value = seeds},
   };
-  report.metrics = Merge(runs);
-  AddFailoverMetrics(report, metrics);
-  Judge(report, CriteriaOf(scenario.bounds));
+  AddFailoverFigures(record, metrics);
+  report.judgement = Judge(record, CriteriaOf(scenario.bounds));
   return report;
 }
 

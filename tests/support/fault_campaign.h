@@ -10,13 +10,12 @@
 #include <string>
 #include <vector>
 
-#include "llmload/load/load_generator.h"
-#include "llmload/report/run_report.h"
 #include "llmload/resilience/circuit_breaker.h"
 #include "llmload/resilience/failover_metrics.h"
 #include "llmload/resilience/failover_provider.h"
 #include "llmload/resilience/recording_provider.h"
 #include "llmload/resilience/retry_budget.h"
+#include "llmload/run/run_report.h"
 #include "llmload/simulation/event_log.h"
 #include "llmload/simulation/fault.h"
 #include "llmload/simulation/latency_model.h"
@@ -116,10 +115,7 @@ struct CampaignRun {
   std::uint64_t seed = 0;
   FailoverObservation observation;
   FailoverMetrics metrics;
-  MetricsSummary summary;
-  std::uint64_t planned = 0;
-  bool drained = false;
-  Duration duration{};
+  RunRecord record;
   BreakerSnapshot primary_breaker;
   BreakerSnapshot fallback_breaker;
   std::uint64_t budget_requests = 0;
@@ -163,9 +159,10 @@ struct Violation {
 std::vector<Violation> CheckRun(const FaultScenario& scenario, const CampaignTiming& timing,
                                 const CampaignRun& run);
 
-/// One report over the runs of a scenario, judged by the scenario's bounds.
-RunReport ReportCampaign(const FaultScenario& scenario, const CampaignTiming& timing,
-                         const std::vector<CampaignRun>& runs);
+/// One report over the runs of a scenario, under the name of the test, judged by the scenario's
+/// bounds.
+RunReport ReportCampaign(const std::string& name, const FaultScenario& scenario,
+                         const CampaignTiming& timing, const std::vector<CampaignRun>& runs);
 
 }  // namespace llmload
 

@@ -57,13 +57,15 @@ class Checker {
 
   // What holds whatever the fault.
   void Identities() {
-    const MetricsSummary& summary = run_.summary;
-    Holds(run_.drained, "a provider call did not end");
+    const MetricsSnapshot& summary = run_.record.metrics;
+    Holds(run_.record.drained, "a provider call did not end");
     if (const auto broken = CheckAccounting(summary)) Fail(*broken, trip_);
-    Holds(summary.scheduled == run_.planned, "not every planned request was scheduled");
-    Holds(summary.unfinished == 0, "requests were left unfinished");
-    Holds(summary.dropped == 0, "arrivals were dropped");
-    Holds(run_.observation.requests.size() == summary.sent, "requests and records differ");
+    Holds(summary[Counter::kScheduled] == run_.record.configuration.planned_requests,
+          "not every planned request was scheduled");
+    Holds(summary[Counter::kUnfinished] == 0, "requests were left unfinished");
+    Holds(summary[Counter::kDropped] == 0, "arrivals were dropped");
+    Holds(run_.observation.requests.size() == summary[Counter::kSent],
+          "requests and records differ");
     Holds(run_.in_flight_at_end == 0, "a provider still has requests at the end");
     std::uint64_t at_primary = 0;
     std::uint64_t at_fallback = 0;

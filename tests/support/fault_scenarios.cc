@@ -190,8 +190,8 @@ FaultScenario BlackHole(const CampaignTiming& timing) {
                      .latest = timing.first_token_deadline + 2 * timing.link});
 }
 
-// Nothing fails, everything is late: only the slow-call rule sees it, and nobody fails over before
-// the breaker has opened.
+// Nothing fails, everything is late: only the slow-call rule sees it, and no request fails over
+// before the breaker has opened.
 FaultScenario SlowFirstToken(const CampaignTiming& timing) {
   FaultScenario scenario = Named("SlowFirstToken", timing);
   scenario.faults = {

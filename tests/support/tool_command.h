@@ -3,12 +3,14 @@
 #define LLMLOAD_TESTS_SUPPORT_TOOL_COMMAND_H_
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,7 +25,14 @@ class ToolCommand {
     kApart,       ///< it is kept for `ErrorOutput`
   };
 
-  explicit ToolCommand(std::vector<std::string> arguments, Errors errors = Errors::kWithOutput) {
+  /// A limit of the process, as `setrlimit` takes it: RLIMIT_FSIZE, RLIMIT_AS.
+  struct Limit {
+    int resource;
+    rlim_t value;
+  };
+
+  explicit ToolCommand(std::vector<std::string> arguments, Errors errors = Errors::kWithOutput,
+                       std::optional<Limit> limit = std::nullopt) {
     std::array<int, 2> pipe_ends{};
     if (pipe(pipe_ends.data()) != 0) return;
     if (errors == Errors::kApart) errors_ = std::tmpfile();
@@ -38,6 +47,10 @@ class ToolCommand {
       dup2(error_output, STDERR_FILENO);
       close(pipe_ends[0]);
       close(pipe_ends[1]);
+      if (limit) {
+        const rlimit both{limit->value, limit->value};
+        setrlimit(static_cast<__rlimit_resource>(limit->resource), &both);
+      }
       execv(argv[0], argv.data());
       _exit(127);
     }

@@ -9,11 +9,9 @@
 
 #include "llmload/core/random.h"
 #include "llmload/core/virtual_clock.h"
-#include "llmload/judge/criterion.h"
+#include "llmload/judge/judgement.h"
 #include "llmload/metrics/histogram.h"
-#include "llmload/metrics/metrics_summary.h"
 #include "llmload/metrics/resource_monitor.h"
-#include "llmload/report/run_report.h"
 
 namespace llmload {
 namespace {
@@ -46,12 +44,12 @@ std::vector<Duration> Population(LatencyShape shape, double quantile, Duration v
   return population;
 }
 
-RunReport ReportOf(std::uint64_t succeeded, std::uint64_t failed) {
-  RunReport report;
-  report.metrics.scheduled = report.metrics.sent = succeeded + failed;
-  report.metrics.succeeded = succeeded;
-  report.metrics.failed = failed;
-  return report;
+RunRecord RecordOf(std::uint64_t succeeded, std::uint64_t failed) {
+  RunRecord record;
+  record.metrics[Counter::kScheduled] = record.metrics[Counter::kSent] = succeeded + failed;
+  record.metrics[Counter::kSucceeded] = succeeded;
+  record.metrics[Counter::kFailed] = failed;
+  return record;
 }
 
 // The documented memory test: closed loop, non-streamed answers of the fake server's latency.
@@ -65,13 +63,13 @@ std::vector<Duration> Completions(std::uint64_t requests, Random& random) {
   std::vector<Duration> completions;
   std::priority_queue<Duration, std::vector<Duration>, std::greater<>> in_flight;
   for (std::uint64_t i = 0; i < requests; ++i) {
-    Duration begin{};
+    Duration start{};
     if (in_flight.size() == kCallers) {
-      begin = in_flight.top();
-      completions.push_back(begin);
+      start = in_flight.top();
+      completions.push_back(start);
       in_flight.pop();
     }
-    in_flight.push(begin + AnswerTime(random));
+    in_flight.push(start + AnswerTime(random));
   }
   for (; !in_flight.empty(); in_flight.pop()) completions.push_back(in_flight.top());
   return completions;
@@ -166,11 +164,10 @@ Verdict JudgeMemory(double leak_bytes, MemoryNoise noise, std::uint64_t requests
             leak_bytes * static_cast<double>(completed);
     monitor.SampleNow(clock.Now());
   }
-  RunReport report = ReportOf(requests, 0);
-  report.resources = monitor.Summarise();
+  RunRecord record = RecordOf(requests, 0);
+  record.resources = monitor.Summarise();
   const std::vector<Criterion> criteria = {MemoryLeakPerRequest() < kMaxLeakBytesPerRequest};
-  Judge(report, criteria);
-  return report.verdict;
+  return Judge(record, criteria).verdict;
 }
 
 }  // namespace
@@ -208,10 +205,9 @@ VerdictShares SimulateLatency(double quantile, double ratio, LatencyShape shape,
     for (std::uint64_t i = 0; i < requests; ++i) {
       latencies.Record(population[random.Next() % kPopulation]);
     }
-    RunReport report = ReportOf(requests, 0);
-    report.metrics.scheduled_latency = Summarise(latencies);
-    Judge(report, criteria);
-    return report.verdict;
+    RunRecord record = RecordOf(requests, 0);
+    record.metrics[Figure::kScheduledLatency] = latencies.Snapshot();
+    return Judge(record, criteria).verdict;
   });
 }
 
@@ -226,9 +222,8 @@ VerdictShares SimulateSuccessRate(double bound, double failure_rate, std::uint64
       at += std::floor(std::log1p(-random.Uniform()) / std::log1p(-failure_rate));
       if (at >= static_cast<double>(requests)) break;
     }
-    RunReport report = ReportOf(requests - failed, failed);
-    Judge(report, criteria);
-    return report.verdict;
+    RunRecord record = RecordOf(requests - failed, failed);
+    return Judge(record, criteria).verdict;
   });
 }
 

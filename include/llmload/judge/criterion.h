@@ -8,12 +8,13 @@
 #include <string>
 #include <string_view>
 
-#include "llmload/core/clock.h"
+#include "llmload/core/time.h"
 #include "llmload/judge/verdict.h"
+#include "llmload/metrics/figures.h"
 
 namespace llmload {
 
-struct RunReport;
+struct RunRecord;
 
 /// Where the true value of what was sampled lies. A side without a number has no bound.
 struct ConfidenceInterval {
@@ -29,15 +30,26 @@ struct Observation {
   /// Used where there is no value, or (INCONCLUSIVE) where the value cannot confirm a criterion.
   Verdict without_value = Verdict::kInconclusive;
   /// 99 % confidence interval (0.5 % beyond each side) of the true value that `value` estimates.
-  /// Empty: `value` is no estimate (a count, a maximum) and is judged as it is.
+  /// Empty: `value` is not an estimate (a count, a maximum) and is judged as it is.
   std::optional<ConfidenceInterval> interval;
   /// `value` is the share of `samples` independent requests that had some quality, in [0, 1].
   bool is_proportion = false;
   /// The interval narrows with the root of `samples`: then a message can say how many would do.
   bool narrows_with_samples = true;
   std::string remark;  ///< why there is no value, or what limits it
-  bool partial =
-      false;  ///< observation ended early: it can violate a criterion, but not confirm it
+  /// Observation ended early: it can violate a criterion, but not confirm it.
+  bool partial = false;
+};
+
+/// What a run must do so that a metric can be observed at all. A plan is checked against it before
+/// the first request.
+struct MetricNeeds {
+  std::optional<Figure> figure;    ///< a distribution of the catalogue that must get values
+  std::optional<double> quantile;  ///< of `figure`: needs `MinimumSamples` values
+  bool objectives = false;         ///< requests must have objectives
+  bool is_share = false;           ///< the value is in [0, 1]
+  std::string measurement;         ///< of `RunRecord::measurements`; empty: none
+  std::string distribution;        ///< of `RunRecord::distributions`; empty: none
 };
 
 enum class Comparison : std::uint8_t { kLess, kLessOrEqual, kGreater, kGreaterOrEqual, kEqual };
@@ -57,46 +69,25 @@ struct CriterionResult {
   std::uint64_t samples = 0;
   Verdict verdict = Verdict::kInconclusive;
   std::string message;  ///< one sentence that names metric, observed value, bound and samples
+
+  friend bool operator==(const CriterionResult&, const CriterionResult&) = default;
 };
 
-/// A metric with a bound. Cheap to copy.
-class Criterion {
- public:
-  /// Throws ConfigurationError for a bound that is not finite.
-  Criterion(std::string name, std::string unit, Comparison comparison, double bound,
-            std::function<Observation(const RunReport&)> observe);
-
-  const std::string& name() const noexcept { return name_; }
-  const std::string& unit() const noexcept { return unit_; }
-  double bound() const noexcept { return bound_; }
-
-  /// Compares what was observed with the bound. Never PASS without a value and enough samples. An
-  /// exception from a custom metric is INVALID, with its message.
-  ///
-  /// An observation with a confidence interval PASSes if the bound holds for the whole interval,
-  /// FAILs if it is violated by the whole interval, and is INCONCLUSIVE otherwise. Two exceptions
-  /// for proportions: a bound of 0 or 1 is about the requests of this run, since no sample could
-  /// confirm it, and is judged by the value alone; and where not one request had the quality, a
-  /// bound that asks for some is violated. See docs/verdicts.md.
-  CriterionResult Evaluate(const RunReport& report) const;
-
- private:
-  std::string name_;
-  std::string unit_;
-  Comparison comparison_;
-  double bound_;
-  std::function<Observation(const RunReport&)> observe_;
-};
+class Criterion;
 
 /// Something measured, from which comparisons make criteria. A metric in seconds takes bounds of
 /// type Duration only, every other metric takes numbers only; a mixture throws ConfigurationError.
+/// Cheap to copy.
 class Metric {
  public:
-  Metric(std::string name, std::string unit, std::function<Observation(const RunReport&)> observe);
+  using Observe = std::function<Observation(const RunRecord&)>;
+
+  Metric(std::string name, std::string unit, Observe observe, MetricNeeds needs = {});
 
   const std::string& name() const noexcept { return name_; }
   const std::string& unit() const noexcept { return unit_; }
-  Observation Observe(const RunReport& report) const { return observe_(report); }
+  const MetricNeeds& needs() const noexcept { return needs_; }
+  Observation Of(const RunRecord& record) const { return observe_(record); }
 
   Criterion operator<(double bound) const;
   Criterion operator<=(double bound) const;
@@ -115,36 +106,51 @@ class Metric {
 
   std::string name_;
   std::string unit_;
-  std::function<Observation(const RunReport&)> observe_;
+  Observe observe_;
+  MetricNeeds needs_;
 };
 
-/// Distributions of a run that have percentiles.
-enum class LatencyKind : std::uint8_t {
-  kScheduled,  ///< completed - scheduled: what a user waits. The default
-  kService,    ///< completed - dispatched
-  kTtft,       ///< time to first token
-  kTtfo,       ///< time to first answer token
-  kTpot,       ///< time per output token
-  kChunkGap,   ///< time between successive token events
-  kFailoverOverhead,
-  kFailoverAddedLatency,
-};
+/// A metric with a bound. Cheap to copy.
+class Criterion {
+ public:
+  /// Throws ConfigurationError for a bound that is not finite.
+  Criterion(Metric metric, Comparison comparison, double bound);
 
-/// "scheduled latency", "service latency", "time to first token", ...
-std::string_view ToString(LatencyKind kind) noexcept;
+  const Metric& metric() const noexcept { return metric_; }
+  Comparison comparison() const noexcept { return comparison_; }
+  double bound() const noexcept { return bound_; }
+
+  /// "p95 scheduled latency < 5 s".
+  std::string Describe() const;
+
+  /// Compares what was observed with the bound. Never PASS without a value and enough samples. An
+  /// exception from a custom metric is INVALID, with its message.
+  ///
+  /// An observation with a confidence interval PASSes if the bound holds for the whole interval,
+  /// FAILs if it is violated by the whole interval, and is INCONCLUSIVE otherwise. Two exceptions
+  /// for proportions: a bound of 0 or 1 is about the requests of this run, since no sample could
+  /// confirm it, and is judged by the value alone; and where not one request had the quality, a
+  /// bound that asks for some is violated. See docs/verdicts.md.
+  CriterionResult Evaluate(const RunRecord& record) const;
+
+ private:
+  Metric metric_;
+  Comparison comparison_;
+  double bound_;
+};
 
 /// succeeded / attempted, in [0, 1]. Judged with the confidence interval of `Proportion`.
 Metric SuccessRate();
 /// A share of your own: `part` of `whole` requests, with the exact confidence interval
 /// (`ExactProportionBounds`) under the assumption that they are independent. Not observed if
 /// `whole` is 0.
-Metric Proportion(std::string name, std::function<std::uint64_t(const RunReport&)> part,
-                  std::function<std::uint64_t(const RunReport&)> whole);
-/// Completed requests per second, failures included; see `MetricsSummary::throughput_per_second`.
+Metric Proportion(std::string name, std::function<std::uint64_t(const RunRecord&)> part,
+                  std::function<std::uint64_t(const RunRecord&)> whole);
+/// Completed requests per second, failures included: `MetricsSnapshot::Throughput`.
 Metric Throughput();
 /// Successful requests per second.
 Metric SuccessThroughput();
-/// Requests per second that meet every one of `LoadOptions::objectives`.
+/// Requests per second that meet every one of `RunPlan::objectives`.
 Metric Goodput();
 /// Their share of the requests attempted, in [0, 1].
 Metric GoodFraction();
@@ -156,16 +162,18 @@ Metric AttemptsPerRequest();
 /// Requests that more than one provider was asked for.
 Metric FailedOverRequests();
 
-/// Percentiles over successes, judged with the confidence interval of `QuantileBounds`. Below the
-/// minimum sample count (statistics.h) the verdict is INCONCLUSIVE. For the request latencies
-/// (scheduled, service), a run in which no request succeeded FAILs.
-Metric P50(LatencyKind kind = LatencyKind::kScheduled);
-Metric P90(LatencyKind kind = LatencyKind::kScheduled);
-Metric P95(LatencyKind kind = LatencyKind::kScheduled);
-Metric P99(LatencyKind kind = LatencyKind::kScheduled);
-Metric P999(LatencyKind kind = LatencyKind::kScheduled);
-Metric MeanLatency(LatencyKind kind = LatencyKind::kScheduled);
-Metric MaxLatency(LatencyKind kind = LatencyKind::kScheduled);
+/// The percentile of a figure over successes, judged with the confidence interval of
+/// `QuantileBounds`. Below the minimum sample count (statistics.h) the verdict is INCONCLUSIVE. For
+/// the request latencies (scheduled, service), a run in which no request succeeded FAILs.
+/// `quantile` is one of `kQuantiles`; another one throws ConfigurationError.
+Metric Percentile(double quantile, Figure figure = Figure::kScheduledLatency);
+Metric P50(Figure figure = Figure::kScheduledLatency);
+Metric P90(Figure figure = Figure::kScheduledLatency);
+Metric P95(Figure figure = Figure::kScheduledLatency);
+Metric P99(Figure figure = Figure::kScheduledLatency);
+Metric P999(Figure figure = Figure::kScheduledLatency);
+Metric Mean(Figure figure = Figure::kScheduledLatency);
+Metric Max(Figure figure = Figure::kScheduledLatency);
 
 /// Memory of the process with this label, or with an empty label the worst of all sampled
 /// processes. Definitions: `ResourceSummary`. A process that ended before the run did cannot
@@ -181,18 +189,25 @@ Metric MemoryGrowth(std::string process = {});
 /// for PASS.
 Metric MemoryLeakPerRequest(std::string process = {});
 
-/// What `MemoryUsageTest` allows, in bytes: its 500 requests tell a leak of 20 KB per request from
-/// none with room to spare on both sides (docs/verdicts.md). For a lower bound, send more requests.
+/// What the documented memory test allows, in bytes: its 500 requests tell a leak of 20 KB per
+/// request from none with room to spare on both sides (docs/verdicts.md). For a lower bound, send
+/// more requests.
 inline constexpr double kMaxLeakBytesPerRequest = 5000;
 
-/// One of `RunReport::measurements`, by its name; INCONCLUSIVE if the run did not measure it.
-Metric Measurement(std::string name, std::string unit = {});
+/// One of `RunRecord::measurements`, by its name; INCONCLUSIVE if the run did not measure it.
+Metric Measurement(const std::string& name, std::string unit = {});
 
-/// A metric of your own. `value` reads it off the report (empty: not observed) in `unit` ("s" takes
+/// The largest value of one of `RunRecord::distributions`, as in `MaxOf("detection time") <=
+/// 200ms`. INCONCLUSIVE if the run has no such distribution or the distribution has no value.
+Metric MaxOf(const std::string& distribution);
+/// The mean of one of `RunRecord::distributions`, likewise.
+Metric MeanOf(const std::string& distribution);
+
+/// A metric of your own. `value` reads it off the record (empty: not observed) in `unit` ("s" takes
 /// Duration bounds); `samples` says how many measurements it rests on (default: 1).
 Metric Custom(std::string name, std::string unit,
-              std::function<std::optional<double>(const RunReport&)> value,
-              std::function<std::uint64_t(const RunReport&)> samples = {});
+              std::function<std::optional<double>(const RunRecord&)> value,
+              std::function<std::uint64_t(const RunRecord&)> samples = {});
 
 }  // namespace llmload
 

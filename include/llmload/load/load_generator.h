@@ -48,7 +48,7 @@ struct LoadOptions {
   Share share;
 
   /// What makes a request a good one, for goodput. Empty: goodput is not measured.
-  LatencyObjectives objectives;
+  RequestObjectives objectives;
 
   /// Event loops: in real time each on a thread of its own, in virtual time all on one thread. 0:
   /// one per core, and one in virtual time.
@@ -93,24 +93,26 @@ struct RequestsAsked {
   /// The models asked for, in the order of the first request (by index) that asked for each; at
   /// most 100 per worker.
   std::vector<std::string> models;
-  std::uint64_t streamed = 0;             ///< requests sent that asked for a stream
-  std::uint64_t unary = 0;                ///< requests sent that did not
   std::optional<int> lowest_max_tokens;   ///< of the requests sent that had a limit
   std::optional<int> highest_max_tokens;  ///< of the requests sent that had a limit
 };
 
 /// What a run, or a share of one, measured.
 struct LoadResult {
-  MetricsSummary metrics;  ///< of the requests that are measured
+  MetricsSnapshot metrics;  ///< of the requests that are measured
   /// Of those that are not: warm-up and cool-down. The accounting identity holds here too.
-  MetricsSummary unmeasured;
+  MetricsSnapshot unmeasured;
   GeneratorHealth health;
   RequestsAsked asked;
+  TimePoint start{};    ///< of the schedule
   Duration duration{};  ///< from the start of the schedule to the end of the last request
   /// Arrivals of the share's whole schedule, measured or not. More than were scheduled if the run
   /// was interrupted, or if a closed loop's duration ended it; `ClosedLoop::kUnlimited` if that is
   /// what was asked for.
   std::uint64_t planned = 0;
+  /// Of an open loop: those of `planned` that are measured, and how long their phases last.
+  std::uint64_t planned_measured = 0;
+  Duration measured_duration{};
   bool interrupted = false;     ///< ended early: by a signal, `RequestStop` or `stop_when`
   std::string stopped_because;  ///< the reason that `stop_when` gave; empty if it gave none
   bool drained = true;          ///< every provider call ended, at the latest when cancelled
@@ -140,16 +142,18 @@ class LoadGenerator {
   LoadGenerator(const LoadGenerator&) = delete;
   LoadGenerator& operator=(const LoadGenerator&) = delete;
 
-  /// Drives `provider` with the load and blocks until every request has been answered, given up or
-  /// cancelled. At the end `scheduled = succeeded + failed + dropped + unfinished` holds. While it
-  /// runs, progress and counters are of all requests.
+  /// Drives `providers`, to which the requests are dealt in turn, with the load and blocks until
+  /// every request has been answered, given up or cancelled. At the end `scheduled = succeeded +
+  /// failed + dropped + unfinished` holds. While it runs, progress and counters are of all
+  /// requests.
   ///
   /// The run always ends: a provider call that ignores its cancellation is left behind after two
   /// seconds, and so is other work of the provider on the event loops two seconds after the last
   /// request. Only a provider that blocks its thread can delay the end.
   ///
   /// Throws `PromptSourceError`, and whatever `on_progress` and `stop_when` throw.
-  LoadResult Run(Provider& provider);
+  LoadResult Run(std::vector<Provider*> providers);
+  LoadResult Run(Provider& provider) { return Run(std::vector<Provider*>{&provider}); }
 
   /// Ends a run early, as a signal would. Thread-safe; in virtual time, call it on the running
   /// thread.

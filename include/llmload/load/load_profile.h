@@ -176,6 +176,9 @@ class LoadShape : public std::variant<LoadProfile, ClosedLoop> {
 /// a seed, so one seed serves all of them.
 LoadShape WithSeed(LoadShape shape, std::uint64_t seed);
 
+/// Throws `ConfigurationError` that names the field for a closed loop that makes no sense.
+void Validate(const ClosedLoop& load);
+
 /// How long the arrivals of `profile` take: the sum of its phases. Throws `ConfigurationError` for
 /// a profile that makes no sense.
 Duration ScheduleDuration(const LoadProfile& profile);

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "llmload/core/time.h"
-#include "llmload/metrics/metrics_summary.h"
+#include "llmload/metrics/distribution.h"
 #include "llmload/provider/connection_counters.h"
 
 namespace llmload {
@@ -22,7 +22,7 @@ struct WorkerHealth {
   std::uint64_t windows = 0;
   std::uint64_t saturated_windows = 0;
 
-  /// cpu / wall; nothing for an empty run.
+  /// cpu / wall; empty for a run without time.
   std::optional<double> CpuShare() const noexcept {
     if (wall <= Duration::zero()) return std::nullopt;
     return static_cast<double>(cpu.count()) / static_cast<double>(wall.count());
@@ -31,17 +31,19 @@ struct WorkerHealth {
     if (windows == 0) return std::nullopt;
     return static_cast<double>(saturated_windows) / static_cast<double>(windows);
   }
+
+  friend bool operator==(const WorkerHealth&, const WorkerHealth&) = default;
 };
 
 /// Whether the generator kept up, so that the numbers are those of the service and not its own.
 struct GeneratorHealth {
   /// False in virtual time, where threads take no time: then `workers` is empty and `loop_delay`
-  /// has no samples.
+  /// is empty.
   bool real_time = false;
   std::vector<WorkerHealth> workers;
   /// How late a timer of 10 ms fired in the event loops; ticks that a busy loop missed altogether
   /// count with the lateness they would have had.
-  LatencySummary loop_delay;
+  Distribution loop_delay;
 
   // Failures that the generator's own machine caused, among those that are measured.
   std::uint64_t descriptor_failures = 0;          ///< EMFILE, ENFILE: no descriptor left
@@ -53,12 +55,17 @@ struct GeneratorHealth {
   /// What the provider under load did on the network during the run, warm-up included.
   ConnectionCounters connections;
 
-  /// reuses / (reuses + connects): requests that found a connection open. Nothing without any.
+  /// reuses / (reuses + connects): requests that found a connection open. Empty without any.
   std::optional<double> ReuseRatio() const noexcept {
     const std::uint64_t all = connections.reuses + connections.connects;
     if (all == 0) return std::nullopt;
     return static_cast<double>(connections.reuses) / static_cast<double>(all);
   }
+
+  /// Adds the health of another share of the run, on this machine or another one: counts are added,
+  /// limits are the smallest, peaks the largest.
+  void Merge(const GeneratorHealth& other);
+  friend bool operator==(const GeneratorHealth&, const GeneratorHealth&) = default;
 };
 
 }  // namespace llmload

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "llmload/core/time.h"
-#include "llmload/metrics/metrics_summary.h"
+#include "llmload/metrics/metrics_snapshot.h"
 #include "llmload/provider/completion.h"
 #include "llmload/provider/error.h"
 
@@ -26,8 +26,9 @@ struct RequestInstants {
 
 /// What is measured beside what always is.
 struct MetricsOptions {
-  LatencyObjectives objectives;           ///< for goodput; none: it is not measured
-  std::optional<TimePoint> series_start;  ///< of the per-second series; empty: none is kept
+  RequestObjectives objectives;  ///< for goodput; none: it is not measured
+  TimePoint start{};             ///< of the run: instants in a snapshot count from it
+  bool with_series = false;      ///< keep the per-second series
 };
 
 /// The metrics of one worker. One thread writes; others may read through `LoadTestMetrics`
@@ -46,8 +47,9 @@ class MetricsShard {
   void Scheduled(std::uint64_t arrivals = 1) noexcept;
   /// An arrival was not dispatched: too many requests were in flight.
   void Dropped(TimePoint scheduled) noexcept;
-  /// A request was handed to the provider. Records the schedule lag.
-  void Dispatched(TimePoint scheduled, TimePoint dispatched) noexcept;
+  /// A request, which asks for a stream or not, was handed to the provider. Records the schedule
+  /// lag.
+  void Dispatched(TimePoint scheduled, TimePoint dispatched, bool streamed = false) noexcept;
   /// A token event of a stream came, `gap` after the one before it, if there was one.
   void TokenEvent(TimePoint at, std::optional<Duration> gap) noexcept;
   void Succeeded(const RequestInstants& instants, const Completion& completion);
@@ -89,10 +91,13 @@ class LoadTestMetrics {
 
   /// Everything so far. During a run, requests in flight are in none of the four outcomes, so the
   /// accounting identity holds only after the end.
-  MetricsSummary Summarise() const;
+  MetricsSnapshot Snapshot() const;
 
   /// For a progress line. Costs tens of microseconds per shard.
   LiveCounters Live() const;
+
+  /// Requests handed to the provider so far. Costs a few nanoseconds per shard.
+  std::uint64_t Sent() const;
 
  private:
   const MetricsOptions options_;

@@ -15,8 +15,8 @@ namespace llmload {
 /// /proc/PID/fd; a process of another user, or in another network namespace, is not found.
 std::vector<pid_t> FindListeningProcesses(std::uint16_t port);
 
-/// The lowest of `FindListeningProcesses`: after a fork, as a rule the parent. Nothing if none is
-/// found.
+/// The lowest of `FindListeningProcesses`, which after a fork usually is the parent. Empty if none
+/// is found.
 std::optional<pid_t> FindListeningProcess(std::uint16_t port);
 
 }  // namespace llmload

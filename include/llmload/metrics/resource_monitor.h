@@ -35,7 +35,7 @@ class ResourceProbe {
   /// What the process is to the test: "test process", "local server".
   virtual std::string Label() const = 0;
   virtual std::optional<pid_t> Pid() const { return std::nullopt; }
-  /// Nothing if the process is gone or may not be read; `FailureReason` then says which.
+  /// Returns nullopt if the process is gone or may not be read; `FailureReason` then says which.
   virtual std::optional<RawUsage> Read() = 0;
   /// Why the last `Read` gave nothing. Empty after a good one.
   virtual std::string FailureReason() const { return {}; }
@@ -65,13 +65,15 @@ class ProcProbe final : public ResourceProbe {
 
 /// What a process used at one instant.
 struct ResourceSample {
-  TimePoint at{};
+  Duration at{};  ///< since the start of the run
   std::uint64_t rss_bytes = 0;
   std::optional<double> cpu_percent;  ///< of one core, since the sample before; empty for the first
   std::uint32_t threads = 0;
   std::optional<std::uint32_t> descriptors;
-  /// Requests of the run so far; empty if nobody counts them (`ResourceMonitor::CountRequests`).
+  /// Requests of the run so far; empty if they are not counted (`ResourceMonitor::CountRequests`).
   std::optional<std::uint64_t> requests;
+
+  friend bool operator==(const ResourceSample&, const ResourceSample&) = default;
 };
 
 /// One process over a run. With `samples == 0` all figures are zero or empty.
@@ -106,6 +108,8 @@ struct ResourceSummary {
   std::optional<SustainedSlope> slope_bytes_per_request;
 
   std::vector<ResourceSample> series;  ///< evenly thinned; oldest first
+
+  friend bool operator==(const ResourceSummary&, const ResourceSummary&) = default;
 };
 
 /// Samples several processes. Memory is bounded: a full series drops every second sample, and from
@@ -120,8 +124,8 @@ class ResourceMonitor {
   ResourceMonitor(const ResourceMonitor&) = delete;
   ResourceMonitor& operator=(const ResourceMonitor&) = delete;
 
-  /// Begins with the next sample. Precondition: not null.
-  void AddProbe(std::unique_ptr<ResourceProbe> probe);
+  /// The probe is read from the next sample on. Precondition: not null.
+  void AddProbe(std::shared_ptr<ResourceProbe> probe);
 
   /// How many requests the load has made so far; it is called with every sample, on the sampling
   /// thread, and must not run backwards. An empty function ends the counting.
@@ -140,11 +144,11 @@ class ResourceMonitor {
   /// Forgets all samples, so that the next one is the baseline: call it at the end of a warm-up.
   void Restart();
 
-  /// The latest sample of probe `index`, in the order of `AddProbe`; nothing before its first.
+  /// The latest sample of probe `index`, in the order of `AddProbe`; empty before its first.
   std::optional<ResourceSample> Latest(std::size_t index = 0) const;
 
-  /// One summary per probe, in the order of `AddProbe`.
-  std::vector<ResourceSummary> Summarise() const;
+  /// One summary per probe, in the order of `AddProbe`. Instants in it count from `start`.
+  std::vector<ResourceSummary> Summarise(TimePoint start = {}) const;
 
  private:
   struct Track;

@@ -50,6 +50,8 @@ struct SlopeEstimate {
   double slope = 0;
   double lower = 0;
   double upper = 0;
+
+  friend bool operator==(const SlopeEstimate&, const SlopeEstimate&) = default;
 };
 
 /// Theil–Sen estimator: the median of the slopes between all pairs of points, with the confidence

@@ -39,6 +39,8 @@ struct SustainedSlope {
   /// Growth was slowing down when the run ended: it may come to an end. Then `lower` says how fast
   /// it was, not how fast it will be.
   bool settling = false;
+
+  friend bool operator==(const SustainedSlope&, const SustainedSlope&) = default;
 };
 
 /// The slope that lasts, of samples in the order in which they were taken.

@@ -2,6 +2,7 @@
 #ifndef LLMLOAD_METRICS_TIME_SERIES_H_
 #define LLMLOAD_METRICS_TIME_SERIES_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -10,27 +11,60 @@
 
 namespace llmload {
 
+/// Cells of durations, eight to a doubling from 64 us to 1 h: the end of a cell is at most 12.5 %
+/// above what is in it. For the small histograms of a series, of which there are many.
+struct SeriesCells {
+  static constexpr std::size_t kCount = 216;
+  static std::size_t Of(Duration value) noexcept;
+  /// The last nanosecond that falls into `cell`.
+  static Duration End(std::size_t cell) noexcept;
+};
+
 /// What happened in one interval of a run.
 struct SeriesPoint {
+  /// Scheduled latencies of the successes of the interval that fall into one of `SeriesCells`.
+  struct Cell {
+    std::uint16_t index = 0;
+    std::uint32_t count = 0;
+    friend bool operator==(const Cell&, const Cell&) = default;
+  };
+
   std::uint64_t scheduled = 0;  ///< arrivals whose instant came
   std::uint64_t sent = 0;
   std::uint64_t succeeded = 0;
   std::uint64_t failed = 0;
+  std::uint64_t unfinished = 0;
   std::uint64_t dropped = 0;
   std::uint64_t token_events = 0;  ///< of streams
-  std::uint64_t in_flight = 0;     ///< at the end of the interval
-  // Percentiles of the scheduled latency of the requests that succeeded in this interval; empty
-  // without any. Never below the true value, and above it by at most 12.5 %.
-  std::optional<Duration> p50;
-  std::optional<Duration> p95;
-  std::optional<Duration> p99;
+  std::vector<Cell> latency;       ///< in ascending order of their index, none empty
+
+  /// The nearest-rank percentile of the scheduled latency of the requests that succeeded in this
+  /// interval; empty without any. Never below the true value, and above it by at most 12.5 %.
+  std::optional<Duration> LatencyQuantile(double quantile) const noexcept;
+
+  void Merge(const SeriesPoint& other);
+
+  friend bool operator==(const SeriesPoint&, const SeriesPoint&) = default;
 };
 
-/// Evenly spaced points from the start of the run on. The interval is a second; a run of more than
-/// an hour doubles it as often as it has to, so memory is bounded.
+/// Evenly spaced points from the start of the run on, up to the last in which anything happened.
+/// The interval is a second; a run of more than an hour doubles it as often as it has to, so memory
+/// is bounded.
 struct TimeSeries {
   Duration interval = std::chrono::seconds(1);
   std::vector<SeriesPoint> points;
+
+  /// Requests in flight at the end of each interval.
+  std::vector<std::uint64_t> InFlight() const;
+
+  /// Adds `other`, which starts at the same instant. The longer interval wins. Precondition: the
+  /// intervals are a second times a power of two.
+  void Merge(const TimeSeries& other);
+
+  /// Joins pairs of points.
+  void DoubleInterval();
+
+  friend bool operator==(const TimeSeries&, const TimeSeries&) = default;
 };
 
 }  // namespace llmload

@@ -18,6 +18,8 @@ struct ProviderIdentity {
   std::string name = {};        ///< short and stable: "openai", "bedrock", "local"
   std::string region = {};      ///< empty if it has none
   std::string credential = {};  ///< `Secret::Fingerprint` of its credential; empty if it has none
+
+  friend bool operator==(const ProviderIdentity&, const ProviderIdentity&) = default;
 };
 
 /// Answers completion requests.

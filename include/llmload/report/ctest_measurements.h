@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "llmload/report/run_report.h"
+#include "llmload/run/run_report.h"
 
 namespace llmload {
 
@@ -19,11 +19,11 @@ std::vector<std::pair<std::string, double>> CTestMeasurements(const RunReport& r
 /// What cannot stand in a name ('<', '>', '"', control characters) becomes '_', and '&' is escaped.
 std::string CTestMeasurementLine(std::string_view name, double value);
 
-/// A text as a measurement, for what is no number: CDash shows it and does not plot it.
+/// A text as a measurement, for what is not a number: CDash shows it and does not plot it.
 std::string CTestTextLine(std::string_view name, std::string_view text);
 
 /// The line that makes CTest (3.21 or newer) attach the file at `path` to the test's result,
-/// without a newline. Nothing if the path cannot stand in such a line ('<' or a control character).
+/// without a newline. Empty if the path cannot stand in such a line ('<' or a control character).
 std::optional<std::string> CTestFileLine(std::string_view name, std::string_view path);
 
 /// All measurements of the report and its verdict as a text, one line each.

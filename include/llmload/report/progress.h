@@ -2,50 +2,38 @@
 #ifndef LLMLOAD_REPORT_PROGRESS_H_
 #define LLMLOAD_REPORT_PROGRESS_H_
 
-#include <cstdint>
 #include <cstdio>
 #include <optional>
 #include <string>
 
-#include "llmload/core/clock.h"
-#include "llmload/metrics/load_test_metrics.h"
+#include "llmload/core/time.h"
+#include "llmload/run/run_observer.h"
 
 namespace llmload {
 
-/// Where a run stands.
-struct ProgressSnapshot {
-  Duration elapsed{};             ///< since the start of the run
-  std::optional<Duration> total;  ///< planned length, where there is one
-  LiveCounters counters;
-  std::optional<std::uint64_t> rss_bytes;
-};
-
 /// "[  12s/60s] sent 200 | in flight 3 | ok 195 | failed 2 | 16.7/s | p95 812 ms | rss 31.2 MB".
 /// `rate` is completed requests per second over the time since the line before.
-std::string FormatProgress(const ProgressSnapshot& snapshot, std::optional<double> rate);
+std::string FormatProgress(const RunSnapshot& snapshot, std::optional<double> rate);
 
 /// Prints the line when it is due: on a terminal once per second, rewriting itself, in a log every
 /// 10 s as a plain line. Not thread-safe: one thread calls it.
-class ProgressPrinter {
+class ProgressPrinter final : public RunObserver {
  public:
   /// `out` must outlive the printer. `terminal` is found out from `out` where not given.
   explicit ProgressPrinter(std::FILE* out, std::optional<bool> terminal = std::nullopt);
   /// Calls `Finish`.
-  ~ProgressPrinter();
+  ~ProgressPrinter() override;
   ProgressPrinter(const ProgressPrinter&) = delete;
   ProgressPrinter& operator=(const ProgressPrinter&) = delete;
 
   /// Between two lines.
   Duration interval() const noexcept { return interval_; }
 
-  /// True if `elapsed` is at or beyond the next line's time: lets the caller skip making a
-  /// snapshot.
-  bool Due(Duration elapsed) const noexcept { return elapsed >= next_; }
+  /// Prints if due.
+  void OnSnapshot(const RunSnapshot& snapshot) override;
+  void OnEnd(const RunRecord&) override { Finish(); }
 
-  /// Prints if due. Call it at least once per `interval`.
-  void Update(const ProgressSnapshot& snapshot);
-
-  /// Ends the line on a terminal, so that what follows begins on one of its own. Idempotent.
+  /// Ends the line on a terminal, so that what follows starts on one of its own. Idempotent.
   void Finish();
 
  private:

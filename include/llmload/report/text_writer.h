@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <string>
 
-#include "llmload/report/run_report.h"
+#include "llmload/run/run_report.h"
 
 namespace llmload {
 

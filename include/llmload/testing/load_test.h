@@ -1,4 +1,4 @@
-// The base of all load-test fixtures: gate, target, reporting.
+// The base of all load-test fixtures: gate, world, plan, outputs.
 #ifndef LLMLOAD_TESTING_LOAD_TEST_H_
 #define LLMLOAD_TESTING_LOAD_TEST_H_
 
@@ -10,88 +10,72 @@
 #include <vector>
 
 #include "llmload/core/clock.h"
-#include "llmload/load/load_generator.h"
-#include "llmload/metrics/resource_monitor.h"
-#include "llmload/provider/provider.h"
-#include "llmload/report/run_report.h"
+#include "llmload/report/output.h"
+#include "llmload/run/run_plan.h"
+#include "llmload/run/run_report.h"
 #include "llmload/testing/load_test_environment.h"
+#include "llmload/world/world.h"
 
 namespace llmload {
 
-/// What every load test asks of a model.
-struct RequestOptions {
-  std::string prompt = "Reply with a short greeting.";
-  int max_tokens = 16;
-  bool stream = true;
-};
-
-/// A GoogleTest fixture that runs a load and judges what it measured.
+/// A GoogleTest fixture that runs a plan in a world and judges what it measured.
 ///
-/// `SetUp` skips the test unless load tests are switched on (`SKIP_LOAD_TESTS=0`), reads the
-/// environment, makes the target and asks it one question: a server that is down skips the test
-/// with the reason, a wrong key, model or certificate fails it at once instead of a thousand times.
+///   class Gateway : public SustainedLoadTest {
+///     World MakeWorld() override { return RealWorld({.provider = ..., .url = ...}); }
+///   };
+///   TEST_F(Gateway, DISABLED_HoldsTheRate) { RunAndJudge(); }
 ///
-/// Derive from one of the ready tests (open_loop_test.h, memory_usage_test.h, ...) rather than from
-/// this, and override `MakeTarget` to test a provider of your own.
+/// `SetUp` makes the world and skips the test unless load tests are switched on
+/// (`SKIP_LOAD_TESTS=0`) or time is virtual. It checks the plan, opens the outputs, and asks each
+/// target one question: a server that is down skips the test with the reason; a wrong key, model or
+/// certificate, and a plan that cannot be judged, fail it before the load is sent. A test whose
+/// body does not run its plan fails.
+///
+/// Derive from one of the ready tests (open_loop_test.h, memory_usage_test.h, failover_tests.h),
+/// and override `MakeWorld` to test a target of your own and `Plan` to ask something else of it.
 class LoadTest : public ::testing::Test {
  protected:
   LoadTest();
   ~LoadTest() override;
 
   void SetUp() override;
+  void TearDown() override;
 
-  /// False for a test that costs nothing and may always run.
+  /// False for a test that costs nothing, and may always run. Virtual time is never gated.
   virtual bool IsGated() const { return true; }
 
-  /// The clock of the whole test.
-  virtual Clock& TestClock() { return SystemClock::Instance(); }
+  /// Where the plan runs. By default the target that the environment names (`LLMLOAD_PROVIDER`), or
+  /// a fake LLM server inside this process. Called once, by `SetUp`.
+  virtual World MakeWorld();
 
-  /// The provider under test. By default the one that the environment names; `EmbeddedTarget` for
-  /// the embedded fake server.
-  virtual Target MakeTarget();
-
-  /// A server inside this test; none here. See `WithEmbeddedServer`.
-  virtual Target EmbeddedTarget();
-
-  /// False: do not ask the one question before the load.
-  virtual bool ChecksTarget() const { return true; }
-
-  /// The processes whose memory and CPU are sampled: this one, and the one that serves a loopback
-  /// target.
-  virtual std::vector<std::unique_ptr<ResourceProbe>> MakeProbes();
+  /// What is run. Called once, by `SetUp`, when the world is there. What it leaves open is filled
+  /// in: the name of the test, `LLMLOAD_MODEL`, `LLMLOAD_SEED`, the world's targets and samplers.
+  virtual RunPlan Plan() = 0;
 
   /// Fails the GoogleTest test unless the verdict is PASS.
   virtual void Enforce(const RunReport& report);
 
+  /// The test body: runs the plan, delivers the report, enforces the verdict. A second call is
+  /// another run of the same plan.
+  void RunAndJudge();
+
   const LoadTestEnvironment& Environment() const { return environment_; }
-  /// Precondition: `SetUp` succeeded.
-  Provider& TargetProvider() { return *target_.provider; }
-  const Target& TestTarget() const { return target_; }
+  // Valid from the call of `MakeWorld` on.
+  World& TestWorld() { return world_; }
+  Clock& TestClock() { return world_.clock(); }
 
-  /// Prompts for the environment's model.
-  std::shared_ptr<const PromptSource> MakePrompts(const RequestOptions& options) const;
-
-  /// Runs `load` against the target with progress lines; `resources`, if given, samples along.
-  LoadResult RunLoad(LoadOptions load, std::optional<Duration> planned, ResourceMonitor* resources);
-
-  /// A report of `result` with everything but criteria, under the name of the current test.
-  RunReport MakeReport(const LoadResult& result, const ResourceMonitor* resources) const;
-
-  /// Judges the report, prints it, writes it to `LLMLOAD_REPORT_DIR`, hands CTest the measurements,
-  /// and enforces the verdict.
-  void Conclude(RunReport report, const std::vector<Criterion>& criteria,
-                const ValidityLimits& limits = {});
-
-  /// The concluded report. Precondition: `Conclude` was called.
+  /// The report of the last run. Precondition: `RunAndJudge` was called.
   const RunReport& Report() const { return *report_; }
 
  private:
-  void CheckTarget();
+  void Prepare();
 
   LoadTestEnvironment environment_;
-  Target target_;
-  std::chrono::system_clock::time_point started_at_{};
+  World world_;
+  RunPlan plan_;
+  std::vector<std::unique_ptr<Output>> outputs_;
   std::optional<RunReport> report_;
+  bool attempted_ = false;  // `RunAndJudge` was called
 };
 
 }  // namespace llmload

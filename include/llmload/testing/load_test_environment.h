@@ -2,11 +2,15 @@
 #ifndef LLMLOAD_TESTING_LOAD_TEST_ENVIRONMENT_H_
 #define LLMLOAD_TESTING_LOAD_TEST_ENVIRONMENT_H_
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "llmload/core/load_gate.h"
+#include "llmload/report/output.h"
 #include "llmload/service/target.h"
 
 namespace llmload {
@@ -16,9 +20,10 @@ namespace llmload {
 struct LoadTestEnvironment {
   ProviderChoice provider = ProviderChoice::kFake;  ///< LLMLOAD_PROVIDER
   std::string model = "gpt-3.5-turbo";              ///< LLMLOAD_MODEL
-  std::optional<std::string> report_dir;            ///< LLMLOAD_REPORT_DIR
-  std::optional<std::uint64_t> local_pid;           ///< LLMLOAD_LOCAL_PID
+  std::optional<pid_t> local_pid;                   ///< LLMLOAD_LOCAL_PID
   std::uint64_t seed = 1;                           ///< LLMLOAD_SEED
+  /// LLMLOAD_OUTPUT (default: the table), and the JSON form in the folder LLMLOAD_REPORT_DIR.
+  std::vector<OutputSpec> outputs = {{.kind = "table", .where = {}}};
 
   /// Reads and checks all of them. Throws `ConfigurationError` for a malformed value.
   static LoadTestEnvironment Read();

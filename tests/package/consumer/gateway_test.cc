@@ -5,7 +5,6 @@
 #include <llmload/mocks/virtual_time.h>
 #include <llmload/resilience/failover_provider.h>
 #include <llmload/testing/open_loop_test.h>
-#include <llmload/world/in_virtual_time.h>
 
 #include <memory>
 
@@ -30,10 +29,12 @@ TEST_F(Gateway, AnswersForAFailingPrimary) {
   EXPECT_EQ(elapsed(), Duration(70ms));
 }
 
-class GatewayInVirtualTime : public InVirtualTime<SustainedLoadTest> {
-  Target MakeTarget() override {
-    return {.provider = std::make_shared<GatewayProvider>(clock(), 300ms),
-            .url = "simulation in virtual time"};
+class GatewayInVirtualTime : public SustainedLoadTest {
+  World MakeWorld() override {
+    return VirtualWorld([](Clock& clock) {
+      return Lane{.target = {.provider = std::make_shared<GatewayProvider>(clock, 300ms),
+                             .url = "simulation in virtual time"}};
+    });
   }
 };
 TEST_F(GatewayInVirtualTime, HoldsAThousandPerMinute) { RunAndJudge(); }

@@ -141,7 +141,7 @@ bool RawClient::Handshake(const Options& options) {
     SSL_CTX_set_max_proto_version(context_.get(), options.max_tls_version);
     SSL_CTX_set_cipher_list(context_.get(), "ALL:@SECLEVEL=0");
   }
-  // A session ticket is no data: SSL_read must come back from it, not block for what follows.
+  // A session ticket is not data: SSL_read must come back from it, not block for what follows.
   SSL_CTX_clear_mode(context_.get(), SSL_MODE_AUTO_RETRY);
   Trust(context_.get(), options.ca_pem);
   SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER, nullptr);

@@ -29,9 +29,9 @@
 #include <vector>
 
 #include "llmload/core/virtual_clock.h"
+#include "llmload/judge/judgement.h"
 #include "llmload/load/load_generator.h"
 #include "llmload/mocks/mock_provider.h"
-#include "llmload/report/run_report.h"
 #include "llmload/service/openai_provider.h"
 #include "src/load/worker_probe.h"
 #include "tests/unit/load/make_request.h"
@@ -48,22 +48,23 @@ using ::testing::NiceMock;
 using namespace std::chrono_literals;
 
 // Judged by a criterion that holds for any run: only the generator's health can spoil the verdict.
-RunReport Judged(const LoadResult& result) {
-  RunReport report;
-  report.metrics = result.metrics;
-  report.health = result.health;
-  report.duration = result.duration;
+Judgement Judged(const LoadResult& result) {
+  RunRecord record;
+  record.metrics = result.metrics;
+  record.health = result.health;
+  record.duration = result.duration;
+  record.configuration.measured_arrivals = result.planned_measured;
+  record.configuration.measured_duration = result.measured_duration;
   const std::vector<Criterion> criteria = {SuccessRate() >= 0.0};
-  Judge(report, criteria);
   EXPECT_FALSE(CheckAccounting(result.metrics));
-  return report;
+  return Judge(record, criteria);
 }
 
-void ExpectInvalid(const RunReport& report, const std::string& reason,
+void ExpectInvalid(const Judgement& judgement, const std::string& reason,
                    const std::string& recommendation) {
-  EXPECT_EQ(report.verdict, Verdict::kInvalid) << Explain(report);
-  EXPECT_THAT(report.invalid_reasons, Contains(HasSubstr(reason)));
-  EXPECT_THAT(report.recommendations, Contains(HasSubstr(recommendation)));
+  EXPECT_EQ(judgement.verdict, Verdict::kInvalid) << Explain(judgement);
+  EXPECT_THAT(judgement.invalid_reasons, Contains(HasSubstr(reason)));
+  EXPECT_THAT(judgement.recommendations, Contains(HasSubstr(recommendation)));
 }
 
 // Computes until the thread has had the CPU for `busy`.
@@ -108,7 +109,7 @@ TEST(GeneratorHealth, AHealthyRunIsAPassAndSaysHowHealthyItWas) {
     EXPECT_GE(worker.windows, 4u);
   }
   // 10 ms ticks of two workers for 0.58 s.
-  EXPECT_NEAR(static_cast<double>(health.loop_delay.count), 116, 20);
+  EXPECT_NEAR(static_cast<double>(health.loop_delay.count()), 116, 20);
   EXPECT_GT(health.descriptors_peak.value(), 3u);
   EXPECT_GT(health.ephemeral_ports.value(), 0u);
   EXPECT_EQ(health.descriptor_failures + health.port_failures, 0u);
@@ -123,9 +124,8 @@ TEST(GeneratorHealth, AGeneratorStarvedOfCpuIsInvalid) {
   options.prompts = Hello();
   options.workers = 1;
   const LoadResult result = LoadGenerator(std::move(options)).Run(provider);
-  EXPECT_EQ(result.metrics.succeeded, 100u);
-  const RunReport report = Judged(result);
-  ExpectInvalid(report, "the generator was late: p99 schedule lag", "lower the rate");
+  EXPECT_EQ(result.metrics[Counter::kSucceeded], 100u);
+  ExpectInvalid(Judged(result), "the generator was late: p99 schedule lag", "lower the rate");
   // The share of the CPU that the thread got depends on what else runs on the machine; that it used
   // what it got does not. (It is watched from its first turn of the event loop on.)
   EXPECT_GE(result.health.workers[0].cpu, Duration(1400ms));
@@ -137,7 +137,7 @@ TEST(GeneratorHealth, AnObserverThatBlocksTheEventLoopMakesTheRunInvalid) {
   options.shape = ClosedLoop{.concurrency = 1, .requests = 5};  // which never lags
   options.prompts = Hello();
   const LoadResult result = LoadGenerator(std::move(options)).Run(provider);
-  EXPECT_EQ(result.metrics.schedule_lag.max, Duration(0));
+  EXPECT_EQ(result.metrics[Figure::kScheduleLag].max(), Duration(0));
   ExpectInvalid(Judged(result), "event loops were busy or starved", "blocking or computing");
 }
 
@@ -155,7 +155,7 @@ TEST(GeneratorHealth, AnOverloadedGeneratorStillHearsThatItIsToStop) {
   const LoadResult result = generator.Run(provider);
   EXPECT_TRUE(result.interrupted);
   EXPECT_LT(result.duration, Duration(20s));
-  EXPECT_LT(result.metrics.scheduled, 2000u);
+  EXPECT_LT(result.metrics[Counter::kScheduled], 2000u);
 }
 
 TEST(GeneratorHealth, AWorkerThatNeverIdlesHasASaturatedCpu) {
@@ -182,11 +182,14 @@ TEST(GeneratorHealth, AWorkerThatNeverIdlesHasASaturatedCpu) {
   EXPECT_EQ(probe.health().saturated_windows, 8u);
   EXPECT_EQ(probe.health().wall, Duration(1600ms));
 
-  RunReport report;
-  report.health.workers = {probe.health()};
+  RunRecord record;
+  record.health.workers = {probe.health()};
   const std::vector<Criterion> criteria = {FailedRequests() <= 0};
-  Judge(report, criteria);
-  ExpectInvalid(report, "a worker was so in 50 % of the time, allowed 10 %", "more workers");
+  ExpectInvalid(Judge(record, criteria), "a worker was so in 50 % of the time, allowed 10 %",
+                "more workers");
+  // A closed loop goes as fast as it can.
+  record.configuration.closed_loop = true;
+  EXPECT_EQ(Judge(record, criteria).verdict, Verdict::kPass);
 }
 
 TEST(GeneratorHealth, TicksThatAStallSwallowedCountWithTheirLateness) {
@@ -206,7 +209,7 @@ TEST(GeneratorHealth, TicksThatAStallSwallowedCountWithTheirLateness) {
   boost::asio::co_spawn(context, stall, boost::asio::detached);
   clock.Run(context);
   // Five on time, ten late by 95, 85, ... 5 ms, and those at 160 to 200 ms on time.
-  const Histogram& delay = probe.loop_delay();
+  const Distribution delay = probe.loop_delay().Snapshot();
   EXPECT_EQ(delay.count(), 20u);
   EXPECT_EQ(delay.max(), Duration(95ms));
   EXPECT_EQ(delay.sum(), Duration(500ms));
@@ -294,11 +297,11 @@ TEST(GeneratorHealth, AGeneratorWithoutDescriptorsLeftIsInvalid) {
     EXPECT_TRUE(few.lowered());
     return generator.Run(provider);
   }();
-  EXPECT_GT(result.metrics.unfinished, 0u);  // those that got one
+  EXPECT_GT(result.metrics[Counter::kUnfinished], 0u);  // those that got one
   EXPECT_GT(result.health.descriptor_failures, 0u);
-  EXPECT_EQ(result.health.descriptor_failures, result.metrics.failed);
+  EXPECT_EQ(result.health.descriptor_failures, result.metrics[Counter::kFailed]);
   EXPECT_EQ(result.health.port_failures, 0u);
-  EXPECT_EQ(result.health.connections.connects, result.metrics.unfinished);
+  EXPECT_EQ(result.health.connections.connects, result.metrics[Counter::kUnfinished]);
   EXPECT_EQ(result.health.ReuseRatio(), 0.0);
   ExpectInvalid(Judged(result), "the generator ran out of descriptors", "ulimit -n");
 }
@@ -318,9 +321,9 @@ TEST(GeneratorHealth, AGeneratorWithoutDescriptorsLeftIsInvalid) {
   SilentServer server;
   OpenAiProvider provider(ClearTextOptions(server));
   const LoadResult result = LoadGenerator(HundredRequests()).Run(provider);
-  EXPECT_GT(result.metrics.unfinished, 0u);  // those that got one
+  EXPECT_GT(result.metrics[Counter::kUnfinished], 0u);  // those that got one
   EXPECT_GT(result.health.port_failures, 0u);
-  EXPECT_EQ(result.health.port_failures, result.metrics.failed);
+  EXPECT_EQ(result.health.port_failures, result.metrics[Counter::kFailed]);
   EXPECT_EQ(result.health.descriptor_failures, 0u);
   EXPECT_EQ(result.health.ephemeral_ports, 10u);
   ExpectInvalid(Judged(result), "ran out of ephemeral ports", "now 10");
@@ -362,10 +365,11 @@ TEST(GeneratorHealth, MoreInFlightThanAllowedIsInvalid) {
   options.shape = OpenLoop{.rate_per_second = 10, .duration = 10s, .max_in_flight = 49};
   options.prompts = Hello();
   const LoadResult result = LoadGenerator(std::move(options), clock).Run(provider);
-  EXPECT_GT(result.metrics.dropped, 0u);
-  ExpectInvalid(Judged(result),
-                "the generator dropped " + std::to_string(result.metrics.dropped) + " arrivals",
-                "raise max_in_flight above rate x latency (here up to 50)");
+  EXPECT_GT(result.metrics[Counter::kDropped], 0u);
+  ExpectInvalid(
+      Judged(result),
+      "the generator dropped " + std::to_string(result.metrics[Counter::kDropped]) + " arrivals",
+      "raise max_in_flight above rate x latency (here up to 50)");
 }
 
 TEST(GeneratorHealth, FailuresOfTheServiceAreNotTheGenerators) {

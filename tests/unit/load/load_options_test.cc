@@ -127,10 +127,10 @@ TEST(WarmUpRequests, AreSentButKeptOutOfTheMetrics) {
   const LoadResult result = LoadGenerator(std::move(options), clock).Run(provider);
   EXPECT_EQ(provider.calls().size(), 50u);
   EXPECT_EQ(result.planned, 50u);
-  EXPECT_EQ(result.metrics.succeeded, 40u);
-  EXPECT_EQ(result.metrics.scheduled_latency.max, Duration(100ms));
-  EXPECT_EQ(result.unmeasured.succeeded, 10u);
-  EXPECT_EQ(result.unmeasured.scheduled_latency.min, Duration(3s));
+  EXPECT_EQ(result.metrics[Counter::kSucceeded], 40u);
+  EXPECT_EQ(result.metrics[Figure::kScheduledLatency].max(), Duration(100ms));
+  EXPECT_EQ(result.unmeasured[Counter::kSucceeded], 10u);
+  EXPECT_EQ(result.unmeasured[Figure::kScheduledLatency].min(), Duration(3s));
 }
 
 // A process of 100 bytes that grows by one each second.
@@ -161,8 +161,8 @@ class ResourcesOfARun : public testing::Test {
     options.resources = &monitor_;
     options.resource_interval = 1s;
     const LoadResult result = LoadGenerator(std::move(options), clock_).Run(provider);
-    const ResourceSummary summary = monitor_.Summarise().front();
-    EXPECT_LE(summary.series.back().at, kStart + result.duration);
+    const ResourceSummary summary = monitor_.Summarise(kStart).front();
+    EXPECT_LE(summary.series.back().at, result.duration);
     return summary;
   }
 
@@ -217,10 +217,11 @@ TEST(RequestsAsked, AreReadOffTheRequestsThatWereSent) {
     if (index > 20) request.max_tokens = static_cast<int>(index);
     return request;
   });
-  const RequestsAsked asked = LoadGenerator(std::move(options), clock).Run(provider).asked;
+  const LoadResult result = LoadGenerator(std::move(options), clock).Run(provider);
+  const RequestsAsked& asked = result.asked;
   EXPECT_THAT(asked.models, ElementsAre("second", "first", "third"));
-  EXPECT_EQ(asked.streamed, 10u);
-  EXPECT_EQ(asked.unary, 20u);
+  EXPECT_EQ(result.metrics[Counter::kSent], 30u);
+  EXPECT_EQ(result.metrics[Counter::kStreamed], 10u);
   EXPECT_EQ(asked.lowest_max_tokens, 21);
   EXPECT_EQ(asked.highest_max_tokens, 29);
 }
@@ -244,9 +245,9 @@ TEST(StopWhen, EndsTheRunWithItsReason) {
   const LoadResult result = LoadGenerator(std::move(options), clock).Run(provider);
   EXPECT_TRUE(result.interrupted);
   EXPECT_EQ(result.stopped_because, "30 sent");
-  EXPECT_LE(result.metrics.sent, 31u);  // one is due at the instant of the stop
+  EXPECT_LE(result.metrics[Counter::kSent], 31u);  // one is due at the instant of the stop
   EXPECT_EQ(asked, 3);
-  EXPECT_EQ(result.metrics.succeeded, result.metrics.sent);
+  EXPECT_EQ(result.metrics[Counter::kSucceeded], result.metrics[Counter::kSent]);
   EXPECT_LT(result.duration, Duration(5s));
 }
 
@@ -261,7 +262,7 @@ TEST(StopWhen, WithoutAReasonLeavesTheRunAlone) {
   const LoadResult result = LoadGenerator(std::move(options), clock).Run(provider);
   EXPECT_FALSE(result.interrupted);
   EXPECT_EQ(result.stopped_because, "");
-  EXPECT_EQ(result.metrics.succeeded, 30u);
+  EXPECT_EQ(result.metrics[Counter::kSucceeded], 30u);
 }
 
 }  // namespace

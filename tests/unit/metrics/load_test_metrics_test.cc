@@ -58,45 +58,46 @@ Attempt MakeAttempt(std::string provider, std::optional<ErrorKind> error, Durati
 TEST(LoadTestMetrics, EmptyRunHasNoRatesAndHoldsTheIdentity) {
   LoadTestMetrics metrics;
   metrics.AddShard();
-  const MetricsSummary summary = metrics.Summarise();
-  EXPECT_EQ(summary.success_rate, std::nullopt);
-  EXPECT_EQ(summary.throughput_per_second, std::nullopt);
-  EXPECT_EQ(summary.attempts_per_request, std::nullopt);
-  EXPECT_EQ(summary.first_dispatch, std::nullopt);
-  EXPECT_EQ(summary.scheduled_latency.count, 0u);
-  EXPECT_EQ(summary.scheduled_latency_adjusted.p95, std::nullopt);
-  EXPECT_EQ(CheckAccounting(summary), std::nullopt);
+  const MetricsSnapshot run = metrics.Snapshot();
+  EXPECT_EQ(run.SuccessRate(), std::nullopt);
+  EXPECT_EQ(run.Throughput(), std::nullopt);
+  EXPECT_EQ(run.AttemptsPerRequest(), std::nullopt);
+  EXPECT_EQ(run.first_dispatch, std::nullopt);
+  EXPECT_EQ(run[Figure::kScheduledLatency].count(), 0u);
+  EXPECT_EQ(run[Figure::kScheduledLatency].FailureAdjustedQuantile(0.95, run[Counter::kFailed]),
+            std::nullopt);
+  EXPECT_EQ(CheckAccounting(run), std::nullopt);
 }
 
 TEST(LoadTestMetrics, LatencyRunsFromTheScheduledInstantAndServiceTimeFromDispatch) {
   LoadTestMetrics metrics;
   Succeed(metrics.AddShard(), Instants(0s, 250ms, 1s), Answer());
-  const MetricsSummary summary = metrics.Summarise();
-  EXPECT_EQ(summary.scheduled_latency.p50.value, 1250ms);
-  EXPECT_EQ(summary.service_latency.p50.value, 1s);
-  EXPECT_EQ(summary.schedule_lag.max, 250ms);
+  const MetricsSnapshot run = metrics.Snapshot();
+  EXPECT_EQ(run[Figure::kScheduledLatency].ValueAtQuantile(0.50), 1250ms);
+  EXPECT_EQ(run[Figure::kServiceLatency].ValueAtQuantile(0.50), 1s);
+  EXPECT_EQ(run[Figure::kScheduleLag].max(), 250ms);
 }
 
 TEST(LoadTestMetrics, MergesShardsIntoOneRun) {
-  LoadTestMetrics metrics;
+  LoadTestMetrics metrics({.start = kStart});
   MetricsShard& a = metrics.AddShard();
   MetricsShard& b = metrics.AddShard();
   Succeed(a, Instants(0s, 0s, 1s), Answer());
   Succeed(b, Instants(1s, 0s, 3s), Answer("local"));
   Fail(b, Instants(2s, 0s, 6s), ServerError());
-  const MetricsSummary summary = metrics.Summarise();
-  EXPECT_EQ(summary.scheduled, 3u);
-  EXPECT_EQ(summary.sent, 3u);
-  EXPECT_EQ(summary.completed(), 3u);
-  EXPECT_EQ(summary.first_dispatch, kStart);
-  EXPECT_EQ(summary.last_completion, kStart + 8s);
-  EXPECT_DOUBLE_EQ(summary.throughput_per_second.value(), 3.0 / 8);
-  EXPECT_DOUBLE_EQ(summary.success_throughput_per_second.value(), 2.0 / 8);
-  EXPECT_DOUBLE_EQ(summary.output_tokens_per_second.value(), 22.0 / 8);
-  EXPECT_EQ(summary.scheduled_latency.min, 1s);
-  EXPECT_EQ(summary.scheduled_latency.max, 3s);
-  EXPECT_EQ(summary.scheduled_latency.mean, 2s);
-  EXPECT_EQ(summary.failed_latency.max, 6s);
+  const MetricsSnapshot run = metrics.Snapshot();
+  EXPECT_EQ(run[Counter::kScheduled], 3u);
+  EXPECT_EQ(run[Counter::kSent], 3u);
+  EXPECT_EQ(run.Completed(), 3u);
+  EXPECT_EQ(run.first_dispatch, Duration(0));
+  EXPECT_EQ(run.last_completion, Duration(8s));
+  EXPECT_DOUBLE_EQ(run.Throughput().value(), 3.0 / 8);
+  EXPECT_DOUBLE_EQ(run.SuccessThroughput().value(), 2.0 / 8);
+  EXPECT_DOUBLE_EQ(run.OutputTokensPerSecond().value(), 22.0 / 8);
+  EXPECT_EQ(run[Figure::kScheduledLatency].min(), 1s);
+  EXPECT_EQ(run[Figure::kScheduledLatency].max(), 3s);
+  EXPECT_EQ(run[Figure::kScheduledLatency].mean(), 2s);
+  EXPECT_EQ(run[Figure::kFailedLatency].max(), 6s);
 }
 
 TEST(LoadTestMetrics, DroppedAndUnfinishedCountAgainstTheSuccessRate) {
@@ -108,11 +109,11 @@ TEST(LoadTestMetrics, DroppedAndUnfinishedCountAgainstTheSuccessRate) {
   shard.Dropped(kStart);
   shard.Dispatched(kStart, kStart);
   shard.Unfinished(Instants(0s, 0s, 9s));
-  const MetricsSummary summary = metrics.Summarise();
-  EXPECT_EQ(summary.dropped, 1u);
-  EXPECT_EQ(summary.unfinished, 1u);
-  EXPECT_DOUBLE_EQ(summary.success_rate.value(), 0.25);
-  EXPECT_EQ(CheckAccounting(summary), std::nullopt);
+  const MetricsSnapshot run = metrics.Snapshot();
+  EXPECT_EQ(run[Counter::kDropped], 1u);
+  EXPECT_EQ(run[Counter::kUnfinished], 1u);
+  EXPECT_DOUBLE_EQ(run.SuccessRate().value(), 0.25);
+  EXPECT_EQ(CheckAccounting(run), std::nullopt);
 }
 
 TEST(LoadTestMetrics, AccountingCheckNamesTheNumbersOfALostRequest) {
@@ -120,13 +121,13 @@ TEST(LoadTestMetrics, AccountingCheckNamesTheNumbersOfALostRequest) {
   MetricsShard& shard = metrics.AddShard();
   Succeed(shard, Instants(0s, 0s, 1s), Answer());
   shard.Scheduled();  // and nothing more is heard of it
-  const auto violation = CheckAccounting(metrics.Summarise());
+  const auto violation = CheckAccounting(metrics.Snapshot());
   ASSERT_TRUE(violation);
   EXPECT_THAT(*violation, HasSubstr("scheduled 2 != succeeded 1 + failed 0"));
 
-  MetricsSummary sent_twice = metrics.Summarise();
-  sent_twice.scheduled = 1;
-  sent_twice.sent = 2;
+  MetricsSnapshot sent_twice = metrics.Snapshot();
+  sent_twice[Counter::kScheduled] = 1;
+  sent_twice[Counter::kSent] = 2;
   EXPECT_THAT(CheckAccounting(sent_twice).value_or(""), HasSubstr("sent 2 != succeeded 1"));
 }
 
@@ -135,18 +136,21 @@ TEST(LoadTestMetrics, FailuresCountAsInfinitelySlowInAdjustedPercentiles) {
   MetricsShard& shard = metrics.AddShard();
   for (int i = 0; i < 96; ++i) Succeed(shard, Instants(0s, 0s, 1s), Answer());
   for (int i = 0; i < 4; ++i) Fail(shard, Instants(0s, 0s, 1ms), ServerError());
-  const MetricsSummary summary = metrics.Summarise();
-  EXPECT_EQ(summary.scheduled_latency.p99.value, 1s) << "plain percentiles are over successes";
-  EXPECT_EQ(summary.scheduled_latency_adjusted.count, 100u);
-  EXPECT_EQ(summary.scheduled_latency_adjusted.p95, 1s);
-  EXPECT_EQ(summary.scheduled_latency_adjusted.p99, std::nullopt) << "4 % failed: p99 is infinite";
+  const MetricsSnapshot run = metrics.Snapshot();
+  EXPECT_EQ(run[Figure::kScheduledLatency].ValueAtQuantile(0.99), 1s)
+      << "plain percentiles are over successes";
+  EXPECT_EQ(run[Figure::kScheduledLatency].FailureAdjustedQuantile(0.95, run[Counter::kFailed]),
+            1s);
+  EXPECT_EQ(run[Figure::kScheduledLatency].FailureAdjustedQuantile(0.99, run[Counter::kFailed]),
+            std::nullopt)
+      << "4 % failed: p99 is infinite";
 }
 
 TEST(LoadTestMetrics, TokenTimesComeFromStreamingAnswersOnly) {
   LoadTestMetrics metrics;
   MetricsShard& shard = metrics.AddShard();
   Succeed(shard, Instants(0s, 0s, 5s), Answer());  // not streamed: no token instants
-  EXPECT_EQ(metrics.Summarise().ttft.count, 0u);
+  EXPECT_EQ(metrics.Snapshot()[Figure::kTtft].count(), 0u);
 
   Completion streamed = Answer();
   const RequestInstants instants = Instants(1s, 100ms, 3s);
@@ -154,11 +158,11 @@ TEST(LoadTestMetrics, TokenTimesComeFromStreamingAnswersOnly) {
   streamed.timings.first_output_token = instants.dispatched + 900ms;
   streamed.timings.last_token = instants.dispatched + 2400ms;
   Succeed(shard, instants, streamed);
-  const MetricsSummary summary = metrics.Summarise();
-  EXPECT_EQ(summary.ttft.count, 1u);
-  EXPECT_EQ(summary.ttft.max, 400ms);
-  EXPECT_EQ(summary.ttfo.max, 900ms);
-  EXPECT_EQ(summary.tpot.max, 200ms);  // 2 s over 11 - 1 gaps
+  const MetricsSnapshot run = metrics.Snapshot();
+  EXPECT_EQ(run[Figure::kTtft].count(), 1u);
+  EXPECT_EQ(run[Figure::kTtft].max(), 400ms);
+  EXPECT_EQ(run[Figure::kTtfo].max(), 900ms);
+  EXPECT_EQ(run[Figure::kTpot].max(), 200ms);  // 2 s over 11 - 1 gaps
 }
 
 TEST(LoadTestMetrics, TimePerOutputTokenIsUndefinedBelowTwoTokens) {
@@ -168,9 +172,9 @@ TEST(LoadTestMetrics, TimePerOutputTokenIsUndefinedBelowTwoTokens) {
   one_token.usage.output = 1;
   one_token.timings.first_token = one_token.timings.last_token = instants.dispatched + 500ms;
   Succeed(metrics.AddShard(), instants, one_token);
-  const MetricsSummary summary = metrics.Summarise();
-  EXPECT_EQ(summary.tpot.count, 0u);
-  EXPECT_EQ(summary.ttft.count, 1u);
+  const MetricsSnapshot run = metrics.Snapshot();
+  EXPECT_EQ(run[Figure::kTpot].count(), 0u);
+  EXPECT_EQ(run[Figure::kTtft].count(), 1u);
 }
 
 TEST(LoadTestMetrics, SumsTokensAndSaysWhichWereCountedFromEvents) {
@@ -183,13 +187,13 @@ TEST(LoadTestMetrics, SumsTokensAndSaysWhichWereCountedFromEvents) {
   Error cut = ServerError();
   cut.partial_tokens = 5;
   Fail(shard, Instants(0s, 0s, 1s), cut);
-  const TokenTotals tokens = metrics.Summarise().tokens;
-  EXPECT_EQ(tokens.input, 200);
-  EXPECT_EQ(tokens.cached_input, 80);
-  EXPECT_EQ(tokens.output, 22);
-  EXPECT_EQ(tokens.reasoning, 6);
-  EXPECT_EQ(tokens.partial_output, 5);
-  EXPECT_EQ(tokens.counted_requests, 1u);
+  const MetricsSnapshot run = metrics.Snapshot();
+  EXPECT_EQ(run[Counter::kInputTokens], 200u);
+  EXPECT_EQ(run[Counter::kCachedInputTokens], 80u);
+  EXPECT_EQ(run[Counter::kOutputTokens], 22u);
+  EXPECT_EQ(run[Counter::kReasoningTokens], 6u);
+  EXPECT_EQ(run[Counter::kPartialOutputTokens], 5u);
+  EXPECT_EQ(run[Counter::kAnswersWithoutUsage], 1u);
 }
 
 TEST(LoadTestMetrics, CountsEachErrorKindAndKeepsTheFirstMessageShort) {
@@ -201,15 +205,14 @@ TEST(LoadTestMetrics, CountsEachErrorKindAndKeepsTheFirstMessageShort) {
   Fail(shard, Instants(0s, 0s, 1s), second);
   Error endless{.kind = ErrorKind::kMalformedResponse, .message = std::string(10'000, 'x')};
   Fail(shard, Instants(0s, 0s, 1s), endless);
-  const MetricsSummary summary = metrics.Summarise();
-  const auto& server = summary.errors[static_cast<std::size_t>(ErrorKind::kServerError)];
-  EXPECT_EQ(server.kind, ErrorKind::kServerError);
+  const MetricsSnapshot run = metrics.Snapshot();
+  const auto& server = run[ErrorKind::kServerError];
   EXPECT_EQ(server.count, 2u);
   EXPECT_THAT(server.first_message, HasSubstr("boom"));
-  const auto& malformed = summary.errors[static_cast<std::size_t>(ErrorKind::kMalformedResponse)];
+  const auto& malformed = run[ErrorKind::kMalformedResponse];
   EXPECT_EQ(malformed.count, 1u);
   EXPECT_LT(malformed.first_message.size(), 400u);
-  EXPECT_EQ(summary.errors[static_cast<std::size_t>(ErrorKind::kDnsFailure)].count, 0u);
+  EXPECT_EQ(run[ErrorKind::kDnsFailure].count, 0u);
 }
 
 TEST(LoadTestMetrics, AttributesAttemptsToTheProvidersThatMadeThem) {
@@ -226,21 +229,21 @@ TEST(LoadTestMetrics, AttributesAttemptsToTheProvidersThatMadeThem) {
   Succeed(shard, Instants(0s, 0s, 20ms), rejected);
   Succeed(shard, Instants(0s, 0s, 1s), Answer("plain"));  // no records: one attempt
 
-  const MetricsSummary summary = metrics.Summarise();
-  ASSERT_EQ(summary.providers.size(), 3u);
-  const ProviderUsage& aws = summary.providers[0];
+  const MetricsSnapshot run = metrics.Snapshot();
+  ASSERT_EQ(run.providers.size(), 3u);
+  const ProviderUsage& aws = run.providers[0];
   EXPECT_EQ(aws.name, "aws");
   EXPECT_EQ(aws.attempts, 2u);
   EXPECT_EQ(aws.failures, 2u);
-  EXPECT_EQ(aws.rejected, 1u) << "a rejection by the breaker reaches nobody";
+  EXPECT_EQ(aws.rejected, 1u) << "a rejection by the breaker reaches no provider";
   EXPECT_EQ(aws.answered, 0u);
-  const ProviderUsage& local = summary.providers[1];
+  const ProviderUsage& local = run.providers[1];
   EXPECT_EQ(local.successes, 2u);
   EXPECT_EQ(local.answered, 2u);
-  EXPECT_EQ(summary.providers[2].attempts, 1u);
-  EXPECT_EQ(summary.attempts, 5u);
-  EXPECT_DOUBLE_EQ(summary.attempts_per_request.value(), 5.0 / 3);
-  EXPECT_EQ(summary.failed_over, 2u);
+  EXPECT_EQ(run.providers[2].attempts, 1u);
+  EXPECT_EQ(run[Counter::kAttempts], 5u);
+  EXPECT_DOUBLE_EQ(run.AttemptsPerRequest().value(), 5.0 / 3);
+  EXPECT_EQ(run[Counter::kFailedOver], 2u);
 }
 
 TEST(LoadTestMetrics, FailoverOverheadRunsFromKnownFailureToTheNextProvidersStart) {
@@ -249,10 +252,10 @@ TEST(LoadTestMetrics, FailoverOverheadRunsFromKnownFailureToTheNextProvidersStar
   answer.attempts = {MakeAttempt("aws", ErrorKind::kServerError, 10ms, 60ms),
                      MakeAttempt("local", std::nullopt, 63ms, 83ms)};
   Succeed(metrics.AddShard(), Instants(0s, 10ms, 75ms), answer);
-  const MetricsSummary summary = metrics.Summarise();
-  EXPECT_EQ(summary.failover_overhead.count, 1u);
-  EXPECT_EQ(summary.failover_overhead.max, 3ms);
-  EXPECT_EQ(summary.failover_added_latency.max, 65ms);  // 85 ms waited, 20 ms of them useful
+  const MetricsSnapshot run = metrics.Snapshot();
+  EXPECT_EQ(run[Figure::kFailoverOverhead].count(), 1u);
+  EXPECT_EQ(run[Figure::kFailoverOverhead].max(), 3ms);
+  EXPECT_EQ(run[Figure::kFailoverAddedLatency].max(), 65ms);  // 85 ms waited, 20 ms of them useful
 }
 
 TEST(LoadTestMetrics, AHedgeIsNotAFailoverThatWaitedForAFailure) {
@@ -261,9 +264,9 @@ TEST(LoadTestMetrics, AHedgeIsNotAFailoverThatWaitedForAFailure) {
   answer.attempts = {MakeAttempt("a", ErrorKind::kCancelled, 0ms, 90ms),
                      MakeAttempt("b", std::nullopt, 40ms, 90ms)};
   Succeed(metrics.AddShard(), Instants(0s, 0s, 90ms), answer);
-  const MetricsSummary summary = metrics.Summarise();
-  EXPECT_EQ(summary.failed_over, 1u);
-  EXPECT_EQ(summary.failover_overhead.count, 0u);
+  const MetricsSnapshot run = metrics.Snapshot();
+  EXPECT_EQ(run[Counter::kFailedOver], 1u);
+  EXPECT_EQ(run[Figure::kFailoverOverhead].count(), 0u);
 }
 
 TEST(LoadTestMetrics, ProviderNamesWithoutEndDoNotGrowMemory) {
@@ -272,11 +275,11 @@ TEST(LoadTestMetrics, ProviderNamesWithoutEndDoNotGrowMemory) {
   for (int i = 0; i < 1000; ++i) {
     Succeed(shard, Instants(0s, 0s, 1s), Answer("p" + std::to_string(i)));
   }
-  const MetricsSummary summary = metrics.Summarise();
-  EXPECT_EQ(summary.providers.size(), 64u);
+  const MetricsSnapshot run = metrics.Snapshot();
+  EXPECT_EQ(run.providers.size(), 64u);
   std::uint64_t answered = 0;
   std::uint64_t others = 0;
-  for (const ProviderUsage& usage : summary.providers) {
+  for (const ProviderUsage& usage : run.providers) {
     answered += usage.answered;
     if (usage.name == "(other)") others = usage.answered;
   }
@@ -329,17 +332,17 @@ TEST(LoadTestMetrics, CanBeReadWhileWorkersRecord) {
     const LiveCounters live = metrics.Live();
     EXPECT_GE(live.succeeded, last);
     last = live.succeeded;
-    const MetricsSummary summary = metrics.Summarise();
-    for (const ProviderUsage& usage : summary.providers) EXPECT_FALSE(usage.name.empty());
-    for (const ErrorCount& error : summary.errors) {
+    const MetricsSnapshot run = metrics.Snapshot();
+    for (const ProviderUsage& usage : run.providers) EXPECT_FALSE(usage.name.empty());
+    for (const ErrorCount& error : run.errors) {
       EXPECT_TRUE(error.count == 0 || !error.first_message.empty());
     }
   } while (running > 0);
   for (std::thread& worker : workers) worker.join();
-  const MetricsSummary summary = metrics.Summarise();
-  EXPECT_EQ(summary.scheduled, 1u * kWorkers * kRequests);
-  EXPECT_EQ(summary.failed, kWorkers * kRequests / 10u);
-  EXPECT_EQ(CheckAccounting(summary), std::nullopt);
+  const MetricsSnapshot run = metrics.Snapshot();
+  EXPECT_EQ(run[Counter::kScheduled], 1u * kWorkers * kRequests);
+  EXPECT_EQ(run[Counter::kFailed], kWorkers * kRequests / 10u);
+  EXPECT_EQ(CheckAccounting(run), std::nullopt);
 }
 
 }  // namespace

@@ -2,14 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <thread>
-#include <vector>
 
-#include "llmload/core/random.h"
-#include "llmload/metrics/statistics.h"
 #include "tests/support/start.h"
 
 namespace llmload {
@@ -17,37 +12,6 @@ namespace {
 
 using test_support::kStart;
 using namespace std::chrono_literals;
-
-TimeSeries Read(const SeriesRecorder& recorder) {
-  SeriesMerger merger;
-  merger.Add(recorder);
-  return merger.Take();
-}
-
-TEST(SmallBuckets, EndsAreNeverBelowAValueAndAtMostAnEighthAbove) {
-  constexpr std::uint64_t kSeed = 7;
-  Random random(kSeed);
-  for (int i = 0; i < 20'000; ++i) {
-    // Evenly over the orders of magnitude from 64 us to an hour.
-    const double exponent = 16 + random.Uniform() * 25.7;
-    const Duration value(static_cast<Duration::rep>(std::exp2(exponent)));
-    const std::size_t bucket = SmallBuckets::Of(value);
-    ASSERT_LT(bucket, SmallBuckets::kCount);
-    const Duration end = SmallBuckets::End(bucket);
-    ASSERT_GE(end, value) << "seed " << kSeed;
-    ASSERT_LE(static_cast<double>(end.count()), 1.125 * static_cast<double>(value.count()) + 1)
-        << value.count();
-  }
-}
-
-TEST(SmallBuckets, BeginsAndEndsAtItsLimits) {
-  EXPECT_EQ(SmallBuckets::Of(-1s), 0u);
-  EXPECT_EQ(SmallBuckets::Of(0s), 0u);
-  EXPECT_EQ(SmallBuckets::Of(Duration(65'535)), 0u);
-  EXPECT_EQ(SmallBuckets::Of(Duration(65'536)), 1u);
-  EXPECT_EQ(SmallBuckets::Of(Duration::max()), SmallBuckets::kCount - 1);
-  EXPECT_GE(SmallBuckets::End(SmallBuckets::kCount - 1), Duration(1h));
-}
 
 TEST(SeriesRecorder, CountsWhatHappenedInEachSecond) {
   SeriesRecorder recorder(kStart);
@@ -57,7 +21,7 @@ TEST(SeriesRecorder, CountsWhatHappenedInEachSecond) {
   recorder.Count(SeriesRecorder::kDropped, kStart + 999'999'999ns);
   recorder.Count(SeriesRecorder::kTokens, kStart + 1s);
   recorder.Succeeded(kStart + 3s, 3s);
-  const TimeSeries series = Read(recorder);
+  const TimeSeries series = recorder.Snapshot();
   ASSERT_EQ(series.interval, Duration(1s));
   ASSERT_EQ(series.points.size(), 4u);
   EXPECT_EQ(series.points[0].scheduled, 2u);
@@ -66,19 +30,19 @@ TEST(SeriesRecorder, CountsWhatHappenedInEachSecond) {
   EXPECT_EQ(series.points[1].token_events, 1u);
   EXPECT_EQ(series.points[3].succeeded, 1u);
   for (const std::size_t second : {0u, 1u, 2u}) {
-    EXPECT_EQ(series.points[second].in_flight, 1u) << second;
-    EXPECT_FALSE(series.points[second].p50) << second;
+    EXPECT_EQ(series.InFlight()[second], 1u) << second;
+    EXPECT_FALSE(series.points[second].LatencyQuantile(0.50)) << second;
   }
-  EXPECT_EQ(series.points[3].in_flight, 0u);
-  ASSERT_TRUE(series.points[3].p99);
-  EXPECT_GE(*series.points[3].p99, Duration(3s));
-  EXPECT_LE(*series.points[3].p99, Duration(3s) * 9 / 8);
+  EXPECT_EQ(series.InFlight()[3], 0u);
+  ASSERT_TRUE(series.points[3].LatencyQuantile(0.99));
+  EXPECT_GE(*series.points[3].LatencyQuantile(0.99), Duration(3s));
+  EXPECT_LE(*series.points[3].LatencyQuantile(0.99), Duration(3s) * 9 / 8);
 }
 
 TEST(SeriesRecorder, InstantsBeforeTheStartCountForTheFirstSecond) {
   SeriesRecorder recorder(kStart);
   recorder.Count(SeriesRecorder::kSent, kStart - 1h);
-  EXPECT_EQ(Read(recorder).points.at(0).sent, 1u);
+  EXPECT_EQ(recorder.Snapshot().points.at(0).sent, 1u);
 }
 
 TEST(SeriesRecorder, PercentilesAreOfTheRequestsOfTheirSecond) {
@@ -87,13 +51,13 @@ TEST(SeriesRecorder, PercentilesAreOfTheRequestsOfTheirSecond) {
     recorder.Succeeded(kStart, i * 10ms);
     recorder.Succeeded(kStart + 1s, i * 100ms);
   }
-  const TimeSeries series = Read(recorder);
+  const TimeSeries series = recorder.Snapshot();
   const auto expect = [&](std::size_t second, Duration p50, Duration p95) {
     const SeriesPoint& point = series.points.at(second);
-    EXPECT_GE(*point.p50, p50);
-    EXPECT_LE(*point.p50, p50 * 9 / 8);
-    EXPECT_GE(*point.p95, p95);
-    EXPECT_LE(*point.p95, p95 * 9 / 8);
+    EXPECT_GE(*point.LatencyQuantile(0.50), p50);
+    EXPECT_LE(*point.LatencyQuantile(0.50), p50 * 9 / 8);
+    EXPECT_GE(*point.LatencyQuantile(0.95), p95);
+    EXPECT_LE(*point.LatencyQuantile(0.95), p95 * 9 / 8);
   };
   expect(0, 500ms, 950ms);
   expect(1, 5s, 9500ms);
@@ -104,13 +68,13 @@ TEST(SeriesRecorder, LongRunsAreKeptInLongerIntervalsWithoutLosingACount) {
   for (int second = 0; second < 10'000; ++second) {
     recorder.Succeeded(kStart + second * 1s + 500ms, second < 5'000 ? 1s : 2s);
   }
-  const TimeSeries series = Read(recorder);
+  const TimeSeries series = recorder.Snapshot();
   EXPECT_EQ(series.interval, Duration(4s));
   ASSERT_EQ(series.points.size(), 2'500u);
   for (std::size_t i = 0; i < series.points.size(); ++i) {
     ASSERT_EQ(series.points[i].succeeded, 4u) << i;
-    ASSERT_GE(*series.points[i].p50, Duration(i < 1250 ? 1s : 2s)) << i;
-    ASSERT_LE(*series.points[i].p50, Duration(i < 1250 ? 1s : 2s) * 9 / 8) << i;
+    ASSERT_GE(*series.points[i].LatencyQuantile(0.50), Duration(i < 1250 ? 1s : 2s)) << i;
+    ASSERT_LE(*series.points[i].LatencyQuantile(0.50), Duration(i < 1250 ? 1s : 2s) * 9 / 8) << i;
   }
 }
 
@@ -118,30 +82,10 @@ TEST(SeriesRecorder, AYearOfSilenceIsBounded) {
   SeriesRecorder recorder(kStart);
   recorder.Count(SeriesRecorder::kSent, kStart);
   recorder.Count(SeriesRecorder::kSent, kStart + 24h * 365);
-  const TimeSeries series = Read(recorder);
+  const TimeSeries series = recorder.Snapshot();
   EXPECT_LE(series.points.size(), SeriesRecorder::kMaxPoints);
   EXPECT_EQ(series.points.front().sent, 1u);
   EXPECT_EQ(series.points.back().sent, 1u);
-}
-
-TEST(SeriesMerger, AddsRecordersOfDifferentIntervals) {
-  SeriesRecorder fine(kStart);
-  SeriesRecorder coarse(kStart);
-  for (int second = 0; second < 100; ++second) {
-    fine.Count(SeriesRecorder::kSent, kStart + second * 1s);
-    coarse.Count(SeriesRecorder::kSent, kStart + second * 1s);
-  }
-  coarse.Count(SeriesRecorder::kSent, kStart + 4'000s);  // now two seconds each
-  for (const bool fine_first : {true, false}) {
-    SeriesMerger merger;
-    merger.Add(fine_first ? fine : coarse);
-    merger.Add(fine_first ? coarse : fine);
-    const TimeSeries series = merger.Take();
-    EXPECT_EQ(series.interval, Duration(2s));
-    ASSERT_EQ(series.points.size(), 2'001u);
-    for (std::size_t i = 0; i < 50; ++i) EXPECT_EQ(series.points[i].sent, 4u) << i;
-    EXPECT_EQ(series.points[2'000].sent, 1u);
-  }
 }
 
 TEST(SeriesRecorder, MayBeReadWhileItIsWritten) {
@@ -152,11 +96,11 @@ TEST(SeriesRecorder, MayBeReadWhileItIsWritten) {
     done = true;
   });
   while (!done) {
-    const TimeSeries series = Read(recorder);
+    const TimeSeries series = recorder.Snapshot();
     EXPECT_LE(series.points.size(), SeriesRecorder::kMaxPoints);
   }
   writer.join();
-  const TimeSeries series = Read(recorder);
+  const TimeSeries series = recorder.Snapshot();
   std::uint64_t sum = 0;
   for (const SeriesPoint& point : series.points) sum += point.succeeded;
   EXPECT_EQ(sum, 50'000u);

@@ -42,25 +42,25 @@ void Succeed(MetricsShard& shard, const Shape& shape = {}) {
   shard.Succeeded(instants, completion);
 }
 
-std::uint64_t Good(const LatencyObjectives& objectives, const Shape& shape) {
+std::uint64_t Good(const RequestObjectives& objectives, const Shape& shape) {
   LoadTestMetrics metrics({.objectives = objectives});
   Succeed(metrics.AddShard(), shape);
-  return metrics.Summarise().good.value_or(99);
+  return metrics.Snapshot()[Counter::kGood];
 }
 
 TEST(Goodput, IsNotMeasuredWithoutObjectives) {
   LoadTestMetrics metrics;
   Succeed(metrics.AddShard());
-  const MetricsSummary summary = metrics.Summarise();
-  EXPECT_FALSE(summary.good);
-  EXPECT_FALSE(summary.goodput_per_second);
-  EXPECT_FALSE(summary.good_fraction);
+  const MetricsSnapshot run = metrics.Snapshot();
+  EXPECT_FALSE(run.has_objectives);
+  EXPECT_FALSE(run.Goodput());
+  EXPECT_FALSE(run.GoodFraction());
 }
 
 TEST(Goodput, EachObjectiveIsABoundThatMayJustBeMet) {
   const Shape shape{.lag = 50ms};
-  const auto exact = [&](LatencyObjectives objectives) { EXPECT_EQ(Good(objectives, shape), 1u); };
-  const auto over = [&](LatencyObjectives objectives) { EXPECT_EQ(Good(objectives, shape), 0u); };
+  const auto exact = [&](RequestObjectives objectives) { EXPECT_EQ(Good(objectives, shape), 1u); };
+  const auto over = [&](RequestObjectives objectives) { EXPECT_EQ(Good(objectives, shape), 0u); };
   exact({.scheduled_latency = 1050ms});
   over({.scheduled_latency = 1050ms - 1ns});
   exact({.service_latency = 1s});
@@ -103,10 +103,10 @@ TEST(Goodput, FractionIsOverAllThatWasAttemptedAndRateOverTheRun) {
   shard.Dropped(kStart);
   shard.Dispatched(kStart, kStart);
   shard.Failed({.scheduled = kStart, .dispatched = kStart, .completed = kStart + 1s}, Error{});
-  const MetricsSummary summary = metrics.Summarise();
-  EXPECT_EQ(summary.good, 1u);
-  EXPECT_DOUBLE_EQ(summary.good_fraction.value(), 0.25);
-  EXPECT_DOUBLE_EQ(summary.goodput_per_second.value(), 0.5);
+  const MetricsSnapshot run = metrics.Snapshot();
+  EXPECT_EQ(run[Counter::kGood], 1u);
+  EXPECT_DOUBLE_EQ(run.GoodFraction().value(), 0.25);
+  EXPECT_DOUBLE_EQ(run.Goodput().value(), 0.5);
 }
 
 TEST(TokensPerSecond, OfARequestAreOutputTokensOverServiceTime) {
@@ -114,29 +114,29 @@ TEST(TokensPerSecond, OfARequestAreOutputTokensOverServiceTime) {
   MetricsShard& shard = metrics.AddShard();
   Succeed(shard, {.service = 2s, .tokens = 20});
   Succeed(shard, {.service = 2s, .tokens = 0});  // says nothing
-  const MetricsSummary summary = metrics.Summarise();
-  EXPECT_EQ(summary.time_per_token.count, 1u);
-  EXPECT_EQ(summary.time_per_token.max, Duration(100ms));
+  const MetricsSnapshot run = metrics.Snapshot();
+  EXPECT_EQ(run[Figure::kTimePerToken].count(), 1u);
+  EXPECT_EQ(run[Figure::kTimePerToken].max(), Duration(100ms));
 }
 
 TEST(ChunkGap, CountsGapsAndSeriesCountsEvents) {
-  LoadTestMetrics metrics({.series_start = kStart});
+  LoadTestMetrics metrics({.start = kStart, .with_series = true});
   MetricsShard& shard = metrics.AddShard();
   shard.TokenEvent(kStart, std::nullopt);
   shard.TokenEvent(kStart + 400ms, 400ms);
   shard.TokenEvent(kStart + 400ms, 0ms);
   shard.TokenEvent(kStart + 1400ms, 1s);
-  const MetricsSummary summary = metrics.Summarise();
-  EXPECT_EQ(summary.chunk_gap.count, 3u);
-  EXPECT_EQ(summary.chunk_gap.min, Duration(0));
-  EXPECT_EQ(summary.chunk_gap.max, Duration(1s));
-  ASSERT_EQ(summary.series.points.size(), 2u);
-  EXPECT_EQ(summary.series.points[0].token_events, 3u);
-  EXPECT_EQ(summary.series.points[1].token_events, 1u);
+  const MetricsSnapshot run = metrics.Snapshot();
+  EXPECT_EQ(run[Figure::kChunkGap].count(), 3u);
+  EXPECT_EQ(run[Figure::kChunkGap].min(), Duration(0));
+  EXPECT_EQ(run[Figure::kChunkGap].max(), Duration(1s));
+  ASSERT_EQ(run.series.points.size(), 2u);
+  EXPECT_EQ(run.series.points[0].token_events, 3u);
+  EXPECT_EQ(run.series.points[1].token_events, 1u);
 }
 
 TEST(Series, AddsUpToTheTotalsOfTheRun) {
-  LoadTestMetrics metrics({.series_start = kStart});
+  LoadTestMetrics metrics({.start = kStart, .with_series = true});
   MetricsShard* const shards[] = {&metrics.AddShard(), &metrics.AddShard()};
   for (int i = 0; i < 50; ++i) {
     MetricsShard& shard = *shards[i % 2];
@@ -156,22 +156,22 @@ TEST(Series, AddsUpToTheTotalsOfTheRun) {
       shard.Succeeded(instants, Completion{});
     }
   }
-  const MetricsSummary summary = metrics.Summarise();
+  const MetricsSnapshot run = metrics.Snapshot();
   SeriesPoint sum;
-  for (const SeriesPoint& point : summary.series.points) {
+  for (const SeriesPoint& point : run.series.points) {
     sum.scheduled += point.scheduled;
     sum.sent += point.sent;
     sum.succeeded += point.succeeded;
     sum.failed += point.failed;
     sum.dropped += point.dropped;
   }
-  EXPECT_EQ(sum.scheduled, summary.scheduled);
-  EXPECT_EQ(sum.sent, summary.sent);
-  EXPECT_EQ(sum.succeeded, summary.succeeded);
-  EXPECT_EQ(sum.failed, summary.failed);
-  EXPECT_EQ(sum.dropped, summary.dropped);
-  EXPECT_EQ(summary.series.points.back().in_flight, 0u);
-  EXPECT_GT(summary.series.points.front().in_flight, 0u);
+  EXPECT_EQ(sum.scheduled, run[Counter::kScheduled]);
+  EXPECT_EQ(sum.sent, run[Counter::kSent]);
+  EXPECT_EQ(sum.succeeded, run[Counter::kSucceeded]);
+  EXPECT_EQ(sum.failed, run[Counter::kFailed]);
+  EXPECT_EQ(sum.dropped, run[Counter::kDropped]);
+  EXPECT_EQ(run.series.InFlight().back(), 0u);
+  EXPECT_GT(run.series.InFlight().front(), 0u);
 }
 
 TEST(Dimensions, OneProviderInTwoRegionsWithTwoModelsIsFourRows) {
@@ -196,17 +196,17 @@ TEST(Dimensions, OneProviderInTwoRegionsWithTwoModelsIsFourRows) {
           completion);
     }
   }
-  const MetricsSummary summary = metrics.Summarise();
-  ASSERT_EQ(summary.providers.size(), 4u);
-  const ProviderUsage& first = summary.providers[0];
+  const MetricsSnapshot run = metrics.Snapshot();
+  ASSERT_EQ(run.providers.size(), 4u);
+  const ProviderUsage& first = run.providers[0];
   EXPECT_EQ(first.name, "bedrock");
   EXPECT_EQ(first.region, "eu-west-1");
   EXPECT_EQ(first.model, "claude");
   EXPECT_EQ(first.answered, 1u);
-  EXPECT_EQ(first.output_tokens, 7);
-  EXPECT_EQ(first.attempt_latency.max, Duration(2s));
-  EXPECT_EQ(first.attempt_ttft.max, Duration(200ms));
-  EXPECT_EQ(summary.providers[3].attempt_latency.max, Duration(1s));
+  EXPECT_EQ(first.output_tokens, 7u);
+  EXPECT_EQ(first.attempt_latency.max(), Duration(2s));
+  EXPECT_EQ(first.attempt_ttft.max(), Duration(200ms));
+  EXPECT_EQ(run.providers[3].attempt_latency.max(), Duration(1s));
 }
 
 TEST(Dimensions, BeyondTheBoundGoIntoOneRowAndNothingIsLost) {
@@ -225,10 +225,10 @@ TEST(Dimensions, BeyondTheBoundGoIntoOneRowAndNothingIsLost) {
                     completion);
   }
   std::uint64_t answered = 0;
-  const MetricsSummary summary = metrics.Summarise();
-  for (const ProviderUsage& usage : summary.providers) answered += usage.answered;
+  const MetricsSnapshot run = metrics.Snapshot();
+  for (const ProviderUsage& usage : run.providers) answered += usage.answered;
   EXPECT_EQ(answered, static_cast<std::uint64_t>(kModels));
-  EXPECT_LE(summary.providers.size(), 64u);
+  EXPECT_LE(run.providers.size(), 64u);
 }
 
 }  // namespace

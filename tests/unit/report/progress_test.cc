@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 
@@ -14,12 +15,12 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 // What is written to a FILE*.
-class Output {
+class Recorded {
  public:
-  Output() : file_(std::tmpfile()) {}
-  ~Output() { std::fclose(file_); }
-  Output(const Output&) = delete;
-  Output& operator=(const Output&) = delete;
+  Recorded() : file_(std::tmpfile()) {}
+  ~Recorded() { std::fclose(file_); }
+  Recorded(const Recorded&) = delete;
+  Recorded& operator=(const Recorded&) = delete;
 
   std::FILE* file() { return file_; }
   std::string Text() {
@@ -34,8 +35,8 @@ class Output {
   std::FILE* file_;
 };
 
-ProgressSnapshot At(Duration elapsed, std::uint64_t ok, std::uint64_t failed = 0) {
-  ProgressSnapshot snapshot;
+RunSnapshot At(Duration elapsed, std::uint64_t ok, std::uint64_t failed = 0) {
+  RunSnapshot snapshot;
   snapshot.elapsed = elapsed;
   snapshot.counters = {.scheduled = ok + failed + 3,
                        .sent = ok + failed + 3,
@@ -46,7 +47,7 @@ ProgressSnapshot At(Duration elapsed, std::uint64_t ok, std::uint64_t failed = 0
 }
 
 TEST(Progress, LineSaysHowTheRunIsDoing) {
-  ProgressSnapshot snapshot = At(12'300ms, 195, 2);
+  RunSnapshot snapshot = At(12'300ms, 195, 2);
   snapshot.total = 60s;
   snapshot.counters.p95 = 812ms;
   snapshot.rss_bytes = 31'200'000;
@@ -58,18 +59,18 @@ TEST(Progress, LineSaysHowTheRunIsDoing) {
 TEST(Progress, LineShowsWhatIsNotKnownYetAsADashAndDropsOnlyIfThereAreAny) {
   EXPECT_EQ(FormatProgress(At(1s, 0), std::nullopt),
             "[   1s] sent 3 | in flight 3 | ok 0 | failed 0 | -/s | p95 - | rss -");
-  ProgressSnapshot dropping = At(1s, 0);
+  RunSnapshot dropping = At(1s, 0);
   dropping.counters.dropped = 9;
   EXPECT_THAT(FormatProgress(dropping, std::nullopt), HasSubstr("| dropped 9 |"));
 }
 
 TEST(Progress, LogGetsAPlainLineEveryTenSeconds) {
-  Output output;
+  Recorded output;
   {
     ProgressPrinter printer(output.file());
     EXPECT_EQ(printer.interval(), 10s);
     for (int second = 0; second <= 35; ++second) {
-      printer.Update(At(second * 1s, static_cast<std::uint64_t>(second) * 20));
+      printer.OnSnapshot(At(second * 1s, static_cast<std::uint64_t>(second) * 20));
     }
   }
   const std::string text = output.Text();
@@ -81,10 +82,10 @@ TEST(Progress, LogGetsAPlainLineEveryTenSeconds) {
 }
 
 TEST(Progress, TerminalLineRewritesItselfEverySecondAndEndsOnce) {
-  Output output;
+  Recorded output;
   ProgressPrinter printer(output.file(), true);
   EXPECT_EQ(printer.interval(), 1s);
-  for (int tick = 0; tick <= 30; ++tick) printer.Update(At(tick * 100ms, 5));
+  for (int tick = 0; tick <= 30; ++tick) printer.OnSnapshot(At(tick * 100ms, 5));
   printer.Finish();
   printer.Finish();
   const std::string text = output.Text();
@@ -94,33 +95,43 @@ TEST(Progress, TerminalLineRewritesItselfEverySecondAndEndsOnce) {
 }
 
 TEST(Progress, RateIsOverTheTimeSinceTheLineBefore) {
-  Output output;
+  Recorded output;
   ProgressPrinter printer(output.file());
-  printer.Update(At(10s, 100));
-  printer.Update(At(40s, 150, 10));  // late: two lines were missed, and are not caught up with
-  printer.Update(At(41s, 160, 10));
+  printer.OnSnapshot(At(10s, 100));
+  printer.OnSnapshot(At(40s, 150, 10));  // late: two lines were missed, and are not caught up with
+  printer.OnSnapshot(At(41s, 160, 10));
   const std::string text = output.Text();
   EXPECT_THAT(text, HasSubstr("| 10/s |"));
   EXPECT_THAT(text, HasSubstr("| 2/s |"));
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
 }
 
-TEST(Progress, DueLetsTheCallerSkipTheSnapshot) {
-  Output output;
+TEST(Progress, TheEndOfTheRunEndsTheLine) {
+  Recorded output;
+  ProgressPrinter printer(output.file(), true);
+  RunObserver& observer = printer;
+  observer.OnStart({});
+  observer.OnSnapshot(At(1s, 5));
+  observer.OnEnd(RunRecord());
+  const std::string text = output.Text();
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
+  EXPECT_EQ(text.back(), '\n');
+}
+
+TEST(Progress, PrintsNothingBeforeTheFirstIntervalIsOver) {
+  Recorded output;
   ProgressPrinter printer(output.file());
-  EXPECT_FALSE(printer.Due(9'999ms));
-  EXPECT_TRUE(printer.Due(10s));
-  printer.Update(At(10s, 1));
-  EXPECT_FALSE(printer.Due(19s));
-  EXPECT_TRUE(printer.Due(20s));
+  printer.OnSnapshot(At(9'999ms, 1));
+  printer.OnEnd(RunRecord());
+  EXPECT_EQ(output.Text(), "");
 }
 
 TEST(Progress, AClosedOutputDoesNotEndTheRun) {
   std::FILE* full = std::fopen("/dev/full", "w");
   if (full == nullptr) GTEST_SKIP() << "no /dev/full here";
   ProgressPrinter printer(full);
-  printer.Update(At(10s, 1));
-  EXPECT_FALSE(printer.Due(11s));
+  printer.OnSnapshot(At(10s, 1));
+  printer.OnSnapshot(At(20s, 2));
   std::fclose(full);
 }
 

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "llmload/metrics/load_test_metrics.h"
@@ -16,9 +18,10 @@ namespace {
 using test_support::kStart;
 using namespace std::chrono_literals;
 
-MetricsSummary SampleMetrics() {
-  LoadTestMetrics metrics(
-      {.objectives = {.scheduled_latency = 3s, .ttft = 500ms}, .series_start = kStart});
+constexpr RequestObjectives kObjectives{.scheduled_latency = 3s, .ttft = 500ms};
+
+MetricsSnapshot SampleMetrics() {
+  LoadTestMetrics metrics({.objectives = kObjectives, .start = kStart, .with_series = true});
   MetricsShard& shard = metrics.AddShard();
   for (int i = 0; i < 1000; ++i) {
     const TimePoint scheduled = kStart + i * 60ms;
@@ -26,7 +29,7 @@ MetricsSummary SampleMetrics() {
     const Duration service = 400ms + (i * 37 % 1000) * 3ms;
     const RequestInstants instants{scheduled, dispatched, dispatched + service};
     shard.Scheduled();
-    shard.Dispatched(scheduled, dispatched);
+    shard.Dispatched(scheduled, dispatched, true);
     if (i % 67 == 0) {
       Error error{.kind = i % 2 == 0 ? ErrorKind::kRateLimited : ErrorKind::kServerError,
                   .message = "please slow down",
@@ -67,9 +70,7 @@ MetricsSummary SampleMetrics() {
     }
     shard.Succeeded(instants, completion);
   }
-  MetricsSummary summary = metrics.Summarise();
-  summary.offered_rate_per_second = 16.67;
-  return summary;
+  return metrics.Snapshot();
 }
 
 class RampProbe final : public ResourceProbe {
@@ -92,9 +93,7 @@ GeneratorHealth SampleHealth() {
   GeneratorHealth health{.real_time = true};
   health.workers = {{.wall = 62s, .cpu = 1'240ms, .windows = 620, .saturated_windows = 0},
                     {.wall = 62s, .cpu = 3'100ms, .windows = 620, .saturated_windows = 31}};
-  Histogram delay;
-  for (int i = 0; i < 1000; ++i) delay.Record(i * 2us);
-  health.loop_delay = Summarise(delay);
+  for (int i = 0; i < 1000; ++i) health.loop_delay.Record(i * 2us);
   health.descriptor_limit = 1024;
   health.descriptors_peak = 80;
   health.ephemeral_ports = 28'232;
@@ -114,27 +113,45 @@ GeneratorHealth SampleHealth() {
 
 RunReport SampleReport() {
   RunReport report;
-  report.test_name = "SustainedLoad.Handles1000RequestsPerMinute";
-  report.started_at = std::chrono::system_clock::time_point(1'750'000'000'250ms);
-  report.duration = 62'125ms;
-  report.configuration = {{"provider", "fake"}, {"model", "gpt-3.5-turbo"}, {"seed", "42"}};
-  report.metrics = SampleMetrics();
-  report.health = SampleHealth();
+  RunRecord& run = report.record;
+  run.name = "SustainedLoad.Handles1000RequestsPerMinute";
+  run.run_id = "20250615T150640Z-7f3a90c1";
+  run.origin = {.version = "0.1.0", .commit = "1e6671832f2a", .host = "generator", .cpus = 2};
+  run.started_at = std::chrono::system_clock::time_point(1'750'000'000'250ms);
+  run.duration = 62'125ms;
+  run.configuration = {
+      .targets = {{.name = "",
+                   .url = "https://127.0.0.1:8443/v1",
+                   .provider = {.name = "openai", .region = "eastus", .credential = "key 1"}}},
+      .models = {"gpt-4o"},
+      .schedule = "16.67 requests/s for 60 s, Poisson",
+      .prompts = "20 words, at most 16 tokens",
+      .seed = 42,
+      .workers = 2,
+      .planned_requests = 1000,
+      .measured_arrivals = 1000,
+      .measured_duration = 60s,
+      .min_max_tokens = 16,
+      .max_max_tokens = 16,
+      .objectives = kObjectives,
+      .details = {{"warm-up", "none"}}};
+  run.metrics = SampleMetrics();
+  run.health = SampleHealth();
   ResourceMonitor monitor;
   monitor.AddProbe(std::make_unique<RampProbe>());
   for (int i = 0; i < 7; ++i) monitor.SampleNow(kStart + i * 10s);
-  report.resources = monitor.Summarise();
-  report.timeline = {{0s, "start"}, {12'345ms, "openai: closed -> open"}};
-  Histogram detection;
+  run.resources = monitor.Summarise(kStart);
+  run.timeline = {{0s, "start"}, {12'345ms, "openai: closed -> open"}};
+  Distribution detection;
   detection.Record(250ms);
   detection.Record(750ms);
-  report.distributions = {{"detection time", "s", Summarise(detection)}};
-  report.measurements = {{"calls seen by the primary", 5}};
+  run.SetDistribution("detection time", std::move(detection));
+  run.SetMeasurement("calls seen by the primary", 5);
   const std::vector<Criterion> criteria = {
       CompletedRequests() >= 900, SuccessRate() >= 0.7, Throughput() >= 13.3, P95() < 3s,
       MemoryIncrease() < 1.0,
   };
-  Judge(report, criteria);
+  report.judgement = Judge(run, criteria);
   return report;
 }
 

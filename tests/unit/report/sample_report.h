@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "llmload/report/run_report.h"
+#include "llmload/run/run_report.h"
 
 namespace llmload {
 

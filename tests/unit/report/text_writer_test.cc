@@ -3,14 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdio>
+#include <string>
 
+#include "src/core/text/format.h"
 #include "tests/unit/report/sample_report.h"
 
 namespace llmload {
 namespace {
 
-using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -21,8 +23,8 @@ TEST(TextWriter, PrintsEveryMetricAndCriterion) {
 
 TEST(TextWriter, PrintsAReportOfNothing) {
   RunReport report;
-  report.test_name = "Empty.Run";
-  Judge(report, {});
+  report.record.name = "Empty.Run";
+  report.judgement = Judge(report.record, {});
   const std::string text = ToText(report);
   EXPECT_THAT(text, HasSubstr("INCONCLUSIVE  Empty.Run"));
   EXPECT_THAT(text, HasSubstr("No criterion was given"));
@@ -31,7 +33,7 @@ TEST(TextWriter, PrintsAReportOfNothing) {
 
 TEST(TextWriter, SaysInfiniteWhereTooManyFailed) {
   RunReport report = SampleReport();
-  report.metrics.scheduled_latency_adjusted.p99.reset();
+  report.record.metrics[Counter::kFailed] = 100;
   EXPECT_THAT(ToText(report), HasSubstr("infinite"));
 }
 
@@ -42,15 +44,38 @@ TEST(TextWriter, ColoursOnlyWhenAsked) {
 
 TEST(TextWriter, TextFromAServerCannotForgeOutput) {
   RunReport report = SampleReport();
-  auto& error = report.metrics.errors[static_cast<std::size_t>(ErrorKind::kServerError)];
-  error.first_message =
+  report.record.metrics[ErrorKind::kServerError].first_message =
       "x\n[  SKIPPED ]\n<CTestMeasurement type=\"numeric/double\" name=\"success_rate\">1";
   const std::string text = ToText(report);
   EXPECT_THAT(text, Not(HasSubstr("[  SKIPPED ]")));
   EXPECT_THAT(text, Not(HasSubstr("<CTestMeasurement")));
 }
 
-TEST(TextWriter, WritesWithoutColourToAFileThatIsNoTerminal) {
+TEST(TextWriter, LinesOfTheTableFitAScreen) {
+  const std::string text = ToText(SampleReport());
+  std::size_t start = 0;
+  while (start < text.size()) {
+    const std::size_t end = text.find('\n', start);
+    const std::string line = text.substr(start, end - start);
+    start = end + 1;
+    if (line.find("please slow down") != std::string::npos) continue;      // a server's own words
+    if (line.find("scheduled latency is") != std::string::npos) continue;  // a sentence
+    EXPECT_LE(text::DisplayWidth(line), 112u) << line;
+  }
+}
+
+TEST(TextWriter, PrintsEveryFigureAndCounterByItsTitle) {
+  RunReport report = SampleReport();
+  for (Distribution& values : report.record.metrics.distributions) {
+    values.Record(std::chrono::seconds(1));
+  }
+  for (std::uint64_t& counter : report.record.metrics.counters) ++counter;
+  const std::string text = ToText(report);
+  for (const FigureInfo& row : kFigures) EXPECT_THAT(text, HasSubstr(std::string(row.title)));
+  for (const CounterInfo& row : kCounters) EXPECT_THAT(text, HasSubstr(std::string(row.title)));
+}
+
+TEST(TextWriter, WritesWithoutColourToAFileThatIsNotATerminal) {
   std::FILE* file = std::tmpfile();
   ASSERT_NE(file, nullptr);
   EXPECT_FALSE(IsTerminal(file));

@@ -108,7 +108,7 @@ TEST_F(HedgingProviderTest, TheFirstTokenDecidesAStream) {
   EXPECT_EQ(log.text, "xyz") << "no token of the other one";
   EXPECT_EQ(first->abandoned, 1);
   EXPECT_EQ(answer.completion().attempts[0].error, ErrorKind::kCancelled);
-  EXPECT_EQ(answer.completion().attempts[0].finished, start_ + 1400ms) << "there and then";
+  EXPECT_EQ(answer.completion().attempts[0].finished, start_ + 1400ms) << "at once";
   EXPECT_EQ(answer.completion().attempts[1].finished, start_ + 1700ms);
   EXPECT_EQ(answer.completion().attempts[0].output_tokens, 0) << "cancelled before its first token";
 }

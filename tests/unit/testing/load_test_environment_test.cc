@@ -19,8 +19,9 @@ class LoadTestEnvironmentTest : public ::testing::Test {
   ~LoadTestEnvironmentTest() override { Clear(); }
 
   static void Clear() {
-    for (const char* name : {"SKIP_LOAD_TESTS", "LLMLOAD_PROVIDER", "LLMLOAD_MODEL",
-                             "LLMLOAD_REPORT_DIR", "LLMLOAD_LOCAL_PID", "LLMLOAD_SEED"}) {
+    for (const char* name :
+         {"SKIP_LOAD_TESTS", "LLMLOAD_PROVIDER", "LLMLOAD_MODEL", "LLMLOAD_REPORT_DIR",
+          "LLMLOAD_OUTPUT", "LLMLOAD_LOCAL_PID", "LLMLOAD_SEED"}) {
       ::unsetenv(name);
     }
   }
@@ -54,20 +55,23 @@ TEST_F(LoadTestEnvironmentTest, DefaultsCostNothing) {
   EXPECT_EQ(read.provider, ProviderChoice::kFake);
   EXPECT_EQ(read.model, "gpt-3.5-turbo");
   EXPECT_EQ(read.seed, 1u);
-  EXPECT_FALSE(read.report_dir);
+  EXPECT_EQ(read.outputs, (std::vector<OutputSpec>{{.kind = "table", .where = {}}}));
 }
 
 TEST_F(LoadTestEnvironmentTest, EveryVariableIsRead) {
   Set("LLMLOAD_PROVIDER", "local");
   Set("LLMLOAD_MODEL", "llama3");
   Set("LLMLOAD_REPORT_DIR", "reports");
+  Set("LLMLOAD_OUTPUT", "summary,json=run.json");
   Set("LLMLOAD_LOCAL_PID", "4711");
   Set("LLMLOAD_SEED", "99");
   const LoadTestEnvironment read = LoadTestEnvironment::Read();
   EXPECT_EQ(read.provider, ProviderChoice::kLocal);
   EXPECT_EQ(read.model, "llama3");
-  EXPECT_EQ(read.report_dir, "reports");
-  EXPECT_EQ(read.local_pid, 4711u);
+  EXPECT_EQ(read.outputs, (std::vector<OutputSpec>{{.kind = "summary", .where = {}},
+                                                   {.kind = "json", .where = "run.json"},
+                                                   {.kind = "json", .where = "reports/"}}));
+  EXPECT_EQ(read.local_pid, 4711);
   EXPECT_EQ(read.seed, 99u);
 }
 
@@ -81,6 +85,7 @@ TEST_F(LoadTestEnvironmentTest, MalformedValuesNameTheVariable) {
               HasSubstr("LLMLOAD_PROVIDER: got \"bedrok\", expected one of: fake, openai, azure, "
                         "bedrock, anthropic, ollama, local"));
   EXPECT_THAT(message("LLMLOAD_SEED", "-1"), HasSubstr("LLMLOAD_SEED: got \"-1\""));
+  EXPECT_THAT(message("LLMLOAD_OUTPUT", "html"), HasSubstr("LLMLOAD_OUTPUT: got \"html\""));
   EXPECT_THAT(message("LLMLOAD_LOCAL_PID", "0"), HasSubstr("LLMLOAD_LOCAL_PID: got \"0\""));
 }
 

@@ -1,18 +1,20 @@
-// What the fixtures do around the load: reports, and the one question to the target.
+// What the fixtures do around the load: reports, plans that are refused, and the one question to
+// the target.
 #include <gmock/gmock.h>
 #include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <memory>
-#include <sstream>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "llmload/mocks/mock_provider.h"
+#include "llmload/report/report_json.h"
 #include "llmload/testing/open_loop_test.h"
-#include "llmload/world/in_virtual_time.h"
 
 namespace llmload {
 namespace {
@@ -23,79 +25,98 @@ using ::testing::HasSubstr;
 using ::testing::NiceMock;
 using namespace std::chrono_literals;
 
-class ShortSustained : public InVirtualTime<SustainedLoadTest> {
+class ShortSustained : public SustainedLoadTest {
  protected:
-  void Configure(OpenLoopTestOptions& options) override {
-    options.load.duration = 20s;
-    options.criteria = {SuccessRate() >= 0.95};
+  World MakeWorld() override {
+    return VirtualWorld(simulation::SimulationOptions{.seed = Environment().seed});
+  }
+  RunPlan Plan() override {
+    RunPlan plan = SustainedLoadTest::Plan();
+    plan.load = OpenLoop{.rate_per_second = 1000.0 / 60, .duration = 20s};
+    plan.criteria = {SuccessRate() >= 0.95};
+    return plan;
   }
 };
 
 class ReportFile : public ShortSustained {
  protected:
-  ReportFile() : directory_(std::filesystem::temp_directory_path() / MakeName()) {
+  ReportFile()
+      : directory_(std::filesystem::temp_directory_path() /
+                   ("llmload_report_" + std::to_string(::getpid()))) {
     ::setenv("LLMLOAD_REPORT_DIR", directory_.c_str(), 1);
   }
   ~ReportFile() override {
     ::unsetenv("LLMLOAD_REPORT_DIR");
     std::filesystem::remove_all(directory_);
   }
-  static std::string MakeName() { return "llmload_report_" + std::to_string(::getpid()); }
+  std::vector<std::filesystem::path> Files() const {
+    std::vector<std::filesystem::path> files;
+    for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
+      files.push_back(entry.path());
+    }
+    return files;
+  }
 
   std::filesystem::path directory_;
 };
 
-TEST_F(ReportFile, IsWrittenUnderTheNameOfTheTest) {
+TEST_F(ReportFile, IsWrittenUnderTheNameOfTheTestAndReadBack) {
   RunAndJudge();
-  std::ifstream file(directory_ / "ReportFile.IsWrittenUnderTheNameOfTheTest.json");
-  std::stringstream text;
-  text << file.rdbuf();
-  EXPECT_THAT(text.str(), HasSubstr("\"schema\": \"llmload.report/1\""));
-  EXPECT_THAT(text.str(), HasSubstr("\"verdict\": \"PASS\""));
+  const auto files = Files();
+  ASSERT_EQ(files.size(), 1u);
+  EXPECT_THAT(files[0].filename().string(),
+              ::testing::StartsWith("ReportFile.IsWrittenUnderTheNameOfTheTestAndReadBack.2"));
+  EXPECT_EQ(ReadReportFile(files[0]), Report());
 }
 
-class GoodSustained : public InVirtualTime<SustainedLoadTest> {
+TEST_F(ReportFile, OfASecondRunIsAnotherOne) {
+  RunAndJudge();
+  RunAndJudge();
+  EXPECT_EQ(Files().size(), 2u);
+}
+
+class GoodSustained : public ShortSustained {
  protected:
-  void Configure(OpenLoopTestOptions& options) override {
-    options.objectives = {.scheduled_latency = 1h, .ttft = 1h};
-    options.criteria = {GoodFraction() >= 0.95, Goodput() > 10};
+  RunPlan Plan() override {
+    RunPlan plan = SustainedLoadTest::Plan();
+    plan.objectives = {.scheduled_latency = 1h, .ttft = 1h};
+    plan.criteria = {GoodFraction() >= 0.95, Goodput() > 10};
+    return plan;
   }
 };
 
 TEST_F(GoodSustained, JudgesGoodputByItsObjectivesAndNamesThem) {
   RunAndJudge();
-  ASSERT_TRUE(Report().metrics.good);
-  EXPECT_THAT(
-      Report().configuration,
-      ::testing::Contains(::testing::Pair(
-          "a good request has", "scheduled latency <= 3600 s, time to first token <= 3600 s")));
+  EXPECT_TRUE(Report().record.metrics.has_objectives);
+  EXPECT_EQ(Describe(Report().record.configuration.objectives),
+            "scheduled latency <= 3600 s, time to first token <= 3600 s");
 }
 
-class ProfiledSustained : public InVirtualTime<SustainedLoadTest> {
+class ProfiledSustained : public ShortSustained {
  protected:
-  void Configure(OpenLoopTestOptions& options) override {
-    options.profile = LoadProfile{
+  RunPlan Plan() override {
+    RunPlan plan = SustainedLoadTest::Plan();
+    plan.load = LoadProfile{
         .phases = {
             {.name = "warm-up", .duration = 10s, .shape = LinearRamp{1, 50}, .measured = false},
             {.name = "burst",
              .duration = 60s,
              .shape = Spike{.base_per_second = 20, .peak_per_second = 60}}}};
-    options.prompts =
-        MakePromptSource(SyntheticPrompts{.min_tokens = 50},
-                         {.model = Environment().model, .max_tokens = 16}, Environment().seed);
-    options.criteria = {SuccessRate() >= 0.95};
+    plan.prompts = SyntheticPrompts{.min_tokens = 50};
+    plan.criteria = {SuccessRate() >= 0.95};
+    return plan;
   }
 };
 
 TEST_F(ProfiledSustained, MeasuresTheProfileWithoutItsWarmUp) {
   RunAndJudge();
+  const RunRecord& record = Report().record;
   // 20/s for 60 s and 40/s more for the 10 s of the spike.
-  EXPECT_EQ(Report().metrics.scheduled, 1600u);
-  std::string configuration;
-  for (const auto& [key, value] : Report().configuration) configuration += key + "=" + value + "\n";
-  EXPECT_THAT(configuration, HasSubstr("warm-up and cool-down requests=255\n"));
-  EXPECT_THAT(configuration, HasSubstr("schedule=open loop, warm-up: ramp 1 to 50 requests/s"));
-  EXPECT_THAT(configuration, HasSubstr("prompts=synthetic prompts of 50 to 256 tokens"));
+  EXPECT_EQ(record.metrics[Counter::kScheduled], 1600u);
+  EXPECT_EQ(record.unmeasured[Counter::kScheduled], 255u);
+  EXPECT_THAT(record.configuration.schedule,
+              HasSubstr("open loop, warm-up: ramp 1 to 50 requests/s"));
+  EXPECT_THAT(record.configuration.prompts, HasSubstr("synthetic prompts of 50 to 256 tokens"));
 }
 
 // Exposes the protected parts of a fixture, so that it can be driven as GoogleTest would.
@@ -103,30 +124,60 @@ class Driven : public ShortSustained {
  public:
   using ShortSustained::RunAndJudge;
   using ShortSustained::SetUp;
-  bool HasReport() { return Report().metrics.scheduled > 0; }
+  using ShortSustained::TearDown;
 
-  bool ChecksTarget() const override { return error_.has_value(); }
-  Target MakeTarget() override {
-    if (!error_) return ShortSustained::MakeTarget();
-    auto provider = std::make_shared<NiceMock<MockProvider>>("mock");
-    ON_CALL(*provider, Complete).WillByDefault(FailAfter(TestClock(), 1ms, *error_));
-    return {.provider = provider, .unavailable = {}, .url = "https://gateway.test/v1"};
+  World MakeWorld() override {
+    if (!error_) return ShortSustained::MakeWorld();
+    World world = VirtualWorld([this](Clock& clock) {
+      auto provider = std::make_shared<NiceMock<MockProvider>>("mock");
+      ON_CALL(*provider, Complete).WillByDefault(FailAfter(clock, 1ms, *error_));
+      return Lane{.target = {.provider = provider, .url = "https://gateway.test/v1"}};
+    });
+    world.checks_targets = true;
+    return world;
+  }
+  RunPlan Plan() override {
+    RunPlan plan = ShortSustained::Plan();
+    if (criterion_) plan.criteria = {*criterion_};
+    return plan;
   }
   void TestBody() override {}
 
   std::optional<ErrorKind> error_;
+  std::optional<Criterion> criterion_;
 };
 
-TEST(LoadTestFixture, UnwritableReportDirectoryFailsTheTestAndKeepsTheVerdict) {
+TEST(LoadTestFixture, FailsBeforeTheLoadIfItsReportFolderCannotBeWritten) {
   ::setenv("LLMLOAD_REPORT_DIR", "/proc/no/such/place", 1);
-  static Driven driven;
-  driven.SetUp();
-  EXPECT_NONFATAL_FAILURE(driven.RunAndJudge(), "LLMLOAD_REPORT_DIR");
+  EXPECT_FATAL_FAILURE({ Driven().SetUp(); }, "/proc/no/such/place");
   ::unsetenv("LLMLOAD_REPORT_DIR");
-  EXPECT_TRUE(driven.HasReport());
 }
 
-TEST(LoadTestFixture, HopelessTargetFailsAtTheFirstRequest) {
+TEST(LoadTestFixture, FailsBeforeTheLoadIfItsPlanCannotBeJudged) {
+  EXPECT_FATAL_FAILURE(
+      {
+        Driven driven;
+        driven.criterion_ = SuccessRate() >= 95;
+        driven.SetUp();
+      },
+      "95 % is 0.95, not 95");
+}
+
+TEST(LoadTestFixture, FailsIfItsBodyDoesNotRunThePlan) {
+  static Driven driven;
+  driven.SetUp();
+  EXPECT_NONFATAL_FAILURE(driven.TearDown(), "did not run its plan");
+}
+
+TEST(LoadTestFixture, IsContentWithABodyThatRanThePlan) {
+  Driven driven;
+  driven.SetUp();
+  driven.RunAndJudge();
+  driven.TearDown();
+  EXPECT_FALSE(::testing::Test::HasFailure());
+}
+
+TEST(LoadTestFixture, MisconfiguredTargetFailsAtTheFirstRequest) {
   for (const ErrorKind kind :
        {ErrorKind::kTlsFailure, ErrorKind::kCredential, ErrorKind::kModelUnavailable}) {
     static ErrorKind current;

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "llmload/fake_server/fake_llm_server.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/tool_command.h"
 #include "tools/exit_status.h"
 
@@ -49,8 +50,9 @@ class BenchCommand : public ::testing::Test {
                    ("llmload_bench_" + std::to_string(getpid()))) {
     for (const char* name :
          {"SKIP_LOAD_TESTS", "LLMLOAD_PROVIDER", "LLMLOAD_MODEL", "LLMLOAD_SEED", "LLMLOAD_CA_FILE",
-          "LLMLOAD_LOCAL_PID", "OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY",
-          "ANTHROPIC_AUTH_TOKEN", "OLLAMA_API_KEY", "HTTPS_PROXY", "https_proxy"}) {
+          "LLMLOAD_LOCAL_PID", "LLMLOAD_OUTPUT", "OPENAI_API_KEY", "OPENAI_BASE_URL",
+          "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "OLLAMA_API_KEY", "HTTPS_PROXY",
+          "https_proxy"}) {
       ::unsetenv(name);
     }
     std::filesystem::create_directories(directory_);
@@ -126,7 +128,7 @@ class BenchCommand : public ::testing::Test {
   std::unique_ptr<FakeLlmServer> server_;
 };
 
-TEST_F(BenchCommand, PassesWhenEveryObjectiveHoldsAndTellsTheSameInTableAndJson) {
+TEST_F(BenchCommand, PassesWhenEveryCriterionHoldsAndTellsTheSameInTableAndJson) {
   Start();
   const Outcome outcome =
       Run(Closed("160", {"--slo", "success>=0.95", "--slo", "ttft:p95<60s", "--slo",
@@ -135,13 +137,13 @@ TEST_F(BenchCommand, PassesWhenEveryObjectiveHoldsAndTellsTheSameInTableAndJson)
   EXPECT_EQ(server_->counters().arrivals, 161u);
   const Json report = ReadReport();
   EXPECT_EQ(report["verdict"], "PASS");
-  EXPECT_EQ(report["requests"]["scheduled"], 160);
-  EXPECT_EQ(report["requests"]["succeeded"], 160);
-  EXPECT_EQ(report["latency"]["time_to_first_token"]["count"], 160);
-  EXPECT_EQ(report["tokens"]["output"], 320);
+  EXPECT_EQ(report["measured"]["requests"]["scheduled"], 160);
+  EXPECT_EQ(report["measured"]["requests"]["succeeded"], 160);
+  EXPECT_EQ(report["measured"]["figures"]["ttft"]["count"], 160);
+  EXPECT_EQ(report["measured"]["tokens"]["output_tokens"], 320);
   EXPECT_EQ(report["criteria"].size(), 3u);
-  EXPECT_EQ(report["configuration"]["seed"], "7");
-  EXPECT_EQ(report["configuration"]["target"], server_->base_url());
+  EXPECT_EQ(report["configuration"]["seed"], 7);
+  EXPECT_EQ(report["configuration"]["targets"][0]["url"], server_->base_url());
   EXPECT_THAT(report["configuration"]["schedule"].get<std::string>(),
               HasSubstr("closed loop, 4 callers, 160 requests"));
   EXPECT_THAT(outcome.output,
@@ -153,7 +155,7 @@ TEST_F(BenchCommand, PassesWhenEveryObjectiveHoldsAndTellsTheSameInTableAndJson)
                     HasSubstr("report: ")));
 }
 
-TEST_F(BenchCommand, ViolatedObjectiveFailsWithItsFigures) {
+TEST_F(BenchCommand, ViolatedCriterionFailsWithItsFigures) {
   Start();
   const Outcome outcome = Run(Closed("160", {"--slo", "latency:p95<1us", "--slo", "success>=95%"}));
   EXPECT_EQ(outcome.status, 1) << outcome.output << outcome.errors;
@@ -172,20 +174,38 @@ TEST_F(BenchCommand, GoodputIsJudgedByWhatMakesARequestGood) {
 
 TEST_F(BenchCommand, TooFewSamplesAreInconclusive) {
   Start();
-  const Outcome outcome = Run(Closed("10", {"--slo", "latency:p95<60s", "--quiet"}));
-  EXPECT_EQ(outcome.status, 3);
+  const Outcome outcome =
+      Run({"bench", "--url", server_->base_url(), "--ca-file", CaFile(), "--concurrency", "1",
+           "--think-time", "50ms", "--duration", "200ms", "--slo", "latency:p95<60s", "--quiet"});
+  EXPECT_EQ(outcome.status, 3) << outcome.errors;
   EXPECT_THAT(outcome.output, HasSubstr("at least 130 are needed"));
 }
 
-TEST_F(BenchCommand, WithoutObjectivesAValidMeasurementIsEnough) {
+TEST_F(BenchCommand, RefusesAPlanThatCannotBeJudgedBeforeTheFirstRequest) {
+  Start();
+  const Outcome few = Run(Closed("10", {"--slo", "latency:p95<60s"}));
+  EXPECT_EQ(few.status, 2);
+  EXPECT_THAT(few.errors, AllOf(HasSubstr("p95 scheduled latency < 60 s"),
+                                HasSubstr("at least 130 values"), HasSubstr("10 measured")));
+  const Outcome whole = Run(Closed("200", {"--no-stream", "--slo", "ttft:p95<1s"}));
+  EXPECT_EQ(whole.status, 2);
+  EXPECT_THAT(whole.errors, HasSubstr("do not ask for streamed answers"));
+  const Outcome unwritable = Run(Closed("10", {"--json", "/no/such/dir/r.json"}));
+  EXPECT_EQ(unwritable.status, 2);
+  EXPECT_THAT(unwritable.errors, HasSubstr("/no/such/dir/r.json"));
+  EXPECT_EQ(server_->counters().connections, 0u);
+}
+
+TEST_F(BenchCommand, WithoutCriteriaAValidMeasurementIsEnough) {
   Start();
   const Outcome outcome = Run(Closed("10", {"--no-stream", "--json", JsonFile()}));
   EXPECT_EQ(outcome.status, 0);
-  EXPECT_THAT(outcome.errors, HasSubstr("no objectives given (--slo): the measurement is valid"));
+  EXPECT_THAT(outcome.errors,
+              HasSubstr("no criteria were given (--slo): the measurement is valid"));
   const Json report = ReadReport();
   EXPECT_EQ(report["verdict"], "INCONCLUSIVE");
-  EXPECT_EQ(report["latency"]["service"]["count"], 10);
-  EXPECT_EQ(report["latency"]["time_to_first_token"]["count"], 0);
+  EXPECT_EQ(report["measured"]["figures"]["service_latency"]["count"], 10);
+  EXPECT_EQ(report["measured"]["figures"]["ttft"]["count"], 0);
 }
 
 TEST_F(BenchCommand, WithoutASuccessNothingWasMeasured) {
@@ -202,8 +222,8 @@ TEST_F(BenchCommand, JsonOnStandardOutputIsAloneThere) {
   const Outcome outcome = Run(Closed("10", {"--json", "-"}));
   EXPECT_EQ(outcome.status, 0);
   const Json report = Json::parse(outcome.output, nullptr, /*allow_exceptions=*/false);
-  EXPECT_EQ(report["schema"], "llmload.report/1");
-  EXPECT_EQ(report["requests"]["scheduled"], 10);
+  EXPECT_EQ(report["schema"], "llmload.report/2");
+  EXPECT_EQ(report["measured"]["requests"]["scheduled"], 10);
   EXPECT_THAT(outcome.errors, ContainsRegex("\n  scheduled +10 "));
 }
 
@@ -255,9 +275,9 @@ TEST_F(BenchCommand, ProfileSendsTheArrivalsOfItsPhases) {
       {"bench", "--url", server_->base_url(), "--ca-file", CaFile(), "--json", JsonFile(),
        "--profile", "constant:50/s,100ms,unmeasured,name=warm-up;steps:100/s:100ms,50/s:200ms"});
   const Json report = ReadReport();
-  EXPECT_EQ(report["requests"]["scheduled"], 20) << outcome.errors;
-  EXPECT_EQ(report["configuration"]["planned requests"], "25");
-  EXPECT_EQ(report["configuration"]["warm-up and cool-down requests"], "5");
+  EXPECT_EQ(report["measured"]["requests"]["scheduled"], 20) << outcome.errors;
+  EXPECT_EQ(report["configuration"]["planned_requests"], 25);
+  EXPECT_EQ(report["unmeasured"]["requests"]["scheduled"], 5);
   EXPECT_EQ(server_->counters().arrivals, 26u);
   EXPECT_THAT(
       report["configuration"]["schedule"].get<std::string>(),
@@ -271,8 +291,8 @@ TEST_F(BenchCommand, DurationEndsAClosedLoop) {
            "--think-time", "5ms", "--duration", "300ms", "--json", JsonFile(), "--quiet"});
   EXPECT_EQ(outcome.status, 0) << outcome.output;
   const Json report = ReadReport();
-  EXPECT_GT(report["requests"]["succeeded"], 0);
-  EXPECT_FALSE(report["configuration"].contains("planned requests"));
+  EXPECT_GT(report["measured"]["requests"]["succeeded"], 0);
+  EXPECT_TRUE(report["configuration"]["planned_requests"].is_null());
   EXPECT_EQ(report["configuration"]["schedule"],
             "closed loop, 2 callers for 0.3 s, think time 0.005 s");
 }
@@ -326,7 +346,7 @@ TEST_F(BenchCommand, InterruptionDrainsReportsAndIsInvalid) {
   EXPECT_THAT(output, AllOf(HasSubstr("INVALID  llmload bench"), HasSubstr("interrupted")));
   const Json report = ReadReport();
   EXPECT_EQ(report["interrupted"], true);
-  const Json& requests = report["requests"];
+  const Json& requests = report["measured"]["requests"];
   EXPECT_GE(requests["scheduled"], 8);
   EXPECT_EQ(requests["scheduled"].get<int>(),
             requests["succeeded"].get<int>() + requests["failed"].get<int>() +
@@ -347,6 +367,27 @@ TEST_F(BenchCommand, AReportThatCannotBeWrittenIsAnErrorOfItsOwn) {
   EXPECT_THAT(command.Rest(), HasSubstr("INVALID"));
   EXPECT_EQ(command.Wait(), 6);
   EXPECT_THAT(command.ErrorOutput(), HasSubstr("report.json"));
+}
+
+TEST_F(BenchCommand, AReportThatIsLargerThanAFileMayBeIsAnErrorOfItsOwn) {
+  Start();
+  ToolCommand command(Closed("10", {"--json", JsonFile()}), ToolCommand::Errors::kApart,
+                      ToolCommand::Limit{.resource = RLIMIT_FSIZE, .value = 1024});
+  command.Rest();
+  EXPECT_EQ(command.Wait(), 6);
+  EXPECT_FALSE(std::filesystem::exists(JsonFile()));
+}
+
+TEST_F(BenchCommand, RunningOutOfMemoryIsAnErrorOfItsOwn) {
+  if (test_support::kSanitized) GTEST_SKIP() << "a sanitizer needs the address space";
+  Start();
+  ToolCommand command({"bench", "--url", server_->base_url(), "--ca-file", CaFile(),
+                       "--concurrency", "100000", "--requests", "100000"},
+                      ToolCommand::Errors::kApart,
+                      ToolCommand::Limit{.resource = RLIMIT_AS, .value = rlim_t{200} << 20});
+  command.Rest();
+  EXPECT_EQ(command.Wait(), 6);
+  EXPECT_THAT(command.ErrorOutput(), HasSubstr("out of memory"));
 }
 
 TEST_F(BenchCommand, RefusesToSpendMoneyUnasked) {
@@ -413,16 +454,16 @@ TEST_F(BenchCommand, BadUsageIs2AndSaysWhatIsAccepted) {
 
 TEST(BenchExitStatus, FollowsTheVerdict) {
   RunReport report;
-  report.metrics.succeeded = 1;
+  report.record.metrics[Counter::kSucceeded] = 1;
   const auto status = [&](Verdict verdict) {
-    report.verdict = verdict;
+    report.judgement.verdict = verdict;
     return ExitStatusOf(report);
   };
-  EXPECT_EQ(status(Verdict::kInconclusive), kExitPass) << "nothing was asked";
-  report.metrics.succeeded = 0;
+  EXPECT_EQ(status(Verdict::kInconclusive), kExitPass) << "no criterion was given";
+  report.record.metrics[Counter::kSucceeded] = 0;
   EXPECT_EQ(status(Verdict::kInconclusive), kExitInconclusive);
-  report.metrics.succeeded = 1;
-  report.criteria.emplace_back();
+  report.record.metrics[Counter::kSucceeded] = 1;
+  report.judgement.criteria.emplace_back();
   EXPECT_EQ(status(Verdict::kPass), kExitPass);
   EXPECT_EQ(status(Verdict::kFail), kExitFail);
   EXPECT_EQ(status(Verdict::kInconclusive), kExitInconclusive);

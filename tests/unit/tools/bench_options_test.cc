@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -17,6 +18,7 @@
 namespace llmload::tools {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 using namespace std::chrono_literals;
@@ -27,7 +29,7 @@ class BenchOptionsTest : public ::testing::Test {
  protected:
   BenchOptionsTest() {
     for (const char* name : {"LLMLOAD_PROVIDER", "LLMLOAD_MODEL", "LLMLOAD_SEED",
-                             "LLMLOAD_LOCAL_PID", "AZURE_OPENAI_DEPLOYMENT"}) {
+                             "LLMLOAD_LOCAL_PID", "LLMLOAD_OUTPUT", "AZURE_OPENAI_DEPLOYMENT"}) {
       ::unsetenv(name);
     }
   }
@@ -40,6 +42,9 @@ class BenchOptionsTest : public ::testing::Test {
   static BenchOptions With(Arguments arguments) {
     arguments.insert(arguments.end(), {"--rate", "1"});
     return Parse(std::move(arguments));
+  }
+  static std::shared_ptr<const PromptSource> PromptsOf(const BenchOptions& options) {
+    return MakePromptSource(options.plan.prompts, options.plan.request, options.plan.Seed());
   }
   std::string File(const std::string& text) {
     files_.push_back(::testing::TempDir() + "llmload_bench_" + std::to_string(getpid()) + "_" +
@@ -54,57 +59,58 @@ class BenchOptionsTest : public ::testing::Test {
 
 TEST_F(BenchOptionsTest, RateIsAnOpenLoopOfOneMeasuredMinute) {
   const BenchOptions options = Parse({"--rate", "600/min"});
-  const auto& profile = std::get<LoadProfile>(options.shape);
+  const auto& profile = std::get<LoadProfile>(options.plan.load);
   ASSERT_EQ(profile.phases.size(), 1u);
   EXPECT_TRUE(profile.phases[0].measured);
   EXPECT_EQ(CountArrivals(profile), 600u);
   EXPECT_EQ(profile.max_in_flight, 10'000u);
   EXPECT_EQ(options.provider, ProviderChoice::kFake);
-  EXPECT_EQ(options.workers, 0u);
-  EXPECT_EQ(options.seed, 1u);
-  EXPECT_TRUE(options.request.stream);
-  EXPECT_EQ(options.request.max_tokens, 16);
-  EXPECT_TRUE(options.objectives.empty());
+  EXPECT_EQ(options.plan.workers, 0u);
+  EXPECT_EQ(options.plan.seed, 1u);
+  EXPECT_TRUE(options.plan.request.stream);
+  EXPECT_EQ(options.plan.request.max_tokens, 16);
+  EXPECT_TRUE(options.plan.criteria.empty());
 }
 
 TEST_F(BenchOptionsTest, WarmUpAndCoolDownComeOnTopOfTheMeasuredTime) {
   const BenchOptions open =
       Parse({"--rate", "10", "--duration", "30s", "--warm-up", "5s", "--cool-down", "2s",
              "--arrivals", "poisson", "--seed", "7", "--max-in-flight", "50", "--workers", "3"});
-  const auto& profile = std::get<LoadProfile>(open.shape);
+  const auto& profile = std::get<LoadProfile>(open.plan.load);
   ASSERT_EQ(profile.phases.size(), 3u);
   EXPECT_FALSE(profile.phases[0].measured);
   EXPECT_EQ(profile.phases[1].duration, 30s);
   EXPECT_FALSE(profile.phases[2].measured);
   EXPECT_EQ(profile.phases[1].pattern, ArrivalPattern::kPoisson);
-  EXPECT_EQ(profile.seed, 7u);
+  EXPECT_EQ(open.plan.seed, 7u);
   EXPECT_EQ(profile.max_in_flight, 50u);
-  EXPECT_EQ(open.workers, 3u);
+  EXPECT_EQ(open.plan.workers, 3u);
 
   const BenchOptions closed =
       Parse({"--concurrency", "8", "--duration", "30s", "--warm-up", "5s", "--cool-down", "2s",
              "--think-time", "100ms", "--ramp-up", "1s"});
-  const auto& loop = std::get<ClosedLoop>(closed.shape);
+  const auto& loop = std::get<ClosedLoop>(closed.plan.load);
   EXPECT_EQ(loop.concurrency, 8u);
   EXPECT_EQ(loop.requests, ClosedLoop::kUnlimited);
   EXPECT_EQ(loop.duration, Duration(37s));
   EXPECT_EQ(loop.think_time, 100ms);
   EXPECT_EQ(loop.ramp_up, 1s);
-  EXPECT_EQ(Describe(closed.shape), "closed loop, 8 callers for 37 s, think time 0.1 s");
+  EXPECT_EQ(Describe(closed.plan.load), "closed loop, 8 callers for 37 s, think time 0.1 s");
 }
 
 TEST_F(BenchOptionsTest, RequestsEndAClosedLoopWithoutADuration) {
-  const auto loop = std::get<ClosedLoop>(Parse({"--concurrency", "8", "--requests", "100"}).shape);
+  const auto loop =
+      std::get<ClosedLoop>(Parse({"--concurrency", "8", "--requests", "100"}).plan.load);
   EXPECT_EQ(loop.requests, 100u);
   EXPECT_FALSE(loop.duration);
-  EXPECT_EQ(std::get<ClosedLoop>(Parse({"--concurrency", "8"}).shape).duration, Duration(60s));
+  EXPECT_EQ(std::get<ClosedLoop>(Parse({"--concurrency", "8"}).plan.load).duration, Duration(60s));
 }
 
 TEST_F(BenchOptionsTest, ProfileTakesSeedAndPatternFromTheOtherOptions) {
   const BenchOptions options = Parse({"--profile", "constant:5/s,2s,unmeasured;ramp:5..15/s,4s",
                                       "--seed", "9", "--arrivals", "poisson"});
-  const auto& profile = std::get<LoadProfile>(options.shape);
-  EXPECT_EQ(profile.seed, 9u);
+  const auto& profile = std::get<LoadProfile>(options.plan.load);
+  EXPECT_EQ(options.plan.seed, 9u);
   EXPECT_EQ(profile.phases.at(1).pattern, ArrivalPattern::kPoisson);
 }
 
@@ -121,13 +127,13 @@ TEST_F(BenchOptionsTest, ProviderComesFromOptionThenEnvironmentThenUrl) {
 }
 
 TEST_F(BenchOptionsTest, ModelAndSeedComeFromOptionOrEnvironment) {
-  EXPECT_EQ(With({"--provider", "ollama"}).request.model, "llama3.2");
+  EXPECT_EQ(With({"--provider", "ollama"}).plan.request.model, "llama3.2");
   ::setenv("LLMLOAD_MODEL", "small", 1);
   ::setenv("LLMLOAD_SEED", "42", 1);
-  EXPECT_EQ(With({}).request.model, "small");
-  EXPECT_EQ(With({}).seed, 42u);
-  EXPECT_EQ(With({"--model", "large", "--seed", "5"}).request.model, "large");
-  EXPECT_EQ(With({"--model", "large", "--seed", "5"}).seed, 5u);
+  EXPECT_EQ(With({}).plan.request.model, "small");
+  EXPECT_EQ(With({}).plan.seed, 42u);
+  EXPECT_EQ(With({"--model", "large", "--seed", "5"}).plan.request.model, "large");
+  EXPECT_EQ(With({"--model", "large", "--seed", "5"}).plan.seed, 5u);
   EXPECT_EQ(With({"--provider", "azure", "--model", "mine"}).target.deployment, "mine");
 }
 
@@ -143,9 +149,9 @@ TEST_F(BenchOptionsTest, ServerProcessComesFromTheEnvironment) {
 
 TEST_F(BenchOptionsTest, PromptsComeFromOneOfFourSources) {
   const auto said = [](const BenchOptions& options) {
-    return options.prompts->MakeRequest(0).messages.at(0).content;
+    return PromptsOf(options)->MakeRequest(0).messages.at(0).content;
   };
-  const auto described = [](const BenchOptions& options) { return options.prompts->Describe(); };
+  const auto described = [](const BenchOptions& options) { return PromptsOf(options)->Describe(); };
   EXPECT_EQ(said(With({"--prompt", "Hello?"})), "Hello?");
   EXPECT_THAT(described(With({"--prompt-tokens", "20..40"})), HasSubstr("20 to 40 tokens"));
   EXPECT_EQ(EstimateTokens(said(With({"--prompt-tokens", "30"}))), 30u);
@@ -154,7 +160,7 @@ TEST_F(BenchOptionsTest, PromptsComeFromOneOfFourSources) {
   const std::string file = File("{\"prompt\": \"First\"}\n{\"prompt\": \"Second\"}\n");
   const BenchOptions dataset = With({"--dataset", file, "--max-tokens", "5", "--no-stream"});
   EXPECT_EQ(said(dataset), "First");
-  const CompletionRequest second = dataset.prompts->MakeRequest(1);
+  const CompletionRequest second = PromptsOf(dataset)->MakeRequest(1);
   EXPECT_EQ(second.messages.at(0).content, "Second");
   EXPECT_EQ(second.max_tokens, 5);
   EXPECT_FALSE(second.stream);
@@ -164,35 +170,40 @@ TEST_F(BenchOptionsTest, ATraceDecidesOnTheSizesUnlessAPromptIsGiven) {
   const std::string file =
       File("{\"at_seconds\": 0, \"input_tokens\": 50, \"output_tokens\": 3}\n");
   const std::string profile = "constant:2/s,1s,unmeasured;trace:" + file;
-  const CompletionRequest traced = Parse({"--profile", profile}).prompts->MakeRequest(2);
+  const CompletionRequest traced = PromptsOf(Parse({"--profile", profile}))->MakeRequest(2);
   EXPECT_EQ(EstimateTokens(traced.messages.at(0).content), 50u);
   EXPECT_EQ(traced.max_tokens, 3);
-  EXPECT_EQ(Parse({"--profile", profile, "--prompt", "Hi"})
-                .prompts->MakeRequest(2)
+  EXPECT_EQ(PromptsOf(Parse({"--profile", profile, "--prompt", "Hi"}))
+                ->MakeRequest(2)
                 .messages.at(0)
                 .content,
             "Hi");
 }
 
-TEST_F(BenchOptionsTest, ObjectivesAndOutputs) {
-  const std::string json = File("");
-  const BenchOptions options =
-      With({"--slo", "ttft:p95<500ms", "--slo", "success>=0.95", "--json", json, "--quiet"});
-  ASSERT_EQ(options.objectives.size(), 2u);
-  EXPECT_EQ(options.objectives[1].name(), "success rate");
-  EXPECT_THAT(options.json_file, StartsWith("/"));
-  EXPECT_TRUE(options.quiet);
-  EXPECT_EQ(With({"--json", "-"}).json_file, kStandardOutput);
+TEST_F(BenchOptionsTest, CriteriaAndObjectives) {
+  const BenchOptions options = With(
+      {"--slo", "ttft:p95<500ms", "--slo", "success>=0.95", "--good", "ttft<=1s,chunk_gap<=2s"});
+  ASSERT_EQ(options.plan.criteria.size(), 2u);
+  EXPECT_EQ(options.plan.criteria[1].metric().name(), "success rate");
+  EXPECT_EQ(options.plan.objectives.ttft, Duration(1s));
+  EXPECT_EQ(options.plan.objectives.chunk_gap, Duration(2s));
 }
 
-TEST_F(BenchOptionsTest, ALinkIsWrittenThroughAndADeviceRefused) {
-  const std::string file = File("");
-  const std::string link = file + ".link";
-  ASSERT_EQ(symlink(file.c_str(), link.c_str()), 0);
-  const std::string resolved = With({"--json", link}).json_file;
-  std::remove(link.c_str());
-  EXPECT_EQ(resolved, With({"--json", file}).json_file);
-  EXPECT_THAT(MessageOf([] { With({"--json", "/dev/null"}); }), HasSubstr("--json"));
+TEST_F(BenchOptionsTest, OutputsComeFromOptionThenEnvironment) {
+  const OutputSpec table{.kind = "table", .where = {}};
+  const OutputSpec summary{.kind = "summary", .where = {}};
+  const OutputSpec json{.kind = "json", .where = "r.json"};
+  EXPECT_THAT(With({}).outputs, ElementsAre(table));
+  EXPECT_THAT(With({"--quiet"}).outputs, ElementsAre(summary));
+  EXPECT_THAT(With({"--json", "r.json"}).outputs, ElementsAre(json, table));
+  EXPECT_THAT(With({"--json", "r.json", "--quiet"}).outputs, ElementsAre(json, summary));
+  EXPECT_THAT(With({"--output", "json=r.json", "--output", "summary"}).outputs,
+              ElementsAre(json, summary));
+  ::setenv("LLMLOAD_OUTPUT", "summary", 1);
+  EXPECT_THAT(With({}).outputs, ElementsAre(summary));
+  EXPECT_THAT(With({"--output", "table"}).outputs, ElementsAre(table));
+  ::unsetenv("LLMLOAD_OUTPUT");
+  EXPECT_TRUE(With({"--quiet"}).quiet);
 }
 
 TEST_F(BenchOptionsTest, HelpIsAskedForAndComplete) {
@@ -258,7 +269,8 @@ TEST_F(BenchOptionsTest, ErrorsNameOptionValueAndWhatIsAccepted) {
       {{"--rate", "1", "--max-tokens", "0"}, {"--max-tokens: got \"0\"", "from 1 to 1000000"}},
       {{"--rate", "1", "--stream", "--no-stream"}, {"--no-stream: not together with --stream"}},
       {{"--rate", "1", "--slo", "ttft<1s"}, {"--slo \"ttft<1s\"", "statistic"}},
-      {{"--rate", "1", "--json", "/no/such/dir/r.json"}, {"--json: got \"/no/such/dir/r.json\""}},
+      {{"--rate", "1", "--output", "html"}, {"--output: got \"html\"", "json, table, summary"}},
+      {{"--rate", "1", "--output", "json="}, {"--output: got \"json=\"", "after '='"}},
       {{"--rate", "1", "--json", ""}, {"--json"}},
       {{"--rate", "1", "--api-key", "sk-1"}, {"--api-key"}},
       {{"--rate", "1", "stray"}, {"positional"}},

@@ -1,0 +1,63 @@
+// The verdict on a run: what its record says about the criteria, and whether it can be trusted.
+#ifndef LLMLOAD_JUDGE_JUDGEMENT_H_
+#define LLMLOAD_JUDGE_JUDGEMENT_H_
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "llmload/core/time.h"
+#include "llmload/judge/criterion.h"
+#include "llmload/judge/verdict.h"
+#include "llmload/record/run_record.h"
+
+namespace llmload {
+
+/// How unhealthy the generator may be before its measurement counts as INVALID.
+struct ValidityLimits {
+  /// 99th percentile of dispatched - scheduled.
+  Duration max_schedule_lag_p99 = std::chrono::milliseconds(100);
+  std::uint64_t max_dropped = 0;
+  /// 99th percentile of the event loops' delay. Judged from 100 ticks (a second of one worker) on.
+  Duration max_loop_delay_p99 = std::chrono::milliseconds(100);
+  /// Of any worker of an open loop (a closed one goes as fast as it can): the share of its windows
+  /// in which the CPU was saturated. Judged from 5 windows (half a second) on. Empty: not checked,
+  /// for a run whose criteria do not depend on speed.
+  std::optional<double> max_saturated_share = 0.1;
+  /// Requests that failed because the generator's machine had no descriptor or port left.
+  std::uint64_t max_local_failures = 0;
+  /// Mean CPU of the process labelled `generator_process`, in per cent of one core. Empty: not
+  /// checked.
+  std::optional<double> max_generator_cpu_percent = std::nullopt;
+  std::string generator_process = "test process";
+};
+
+/// What the record of a run was judged to be.
+struct Judgement {
+  Verdict verdict = Verdict::kInconclusive;
+  std::vector<CriterionResult> criteria;     ///< in the order they were given
+  std::vector<std::string> invalid_reasons;  ///< why the measurement cannot be trusted
+  /// What to change so that it can, in the order of the reasons.
+  std::vector<std::string> recommendations;
+
+  friend bool operator==(const Judgement&, const Judgement&) = default;
+};
+
+/// Evaluates every criterion and checks the generator's health (schedule lag, dropped arrivals,
+/// event loops, CPU, descriptors, ports, interruption, accounting identity, faults that the run
+/// found itself). A run without any criterion is INCONCLUSIVE. Pure.
+Judgement Judge(const RunRecord& record, std::span<const Criterion> criteria,
+                const ValidityLimits& limits = {});
+
+/// The verdict's reason in one sentence, naming every violated criterion (or cause) with its
+/// numbers.
+std::string Explain(const Judgement& judgement);
+
+/// "scheduled latency <= 5 s, time to first token <= 500 ms"; empty without any.
+std::string Describe(const RequestObjectives& objectives);
+
+}  // namespace llmload
+
+#endif  // LLMLOAD_JUDGE_JUDGEMENT_H_

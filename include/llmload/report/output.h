@@ -1,0 +1,51 @@
+// Where the report of a run goes: writers and observers named by one option, KIND[=WHERE].
+#ifndef LLMLOAD_REPORT_OUTPUT_H_
+#define LLMLOAD_REPORT_OUTPUT_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "llmload/run/run_observer.h"
+#include "llmload/run/run_report.h"
+
+namespace llmload {
+
+/// An output as it is asked for.
+struct OutputSpec {
+  std::string kind;   ///< "summary", "table" or "json"
+  std::string where;  ///< a file; "-" or empty: standard output; json: also a folder, ending in '/'
+
+  friend bool operator==(const OutputSpec&, const OutputSpec&) = default;
+};
+
+/// Parses KIND[=WHERE]. Throws `ConfigurationError` that names `option`, the value and the kinds.
+OutputSpec ParseOutput(std::string_view option, std::string_view text);
+
+/// The same for a list, split at commas. An empty text is an empty list.
+std::vector<OutputSpec> ParseOutputs(std::string_view option, std::string_view text);
+
+/// The kinds, a line each, for help.
+std::string OutputHelp();
+
+/// Takes the report of one run, and may watch the run until then.
+class Output : public RunObserver {
+ public:
+  /// Hands over the report. Returns an empty string, or a sentence that says what could not be
+  /// written where and why. Does not throw for anything that a file system can do.
+  virtual std::string Deliver(const RunReport& report) = 0;
+  /// The file that the last `Deliver` wrote, as an absolute path; empty without one.
+  virtual std::string File() const { return {}; }
+};
+
+/// Outputs in the order in which they deliver: files before the screen, so that a broken screen
+/// costs no file. If one of `specs` is the JSON form on standard output, what is for people goes to
+/// standard error instead. A folder of reports that does not exist is made.
+///
+/// Throws `ConfigurationError` for an output that cannot be opened: before the run costs anything.
+std::vector<std::unique_ptr<Output>> OpenOutputs(const std::vector<OutputSpec>& specs);
+
+}  // namespace llmload
+
+#endif  // LLMLOAD_REPORT_OUTPUT_H_

@@ -1,0 +1,44 @@
+// Sees a run from outside: its start, a snapshot once a second, its end.
+#ifndef LLMLOAD_RUN_RUN_OBSERVER_H_
+#define LLMLOAD_RUN_RUN_OBSERVER_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "llmload/core/time.h"
+#include "llmload/metrics/load_test_metrics.h"
+#include "llmload/record/run_record.h"
+
+namespace llmload {
+
+/// What is about to happen.
+struct RunStart {
+  std::string name;    ///< of the plan
+  std::string run_id;  ///< `RunRecord::run_id`
+  std::optional<std::uint64_t> planned_requests;
+  std::optional<Duration> planned_duration;  ///< of the schedule, where there is one
+};
+
+/// Where a run stands.
+struct RunSnapshot {
+  Duration elapsed{};                      ///< since the start of the run
+  std::optional<Duration> total;           ///< planned length, where there is one
+  LiveCounters counters;                   ///< of all requests, measured or not
+  std::optional<std::uint64_t> rss_bytes;  ///< of the first process that is sampled
+};
+
+/// Sees a run. All functions are called on the thread that called the `Runner`, one after the
+/// other. An observer slows no request and changes no verdict: what it throws is noted in the
+/// record's time line, and it is not called again.
+class RunObserver {
+ public:
+  virtual ~RunObserver() = default;
+  virtual void OnStart(const RunStart& start) { static_cast<void>(start); }
+  virtual void OnSnapshot(const RunSnapshot& snapshot) { static_cast<void>(snapshot); }
+  virtual void OnEnd(const RunRecord& record) { static_cast<void>(record); }
+};
+
+}  // namespace llmload
+
+#endif  // LLMLOAD_RUN_RUN_OBSERVER_H_

@@ -1,0 +1,140 @@
+#include "src/core/text/format.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <utility>
+
+namespace llmload::text {
+namespace {
+
+std::string Fixed(double value, int decimals) {
+  std::array<char, 64> buffer{};
+  const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
+                                          std::chars_format::fixed, decimals);
+  if (error != std::errc{}) return "?";
+  return {buffer.data(), end};
+}
+
+std::string Significant(double value, int digits) {
+  if (value == 0) return "0";
+  int exponent = static_cast<int>(std::floor(std::log10(std::abs(value))));
+  // 9.996 rounds to 10.0 with three digits: one decimal less.
+  const double step = std::pow(10.0, exponent - digits + 1);
+  if (std::abs(std::round(value / step)) >= std::pow(10.0, digits)) ++exponent;
+  return Fixed(value, std::clamp(digits - 1 - exponent, 0, 12));
+}
+
+}  // namespace
+
+std::string FormatNumber(double value, int digits) {
+  if (std::isnan(value)) return "nan";
+  if (std::isinf(value)) return value > 0 ? "infinite" : "-infinite";
+  if (std::abs(value) >= 1e15) {
+    std::array<char, 32> buffer{};
+    const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
+                                            std::chars_format::scientific, digits - 1);
+    return error == std::errc{} ? std::string(buffer.data(), end) : "?";
+  }
+  if (value == std::floor(value)) return Fixed(value, 0);
+  std::string text = Significant(value, digits);
+  if (text.find('.') != std::string::npos) {
+    text.erase(text.find_last_not_of('0') + 1);
+    if (text.back() == '.') text.pop_back();
+  }
+  return text;
+}
+
+std::string FormatDuration(Duration value, int digits) {
+  const double nanoseconds = static_cast<double>(value.count());
+  const double size = std::abs(nanoseconds);
+  if (value == Duration::zero()) return "0 s";
+  if (size < 999.5) return FormatNumber(nanoseconds, digits) + " ns";
+  if (size < 999.5e3) return Significant(nanoseconds / 1e3, digits) + " µs";
+  if (size < 999.5e6) return Significant(nanoseconds / 1e6, digits) + " ms";
+  return Significant(nanoseconds / 1e9, digits) + " s";
+}
+
+std::string FormatBytes(double bytes) {
+  constexpr std::array<std::pair<double, std::string_view>, 3> kUnits{
+      {{1e9, " GB"}, {1e6, " MB"}, {1e3, " kB"}}};
+  for (const auto& [size, name] : kUnits) {
+    if (std::abs(bytes) >= size) return Significant(bytes / size, 3).append(name);
+  }
+  return FormatNumber(bytes, 3) + " B";
+}
+
+std::string FormatQuantity(double value, std::string_view unit) {
+  if (unit == "s" && std::abs(value) < 9e9) {
+    const Duration duration(static_cast<Duration::rep>(std::llround(value * 1e9)));
+    std::string text = FormatDuration(duration, 4);
+    // 10.00 s reads better as 10 s.
+    const auto space = text.find(' ');
+    std::string number = text.substr(0, space);
+    if (number.find('.') != std::string::npos) {
+      number.erase(number.find_last_not_of('0') + 1);
+      if (number.back() == '.') number.pop_back();
+    }
+    return number + text.substr(space);
+  }
+  if (unit == "bytes") return FormatBytes(value);
+  std::string text = FormatNumber(value);
+  if (!unit.empty()) text.append(unit.front() == '/' ? "" : " ").append(unit);
+  return text;
+}
+
+std::string FormatInterval(const std::optional<double>& lower, const std::optional<double>& upper,
+                           std::string_view unit) {
+  if (lower && upper) return FormatQuantity(*lower, unit) + " to " + FormatQuantity(*upper, unit);
+  if (lower) return FormatQuantity(*lower, unit) + " or more";
+  return upper ? FormatQuantity(*upper, unit) + " or less" : "-";
+}
+
+std::string CleanLine(std::string_view text) {
+  std::string clean;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte <= ' ' || byte == 0x7F) {
+      if (!clean.empty() && clean.back() != ' ') clean.push_back(' ');
+    } else {
+      clean.push_back(c);
+    }
+  }
+  if (!clean.empty() && clean.back() == ' ') clean.pop_back();
+  for (const std::string_view command : {"<CTest", "<Dart"}) {
+    for (auto at = clean.find(command); at != std::string::npos; at = clean.find(command, at + 2)) {
+      clean.insert(at + 1, " ");
+    }
+  }
+  return clean;
+}
+
+std::size_t DisplayWidth(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
+}
+
+void Table::Print(std::string& out) const {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows_) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], DisplayWidth(row[i]));
+    }
+  }
+  for (const auto& row : rows_) {
+    std::string line = "  ";
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string padding(widths[i] - DisplayWidth(row[i]), ' ');
+      const bool left = i == 0 || i >= first_left_;
+      line += left ? row[i] + padding : padding + row[i];
+      line += "  ";
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + "\n";
+  }
+}
+
+}  // namespace llmload::text

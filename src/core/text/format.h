@@ -1,0 +1,56 @@
+// How values look in text reports. Independent of the locale.
+#ifndef LLMLOAD_SRC_CORE_TEXT_FORMAT_H_
+#define LLMLOAD_SRC_CORE_TEXT_FORMAT_H_
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "llmload/core/clock.h"
+
+namespace llmload::text {
+
+/// Whole numbers as they are, others with `digits` significant digits; "1e+20" only beyond 10^15.
+std::string FormatNumber(double value, int digits = 4);
+
+/// "34.1 µs", "812 ms", "1.25 s": `digits` significant digits in the unit that fits.
+std::string FormatDuration(Duration value, int digits = 3);
+
+/// "31.2 MB", in powers of ten.
+std::string FormatBytes(double bytes);
+
+/// A value in its unit: seconds as a duration, bytes as bytes, all else as a number and the unit.
+std::string FormatQuantity(double value, std::string_view unit);
+
+/// "4.71 s to 5.2 s", "4.71 s or more", "5.2 s or less", "-": an interval of which a side may be
+/// unknown.
+std::string FormatInterval(const std::optional<double>& lower, const std::optional<double>& upper,
+                           std::string_view unit);
+
+/// Text from outside as one harmless line: control characters and runs of white space become one
+/// space, and what CTest or its SKIP pattern would take for a command is broken up.
+std::string CleanLine(std::string_view text);
+
+/// Columns on a terminal, for UTF-8 without combining or double-width characters.
+std::size_t DisplayWidth(std::string_view text);
+
+/// Rows of cells, printed with columns aligned: the first to the left, the others to the right.
+class Table {
+ public:
+  /// Columns from `first_left` on, in all rows, align left again (for remarks at the end).
+  explicit Table(std::size_t first_left = static_cast<std::size_t>(-1)) : first_left_(first_left) {}
+  void Add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  bool empty() const { return rows_.empty(); }
+  /// Appends all rows to `out`, indented by two, without trailing spaces.
+  void Print(std::string& out) const;
+
+ private:
+  std::size_t first_left_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace llmload::text
+
+#endif  // LLMLOAD_SRC_CORE_TEXT_FORMAT_H_

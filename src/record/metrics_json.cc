@@ -1,0 +1,281 @@
+#include "src/record/metrics_json.h"
+
+#include <bit>
+#include <stdexcept>
+#include <tuple>
+
+namespace llmload {
+
+using record::IsOf;
+using record::Json;
+using record::JsonReader;
+using record::JsonWriter;
+
+Json WriteForm(const Distribution& values) {
+  Json json{{"count", values.count()}};
+  if (values.empty()) return json;
+  json["mean_seconds"] = ToSeconds(values.mean());
+  json["min_seconds"] = ToSeconds(values.min());
+  json["max_seconds"] = ToSeconds(values.max());
+  for (const NamedQuantile& row : kQuantiles) {
+    const QuantileBounds bounds = values.BoundsAtQuantile(row.quantile);
+    json[std::string(row.name)] = {{"value_seconds", ToSeconds(bounds.value)},
+                                   {"lower_seconds", JsonWriter::ToJson(bounds.lower)},
+                                   {"upper_seconds", JsonWriter::ToJson(bounds.upper)}};
+  }
+  const Distribution::Parts& parts = values.parts();
+  Json cells = Json::array();
+  for (const Distribution::Cell& cell : parts.cells) {
+    cells.push_back(Json::array({cell.index, cell.count}));
+  }
+  json["histogram"] = {
+      {"overflow", parts.overflow},           {"negative", parts.negative},
+      {"sum_nanoseconds", parts.sum},         {"min_nanoseconds", parts.min.count()},
+      {"max_nanoseconds", parts.max.count()}, {"cells", std::move(cells)}};
+  return json;
+}
+
+// [[index, count], ...]
+template <class Cell>
+static void ReadCells(const Json& json, const std::string& place, std::vector<Cell>& cells) {
+  cells.clear();
+  if (!json.is_array()) JsonReader::Refuse(place, json, "an array");
+  cells.reserve(json.size());
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const std::string at = place + "[" + std::to_string(i) + "]";
+    if (!json[i].is_array() || json[i].size() != 2) {
+      JsonReader::Refuse(at, json[i], "a pair of index and count");
+    }
+    Cell& cell = cells.emplace_back();
+    JsonReader::Read(json[i][0], at + "[0]", cell.index);
+    JsonReader::Read(json[i][1], at + "[1]", cell.count);
+  }
+}
+
+void ReadForm(const Json& json, const std::string& place, Distribution& values) {
+  JsonReader reader(json, place);
+  std::uint64_t count = 0;
+  reader.Field("count", count);
+  values = {};
+  if (count == 0) return;
+  Distribution::Parts parts;
+  reader.Object("histogram", [&](JsonReader& inner) {
+    Duration::rep min = 0;
+    Duration::rep max = 0;
+    inner.Field("overflow", parts.overflow);
+    inner.Field("negative", parts.negative);
+    inner.Field("sum_nanoseconds", parts.sum);
+    inner.Field("min_nanoseconds", min);
+    inner.Field("max_nanoseconds", max);
+    parts.min = Duration(min);
+    parts.max = Duration(max);
+    ReadCells(inner.At("cells"), inner.Place("cells"), parts.cells);
+  });
+  const std::string histogram = reader.Place("histogram");
+  try {
+    values = Distribution(std::move(parts));
+  } catch (const std::invalid_argument& wrong) {
+    throw ConfigurationError(histogram + ": got " + wrong.what() +
+                             ", expected the cells of a recorded distribution");
+  }
+  if (values.count() != count) {
+    JsonReader::Refuse(reader.Place("count"), reader.At("count"),
+                       std::to_string(values.count()) + ", as the histogram has it");
+  }
+}
+
+// One array for each figure: what a plot wants.
+static Json WriteForm(const TimeSeries& series) {
+  Json json{{"interval_seconds", ToSeconds(series.interval)}};
+  const auto add = [&](const char* name, auto read) {
+    Json& list = json[name] = Json::array();
+    for (const SeriesPoint& point : series.points) list.push_back(JsonWriter::ToJson(read(point)));
+  };
+  add("scheduled", [](const SeriesPoint& p) { return p.scheduled; });
+  add("sent", [](const SeriesPoint& p) { return p.sent; });
+  add("succeeded", [](const SeriesPoint& p) { return p.succeeded; });
+  add("failed", [](const SeriesPoint& p) { return p.failed; });
+  add("unfinished", [](const SeriesPoint& p) { return p.unfinished; });
+  add("dropped", [](const SeriesPoint& p) { return p.dropped; });
+  add("token_events", [](const SeriesPoint& p) { return p.token_events; });
+  json["in_flight"] = series.InFlight();
+  add("p50_seconds", [](const SeriesPoint& p) { return p.LatencyQuantile(0.50); });
+  add("p95_seconds", [](const SeriesPoint& p) { return p.LatencyQuantile(0.95); });
+  add("p99_seconds", [](const SeriesPoint& p) { return p.LatencyQuantile(0.99); });
+  add("latency_cells", [](const SeriesPoint& p) {
+    Json cells = Json::array();
+    for (const SeriesPoint::Cell& cell : p.latency) {
+      cells.push_back(Json::array({cell.index, cell.count}));
+    }
+    return cells;
+  });
+  return json;
+}
+
+static void ReadForm(const Json& json, const std::string& place, TimeSeries& series) {
+  constexpr std::size_t kMostPoints = 3600;
+  JsonReader reader(json, place);
+  series = {};
+  reader.Field("interval_seconds", series.interval);
+  const auto doublings = series.interval / std::chrono::seconds(1);
+  if (series.interval % std::chrono::seconds(1) != Duration::zero() || doublings < 1 ||
+      !std::has_single_bit(static_cast<std::uint64_t>(doublings))) {
+    JsonReader::Refuse(reader.Place("interval_seconds"), reader.At("interval_seconds"),
+                       "1, 2, 4, 8, ... seconds");
+  }
+  const auto list = [&](const char* name, std::size_t size) -> const Json& {
+    const Json& values = reader.At(name);
+    if (!values.is_array() || values.size() > kMostPoints) {
+      JsonReader::Refuse(reader.Place(name), values, "an array of at most 3600 values");
+    }
+    if (size != values.size() && &values != &reader.At("scheduled")) {
+      JsonReader::Refuse(reader.Place(name), values, "an array as long as \"scheduled\"");
+    }
+    return values;
+  };
+  series.points.resize(list("scheduled", 0).size());
+  const auto read = [&](const char* name, std::uint64_t SeriesPoint::*field) {
+    const Json& values = list(name, series.points.size());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      JsonReader::Read(values[i], reader.Place(name) + "[" + std::to_string(i) + "]",
+                       series.points[i].*field);
+    }
+  };
+  read("scheduled", &SeriesPoint::scheduled);
+  read("sent", &SeriesPoint::sent);
+  read("succeeded", &SeriesPoint::succeeded);
+  read("failed", &SeriesPoint::failed);
+  read("unfinished", &SeriesPoint::unfinished);
+  read("dropped", &SeriesPoint::dropped);
+  read("token_events", &SeriesPoint::token_events);
+  const Json& cells = list("latency_cells", series.points.size());
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const std::string at = reader.Place("latency_cells") + "[" + std::to_string(i) + "]";
+    std::vector<SeriesPoint::Cell>& latency = series.points[i].latency;
+    ReadCells(cells[i], at, latency);
+    for (std::size_t c = 0; c < latency.size(); ++c) {
+      const bool ordered = c == 0 || latency[c - 1].index < latency[c].index;
+      if (!ordered || latency[c].index >= SeriesCells::kCount || latency[c].count == 0) {
+        JsonReader::Refuse(at + "[" + std::to_string(c) + "]", cells[i][c],
+                           "cells in ascending order, below 216, each with a count");
+      }
+    }
+  }
+}
+
+template <class Archive, class T>
+requires IsOf<T, ProviderUsage>
+static void Visit(Archive& archive, T& usage) {
+  archive.Field("name", usage.name);
+  archive.Field("region", usage.region);
+  archive.Field("model", usage.model);
+  archive.Field("attempts", usage.attempts);
+  archive.Field("successes", usage.successes);
+  archive.Field("failures", usage.failures);
+  archive.Field("rejected", usage.rejected);
+  archive.Field("answered", usage.answered);
+  archive.Field("output_tokens", usage.output_tokens);
+  archive.Field("attempt_latency", usage.attempt_latency);
+  archive.Field("attempt_ttft", usage.attempt_ttft);
+}
+
+static void WriteErrors(const MetricsSnapshot& metrics, JsonWriter& archive) {
+  Json list = Json::array();
+  for (std::size_t i = 0; i < metrics.errors.size(); ++i) {
+    const auto kind = static_cast<ErrorKind>(i);
+    if (metrics[kind].count == 0) continue;
+    list.push_back({{"kind", ToString(kind)},
+                    {"class", ToString(Classify(kind))},
+                    {"count", metrics[kind].count},
+                    {"first_message", metrics[kind].first_message}});
+  }
+  archive.Field("errors", list);
+}
+
+static void ReadErrors(MetricsSnapshot& metrics, JsonReader& archive) {
+  const Json& list = archive.At("errors");
+  if (!list.is_array()) JsonReader::Refuse(archive.Place("errors"), list, "an array");
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    JsonReader entry(list[i], archive.Place("errors") + "[" + std::to_string(i) + "]");
+    std::string name;
+    entry.Field("kind", name);
+    std::size_t kind = 0;
+    while (kind < metrics.errors.size() && ToString(static_cast<ErrorKind>(kind)) != name) ++kind;
+    if (kind == metrics.errors.size()) {
+      JsonReader::Refuse(entry.Place("kind"), entry.At("kind"), "a kind of error of llmload");
+    }
+    if (metrics.errors[kind].count > 0) {
+      JsonReader::Refuse(entry.Place("kind"), entry.At("kind"), "each kind of error once");
+    }
+    entry.Field("count", metrics.errors[kind].count);
+    if (metrics.errors[kind].count == 0) {
+      JsonReader::Refuse(entry.Place("count"), entry.At("count"), "a count above 0");
+    }
+    entry.Field("first_message", metrics.errors[kind].first_message);
+  }
+}
+
+// Merging needs their order.
+static void CheckProviders(const MetricsSnapshot& metrics, const JsonReader& archive) {
+  const auto key = [](const ProviderUsage& usage) {
+    return std::tie(usage.name, usage.region, usage.model);
+  };
+  for (std::size_t i = 1; i < metrics.providers.size(); ++i) {
+    if (key(metrics.providers[i - 1]) < key(metrics.providers[i])) continue;
+    JsonReader::Refuse(archive.Place("providers") + "[" + std::to_string(i) + "]",
+                       archive.At("providers")[i],
+                       "rows in ascending order of name, region and model, each once");
+  }
+}
+
+// An object with one member for each row of the catalogue that `wanted` picks.
+template <class Archive, class Snapshot, class Wanted>
+static void VisitCounters(Archive& archive, Snapshot& metrics, const char* name, Wanted wanted) {
+  archive.Object(name, [&](auto& inner) {
+    for (const CounterInfo& row : kCounters) {
+      if (wanted(row)) inner.Field(row.name, metrics[row.counter]);
+    }
+  });
+}
+
+template <class Archive, class T>
+requires IsOf<T, MetricsSnapshot>
+static void Visit(Archive& archive, T& metrics) {
+  VisitCounters(archive, metrics, "requests",
+                [](const CounterInfo& row) { return !row.of_tokens; });
+  VisitCounters(archive, metrics, "tokens", [](const CounterInfo& row) { return row.of_tokens; });
+  archive.Field("has_objectives", metrics.has_objectives);
+  archive.Field("first_dispatch_seconds", metrics.first_dispatch);
+  archive.Field("last_completion_seconds", metrics.last_completion);
+  archive.Object("figures", [&](auto& inner) {
+    for (const FigureInfo& row : kFigures) {
+      // A report that was written before there was the figure has no value of it.
+      if constexpr (Archive::kReads) {
+        if (!inner.Has(row.name)) continue;
+      }
+      inner.Field(row.name, metrics[row.figure]);
+    }
+  });
+  if constexpr (Archive::kReads) {
+    ReadErrors(metrics, archive);
+  } else {
+    WriteErrors(metrics, archive);
+  }
+  archive.Field("providers", metrics.providers);
+  if constexpr (Archive::kReads) CheckProviders(metrics, archive);
+  archive.Field("series", metrics.series);
+}
+
+Json WriteForm(const MetricsSnapshot& metrics) {
+  Json json = Json::object();
+  JsonWriter archive(json);
+  Visit(archive, metrics);
+  return json;
+}
+
+void ReadForm(const Json& json, const std::string& place, MetricsSnapshot& metrics) {
+  JsonReader archive(json, place);
+  Visit(archive, metrics);
+}
+
+}  // namespace llmload

@@ -1,0 +1,21 @@
+// The figures of a run as JSON: distributions with their histograms, series, counters, providers.
+#ifndef LLMLOAD_SRC_RECORD_METRICS_JSON_H_
+#define LLMLOAD_SRC_RECORD_METRICS_JSON_H_
+
+#include <string>
+
+#include "llmload/metrics/metrics_snapshot.h"
+#include "src/record/json_archive.h"
+
+// Forms that archives find by the namespace of the structures (json_archive.h).
+namespace llmload {
+
+record::Json WriteForm(const Distribution& values);
+void ReadForm(const record::Json& json, const std::string& place, Distribution& values);
+
+record::Json WriteForm(const MetricsSnapshot& metrics);
+void ReadForm(const record::Json& json, const std::string& place, MetricsSnapshot& metrics);
+
+}  // namespace llmload
+
+#endif  // LLMLOAD_SRC_RECORD_METRICS_JSON_H_

@@ -1,0 +1,239 @@
+#include "llmload/run/run_plan.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "llmload/core/environment.h"
+#include "llmload/load/arrival_schedule.h"
+#include "llmload/metrics/statistics.h"
+#include "src/core/text/format.h"
+
+namespace llmload {
+namespace {
+
+// How many requests are made to see what the prompts ask for.
+constexpr std::uint64_t kSampledRequests = 200;
+
+// What a sample of the requests asks for.
+struct Asked {
+  bool streams = false;  // at least one of them
+  /// The most output tokens that one of them allows; empty: no bound.
+  std::optional<std::uint64_t> most_tokens = 0;
+};
+
+class PlanCheck {
+ public:
+  explicit PlanCheck(const RunPlan& plan) : plan_(plan) {}
+
+  std::vector<std::string> Run() {
+    CheckLanes();
+    CheckNumbers();
+    CheckLoad();
+    CheckPrompts();
+    CheckObjectives();
+    for (const Criterion& criterion : plan_.criteria) CheckCriterion(criterion);
+    return std::move(problems_);
+  }
+
+ private:
+  void Add(std::string problem) { problems_.push_back(std::move(problem)); }
+
+  // Notes what `check` refuses.
+  template <class Check>
+  bool Accepts(const std::string& part, Check check) {
+    try {
+      check();
+      return true;
+    } catch (const std::exception& refused) {
+      Add(part + refused.what());
+      return false;
+    }
+  }
+
+  void CheckLanes() {
+    if (plan_.lanes.empty()) {
+      Add("lanes: got none, expected at least one target to send the requests to");
+    }
+    for (std::size_t i = 0; i < plan_.lanes.size(); ++i) {
+      const Target& target = plan_.lanes[i].target;
+      if (target.provider || !target.unavailable.empty()) continue;
+      Add("lanes[" + std::to_string(i) +
+          "].target: got neither a provider nor a reason why there is none (`unavailable`), "
+          "expected one of them: a function that makes a target has to return it");
+    }
+  }
+
+  void CheckNumbers() {
+    if (plan_.share.of == 0 || plan_.share.index >= plan_.share.of) {
+      Add("share: got " + std::to_string(plan_.share.index) + " of " +
+          std::to_string(plan_.share.of) +
+          ", expected an index from 0 to below the number of shares");
+    }
+    const auto positive = [&](const char* name, Duration value, Duration least) {
+      if (value >= least) return;
+      Add(std::string(name) + ": got " + text::FormatDuration(value) + ", expected " +
+          (least > Duration::zero() ? "more than 0 s" : "0 s or more"));
+    };
+    positive("sample_interval", plan_.sample_interval, Duration(1));
+    positive("stop.drain_timeout", plan_.stop.drain_timeout, Duration::zero());
+    positive("stop.interrupted_drain_timeout", plan_.stop.interrupted_drain_timeout,
+             Duration::zero());
+    positive("validity.max_schedule_lag_p99", plan_.validity.max_schedule_lag_p99,
+             Duration::zero());
+    positive("validity.max_loop_delay_p99", plan_.validity.max_loop_delay_p99, Duration::zero());
+  }
+
+  void CheckLoad() {
+    Accepts("load: ", [&] { planned_ = PlannedLoadOf(plan_.load); });
+  }
+
+  void CheckPrompts() {
+    const std::uint64_t sampled =
+        std::min(planned_.requests.value_or(kSampledRequests), kSampledRequests);
+    Accepts("prompts: ", [&] {
+      const auto source = MakePromptSource(plan_.prompts, plan_.request, plan_.Seed());
+      Asked asked;
+      for (std::uint64_t i = 0; i < std::max<std::uint64_t>(sampled, 1); ++i) {
+        const CompletionRequest request = source->MakeRequest(i);
+        asked.streams = asked.streams || request.stream;
+        if (!request.max_tokens || *request.max_tokens < 0) {
+          asked.most_tokens.reset();
+        } else if (asked.most_tokens) {
+          asked.most_tokens =
+              std::max(*asked.most_tokens, static_cast<std::uint64_t>(*request.max_tokens));
+        }
+      }
+      asked_ = asked;
+    });
+  }
+
+  void CheckObjectives() {
+    const RequestObjectives& objectives = plan_.objectives;
+    const auto check = [&](const char* name, const std::optional<Duration>& bound, Figure figure) {
+      if (!bound) return;
+      if (*bound <= Duration::zero()) {
+        Add(std::string("objectives.") + name + ": got " + text::FormatDuration(*bound) +
+            ", expected a time above 0 s");
+      } else if (asked_ && NeedsStreaming(figure) && !asked_->streams) {
+        Add(std::string("objectives.") + name + ": " + NoStream(figure));
+      }
+    };
+    check("scheduled_latency", objectives.scheduled_latency, Figure::kScheduledLatency);
+    check("service_latency", objectives.service_latency, Figure::kServiceLatency);
+    check("ttft", objectives.ttft, Figure::kTtft);
+    check("ttfo", objectives.ttfo, Figure::kTtfo);
+    check("tpot", objectives.tpot, Figure::kTpot);
+    check("chunk_gap", objectives.chunk_gap, Figure::kChunkGap);
+  }
+
+  static std::string NoStream(Figure figure) {
+    return "the requests do not ask for streamed answers, and only those have a " +
+           std::string(InfoOf(figure).title) + "; stream the answers, or leave it out";
+  }
+
+  void CheckCriterion(const Criterion& criterion) {
+    const MetricNeeds& needs = criterion.metric().needs();
+    const auto refuse = [&](const std::string& why) {
+      Add("criterion \"" + criterion.Describe() + "\" cannot be judged: " + why);
+    };
+    const double bound = criterion.bound();
+    if (criterion.metric().unit() == "s" && bound < 0) {
+      refuse("no time is below 0 s; give a bound of 0 s or more");
+    }
+    if (needs.is_share && (bound < 0 || bound > 1)) {
+      refuse("its value is a share between 0 and 1; 95 % is 0.95, not 95");
+    }
+    if (needs.objectives && plan_.objectives.empty()) {
+      refuse(
+          "without objectives no request counts as good; say what makes a request a good one "
+          "(`objectives`, --good)");
+    }
+    if (needs.figure && asked_ && NeedsStreaming(*needs.figure) && !asked_->streams) {
+      refuse(NoStream(*needs.figure));
+    }
+    if (!needs.measurement.empty() && !Makes(&ExtraFigures::measurements, needs.measurement)) {
+      refuse("nothing in this run makes the measurement \"" + needs.measurement + "\"; " +
+             Known(&ExtraFigures::measurements));
+    }
+    if (!needs.distribution.empty() && !Makes(&ExtraFigures::distributions, needs.distribution)) {
+      refuse("nothing in this run makes the distribution \"" + needs.distribution + "\"; " +
+             Known(&ExtraFigures::distributions));
+    }
+    if (needs.figure && needs.quantile) CheckSamples(*needs.figure, *needs.quantile, refuse);
+  }
+
+  template <class Refuse>
+  void CheckSamples(Figure figure, double quantile, Refuse refuse) {
+    if (!planned_.measured_requests || quantile <= 0.5) return;
+    std::uint64_t most = *planned_.measured_requests;
+    if (InfoOf(figure).scope == FigureScope::kTokenEvents) {
+      if (!asked_ || !asked_->most_tokens) return;
+      const std::uint64_t each = *asked_->most_tokens;
+      if (each > 0 && most > std::numeric_limits<std::uint64_t>::max() / each) return;
+      most *= each;
+    }
+    const std::uint64_t needed = MinimumSamples(quantile);
+    if (most >= needed) return;
+    refuse("it needs at least " + std::to_string(needed) + " values, and the plan's " +
+           std::to_string(*planned_.measured_requests) + " measured requests give " +
+           (most == *planned_.measured_requests ? "no more than that"
+                                                : "at most " + std::to_string(most)) +
+           "; plan more requests, or choose a lower percentile");
+  }
+
+  using Names = std::vector<std::string> ExtraFigures::*;
+
+  bool Makes(Names names, const std::string& name) const {
+    return std::any_of(plan_.extra_figures.begin(), plan_.extra_figures.end(),
+                       [&](const ExtraFigures& extra) {
+                         return std::find((extra.*names).begin(), (extra.*names).end(), name) !=
+                                (extra.*names).end();
+                       });
+  }
+
+  std::string Known(Names names) const {
+    std::string known;
+    for (const ExtraFigures& extra : plan_.extra_figures) {
+      for (const std::string& name : extra.*names) known += (known.empty() ? "" : ", ") + name;
+    }
+    return known.empty() ? "it makes none (`extra_figures`)" : "it makes: " + known;
+  }
+
+  const RunPlan& plan_;
+  PlannedLoad planned_;
+  std::optional<Asked> asked_;
+  std::vector<std::string> problems_;
+};
+
+}  // namespace
+
+PlannedLoad PlannedLoadOf(const LoadShape& load) {
+  if (const ClosedLoop* const loop = load.closed_loop()) {
+    const ClosedLoop& closed = *loop;
+    Validate(closed);
+    PlannedLoad planned{
+        .requests = std::nullopt, .measured_requests = std::nullopt, .duration = closed.duration};
+    if (closed.requests != ClosedLoop::kUnlimited) {
+      planned.requests = closed.requests;
+      planned.measured_requests =
+          closed.requests - std::min(closed.requests, closed.warm_up_requests);
+    }
+    return planned;
+  }
+  ArrivalSequence arrivals(*load.profile());
+  std::uint64_t measured = 0;
+  while (const auto arrival = arrivals.Next()) measured += arrival->measured ? 1 : 0;
+  return {
+      .requests = arrivals.index(), .measured_requests = measured, .duration = arrivals.duration()};
+}
+
+void CheckPlan(const RunPlan& plan) {
+  const std::vector<std::string> problems = PlanCheck(plan).Run();
+  if (problems.empty()) return;
+  std::string message = "plan of \"" + plan.name + "\": ";
+  for (std::size_t i = 0; i < problems.size(); ++i) message += (i > 0 ? "; " : "") + problems[i];
+  throw ConfigurationError(message);
+}
+
+}  // namespace llmload

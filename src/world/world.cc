@@ -1,0 +1,79 @@
+#include "llmload/world/world.h"
+
+#include <utility>
+
+#include "llmload/service/openai_provider.h"
+#include "llmload/world/target_samplers.h"
+
+namespace llmload {
+namespace {
+
+constexpr std::uint64_t kSimulatedMemory = std::uint64_t{32} << 20;
+
+// The shared clock of real time: nothing owns it.
+std::shared_ptr<Clock> RealTime() { return {std::shared_ptr<void>(), &SystemClock::Instance()}; }
+
+}  // namespace
+
+World::World() : clock_(RealTime()) {}
+
+RunPlan World::Furnish(RunPlan plan) const {
+  if (plan.lanes.empty()) {
+    plan.lanes = lanes;
+    plan.checks_targets = plan.checks_targets && checks_targets;
+  }
+  if (plan.samplers.empty()) plan.samplers = samplers;
+  return plan;
+}
+
+World RealWorld(Target target, std::optional<pid_t> server, std::string own_label) {
+  World world;
+  world.samplers = SamplersFor(target.url, server, std::move(own_label));
+  world.lanes.push_back({.target = std::move(target)});
+  return world;
+}
+
+World VirtualWorld() {
+  return VirtualWorld([](Clock&) { return Lane{}; });
+}
+
+World VirtualWorld(const std::function<Lane(Clock&)>& make_lane) {
+  World world;
+  auto clock = std::make_shared<VirtualClock>();
+  world.virtual_clock_ = clock.get();
+  world.clock_ = std::move(clock);
+  world.checks_targets = false;
+  Lane lane = make_lane(world.clock());
+  if (lane.target.provider || !lane.target.unavailable.empty()) {
+    world.lanes.push_back(std::move(lane));
+  }
+  world.samplers.push_back(
+      std::make_shared<SimulatedProbe>("test process", [] { return kSimulatedMemory; }));
+  return world;
+}
+
+World VirtualWorld(simulation::SimulationOptions options) {
+  World world = VirtualWorld();
+  world.simulated_ =
+      std::make_shared<simulation::SimulatedProvider>(std::move(options), world.clock());
+  world.lanes.push_back(
+      {.target = {
+           .provider = world.simulated_, .unavailable = {}, .url = "simulation in virtual time"}});
+  return world;
+}
+
+World EmbeddedServerWorld(fake_server::FakeLlmServerOptions options, std::string own_label) {
+  auto server = std::make_shared<fake_server::FakeLlmServer>(std::move(options));
+  OpenAiOptions provider;
+  provider.name = "fake";
+  provider.base_url = server->base_url();
+  provider.ca_pem = server->ca_pem();
+  World world = RealWorld({.provider = std::make_shared<OpenAiProvider>(std::move(provider)),
+                           .unavailable = {},
+                           .url = server->base_url() + " (embedded fake LLM server)"},
+                          std::nullopt, std::move(own_label));
+  world.server_ = std::move(server);
+  return world;
+}
+
+}  // namespace llmload
