@@ -126,6 +126,7 @@ void MetricsShard::State::RecordFailover(const std::vector<Attempt>& list,
 void MetricsShard::State::RecordTokenTimes(const RequestInstants& instants,
                                            const Completion& completion) {
   const Timings& timings = completion.timings;
+  if (timings.connection_wait) (*this)[Figure::kConnectionWait].Record(*timings.connection_wait);
   if (timings.first_token) {
     (*this)[Figure::kTtft].Record(*timings.first_token - instants.dispatched);
   }

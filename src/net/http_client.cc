@@ -270,7 +270,8 @@ asio::awaitable<Exchange> HttpClient::Run(std::shared_ptr<State> state,
                                           ExchangeTimeouts timeouts, ResponseSink& sink) {
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
   asio::io_context& context = ContextOf(executor);
-  const TimePoint total = SteadyNow() + timeouts.total;
+  const TimePoint begun = SteadyNow();
+  const TimePoint total = begun + timeouts.total;
   const std::shared_ptr<IdleConnections> pool = state->Pool(context);
   const ActiveExchange active(pool);
   std::shared_ptr<Connection> connection = pool->Take(state->counters);
@@ -284,6 +285,7 @@ asio::awaitable<Exchange> HttpClient::Run(std::shared_ptr<State> state,
     connection->Bind(executor);
     exchange.failure = co_await connection->Open(state->options.endpoint, timeouts.connect,
                                                  timeouts.tls, total, state->counters);
+    exchange.connection_wait = SteadyNow() - begun;
     if (exchange.failure) {
       connection->StopTimer();
       co_return exchange;

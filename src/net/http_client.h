@@ -36,6 +36,7 @@ struct ExchangeTimeouts {
 struct Exchange {
   std::optional<Failure> failure;
   bool reused = false;                  ///< sent on a pooled connection
+  Duration connection_wait{};           ///< until there was a connection; zero for a pooled one
   std::optional<TimePoint> sent;        ///< last byte of the request handed to the socket
   std::optional<TimePoint> first_byte;  ///< first byte of the answer
   std::optional<TimePoint> completed;   ///< the sink had enough, or the body was complete

@@ -241,6 +241,7 @@ Result<Completion> AnswerSink::Finish(const net::Exchange& exchange) {
     FinishBody();
   }
   if (error_) return TakeError();
+  completion_.timings.connection_wait = exchange.connection_wait;
   completion_.timings.sent = exchange.sent;
   completion_.timings.first_byte = exchange.first_byte;
   completion_.timings.completed = exchange.completed;

@@ -53,6 +53,8 @@ enum class TokenSource : std::uint8_t {
 /// Instants of one provider call, on the clock of the caller (definitions: docs/metrics.md).
 /// An instant that did not happen, or has no meaning for the call, is empty.
 struct Timings {
+  /// How long the call waited for a connection: zero for a pooled one, else name, connect and TLS.
+  std::optional<Duration> connection_wait;
   std::optional<TimePoint> sent;         ///< last byte of the request handed to the socket
   std::optional<TimePoint> first_byte;   ///< first byte of the response
   std::optional<TimePoint> first_token;  ///< first non-empty token of any kind; streaming only

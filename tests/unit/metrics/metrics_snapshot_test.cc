@@ -48,6 +48,7 @@ void RecordOne(MetricsShard& shard, Random& random) {
                       .output = static_cast<std::int64_t>(random.Below(50)),
                       .reasoning = static_cast<std::int64_t>(random.Below(5))};
   if (random.Chance(0.3)) completion.token_source = TokenSource::kCountedEvents;
+  completion.timings.connection_wait = between(100ms);
   completion.timings.first_token = dispatched + service / 4;
   completion.timings.first_output_token = dispatched + service / 3;
   completion.timings.last_token = instants.completed;
