@@ -3,6 +3,7 @@
 
 #include <boost/program_options/errors.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <new>
@@ -45,17 +46,32 @@ int Run(const std::vector<std::string>& arguments) {
 }
 
 // No memory, in whichever thread: without it nothing can be delivered any more.
-void OutOfMemory() {
+[[noreturn]] void OutOfMemory() {
   constexpr std::string_view kText =
       "llmload: out of memory: lower the rate, the number of callers or --max-in-flight\n";
   static_cast<void>(!write(STDERR_FILENO, kText.data(), kText.size()));
   _exit(llmload::tools::kExitError);
 }
 
+// Boost throws bad_alloc itself where it allocates aligned memory, past the new-handler, and a
+// coroutine may not be able to pass it on.
+[[noreturn]] void Terminate() {
+  try {
+    if (const std::exception_ptr error = std::current_exception()) std::rethrow_exception(error);
+  } catch (const std::bad_alloc&) {
+    OutOfMemory();
+  } catch (const std::exception& error) {
+    std::cerr << "llmload: " << error.what() << '\n';
+  } catch (...) {
+  }
+  std::abort();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   std::set_new_handler(OutOfMemory);
+  std::set_terminate(Terminate);
   // A closed pipe and a full file are errors of a write, which the commands report; they do not end
   // the program.
   std::signal(SIGPIPE, SIG_IGN);
@@ -66,6 +82,8 @@ int main(int argc, char** argv) {
     std::cerr << "llmload: " << error.what() << '\n';
   } catch (const boost::program_options::error& error) {
     std::cerr << "llmload: " << error.what() << " (llmload help, llmload COMMAND --help)\n";
+  } catch (const std::bad_alloc&) {
+    OutOfMemory();
   } catch (const std::exception& error) {
     std::cerr << "llmload: " << error.what() << '\n';
     return llmload::tools::kExitError;

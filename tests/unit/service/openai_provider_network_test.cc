@@ -100,8 +100,10 @@ TEST_F(OpenAiProviderNetwork, ReusesConnections) {
                               Send(stream), ReadRequest(), Send(Answer(500, "{}")), ReadRequest(),
                               Send(Answer(200, CompletionBody())), Hang()}});
   OpenAiProvider provider(Options(*server));
-  ValueOf(caller_.Call(provider, TestRequest(false)));
-  ValueOf(caller_.Call(provider, TestRequest(true)));
+  const Completion opened = ValueOf(caller_.Call(provider, TestRequest(false)));
+  const Completion reused = ValueOf(caller_.Call(provider, TestRequest(true)));
+  EXPECT_GT(opened.timings.connection_wait, Duration::zero());
+  EXPECT_EQ(reused.timings.connection_wait, Duration::zero());
   EXPECT_KIND(ErrorOf(caller_.Call(provider, TestRequest(false))), "server_error");
   ValueOf(caller_.Call(provider, TestRequest(false)));
   EXPECT_EQ(server->connections(), 1);
