@@ -56,9 +56,12 @@ void ExpectMetrics(const MetricsSnapshot& metrics, const Expected& expected,
       ADD_FAILURE() << error.first_message;
     }
   }
-  EXPECT_EQ(metrics[Counter::kOutputTokens], expected.output_tokens * times);
-  EXPECT_EQ(metrics[Counter::kReasoningTokens], expected.reasoning_tokens * times);
-  EXPECT_EQ(metrics[Counter::kPartialOutputTokens], expected.partial_output * times);
+  EXPECT_EQ(metrics[Counter::kOutputTokens],
+            static_cast<std::uint64_t>(expected.output_tokens) * times);
+  EXPECT_EQ(metrics[Counter::kReasoningTokens],
+            static_cast<std::uint64_t>(expected.reasoning_tokens) * times);
+  EXPECT_EQ(metrics[Counter::kPartialOutputTokens],
+            static_cast<std::uint64_t>(expected.partial_output) * times);
   EXPECT_EQ(metrics[Counter::kAnswersWithoutUsage], expected.counted_requests * times);
   EXPECT_EQ(metrics[Figure::kTtft].count(), expected.ttft * times);
   EXPECT_EQ(metrics[Figure::kTtfo].count(), expected.ttfo * times);

@@ -71,7 +71,9 @@ TEST_F(FakeServerScale, Holds2000ConcurrentStreams) {
   for (const auto& client : clients) ASSERT_TRUE(client->ReadUntil("assistant"));
   EXPECT_EQ(server.counters().streams_peak, static_cast<std::uint64_t>(kManyStreams));
   for (const auto& client : clients) {
-    const RawResponse response = client->Read(seconds(60));
+    // The first token comes that much later than the request.
+    const RawResponse response = client->Read(
+        std::chrono::duration_cast<std::chrono::milliseconds>(latency.ttft_median) + seconds(60));
     ASSERT_EQ(response.end, End::kComplete);
     const auto events = response.Events();
     ASSERT_EQ(events.size(), 1U + 10 + 1 + 1 + 1);

@@ -93,7 +93,7 @@ void ForEachNumber(const std::vector<unsigned>& workers, const std::vector<unsig
     for (const unsigned some_workers : workers) {
       for (const unsigned some_arrivals : arrivals) run_one(kind, some_workers, some_arrivals);
     }
-    for (const unsigned some_arrivals : {1, 63}) run_one(kind, 64U, some_arrivals);
+    for (const unsigned some_arrivals : {1U, 63U}) run_one(kind, 64U, some_arrivals);
   }
 }
 
@@ -136,7 +136,7 @@ class DeafProvider final : public Provider {
 TEST(RunEnd, LeavesAProviderCallBehindThatIgnoresItsCancellation) {
   VirtualClock clock;
   DeafProvider provider(clock);
-  for (const unsigned workers : {1, 3}) {
+  for (const unsigned workers : {1U, 3U}) {
     LoadOptions options = LoadOf(Kind::kOpen, 10);
     options.workers = workers;
     options.drain_timeout = 5s;
@@ -227,7 +227,7 @@ TEST_F(RunWithSignals, EachStopSignalEndsAnIdleRunWithWhatWasMeasured) {
 
 TEST_F(RunWithSignals, OneEndsARunWithFewerArrivalsThanWorkers) {
   ON_CALL(provider_, Complete).WillByDefault(RespondAfter(SystemClock::Instance(), 1ms));
-  for (const unsigned workers : {2, 7, 64}) {
+  for (const unsigned workers : {2U, 7U, 64U}) {
     const LoadResult result = Run(Idle(workers), provider_, {SIGTERM}, Always);
     EXPECT_TRUE(result.interrupted);
     EXPECT_TRUE(result.drained);
@@ -261,7 +261,7 @@ TEST_F(RunWithSignals, TwoEndTheDrain) {
 
 TEST_F(RunWithSignals, TwoEndARunWhoseProviderIgnoresCancellation) {
   DeafProvider provider(SystemClock::Instance());
-  for (const unsigned workers : {1, 4}) {
+  for (const unsigned workers : {1U, 4U}) {
     LoadOptions options = LoadOf(Kind::kOpen, 3);
     options.workers = workers;
     options.drain_timeout = options.interrupted_drain_timeout = 1h;
