@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
@@ -27,9 +28,10 @@ Duration ThreadCpuTime() {
 }  // namespace
 
 boost::asio::awaitable<void> WorkerProbe::Run(Clock& clock, TimePoint start) {
-  co_await clock.SleepUntil(start);
+  // Watched from the start of the run on, and not from the first turn of the event loop after it:
+  // the first requests may block the loop before that.
   running_ = true;
-  begin_ = window_begin_ = clock.Now();
+  begin_ = window_begin_ = start;
   cpu_begin_ = window_cpu_ = ThreadCpuTime();
   for (due_ = begin_ + kTick;;) {
     co_await clock.SleepUntil(due_);
@@ -63,7 +65,8 @@ void WorkerProbe::Finish(TimePoint now) {
   running_ = false;
   // The loop may have been too busy to come to its last ticks.
   if (now >= due_) Tick(due_, now);
-  health_.wall = now - begin_;
+  // The run may have been stopped before its start.
+  health_.wall = std::max(now - begin_, Duration::zero());
   health_.cpu = ThreadCpuTime() - cpu_begin_;
 }
 

@@ -127,7 +127,7 @@ TEST(GeneratorHealth, AGeneratorStarvedOfCpuIsInvalid) {
   EXPECT_EQ(result.metrics[Counter::kSucceeded], 100u);
   ExpectInvalid(Judged(result), "the generator was late: p99 schedule lag", "lower the rate");
   // The share of the CPU that the thread got depends on what else runs on the machine; that it used
-  // what it got does not. (It is watched from its first turn of the event loop on.)
+  // what it got does not.
   EXPECT_GE(result.health.workers[0].cpu, Duration(1400ms));
 }
 
@@ -139,6 +139,27 @@ TEST(GeneratorHealth, AnObserverThatBlocksTheEventLoopMakesTheRunInvalid) {
   const LoadResult result = LoadGenerator(std::move(options)).Run(provider);
   EXPECT_EQ(result.metrics[Figure::kScheduleLag].max(), Duration(0));
   ExpectInvalid(Judged(result), "event loops were busy or starved", "blocking or computing");
+}
+
+TEST(GeneratorHealth, AStallBeforeTheFirstTurnOfTheEventLoopCountsToo) {
+  VirtualClock clock;
+  WorkerProbe probe;
+  boost::asio::io_context context(1);
+  boost::asio::cancellation_signal stop;
+  const TimePoint start = clock.Now() - 500ms;
+  boost::asio::co_spawn(context, probe.Run(clock, start),
+                        boost::asio::bind_cancellation_slot(stop.slot(), boost::asio::detached));
+  const auto end = [&]() -> boost::asio::awaitable<void> {
+    co_await clock.SleepFor(15ms);
+    probe.Finish(clock.Now());
+    stop.emit(boost::asio::cancellation_type::terminal);
+  };
+  boost::asio::co_spawn(context, end, boost::asio::detached);
+  clock.Run(context);
+  EXPECT_EQ(probe.health().wall, Duration(515ms));
+  // The first tick was due 10 ms after the start.
+  EXPECT_EQ(probe.loop_delay().Snapshot().max(), Duration(490ms));
+  EXPECT_EQ(probe.loop_delay().Snapshot().count(), 51u);
 }
 
 TEST(GeneratorHealth, AnOverloadedGeneratorStillHearsThatItIsToStop) {
