@@ -105,7 +105,7 @@ class CheckRooms(unittest.TestCase):
                     ("tools/options.h:1: ", "only testing and mocks may include this library"))
 
     def test_includes_and_files_outside_the_rooms_are_found(self):
-        self.plant("src/load/worker.h", '#include "tests/support/eventually.h"')
+        self.plant("src/load/worker.h", '#include "tests/support/wait_until.h"')
         self.plant("src/load/generator.cc", '#include "worker.h"')
         self.plant("src/lobby/desk.h", "")
         self.expect(("src/load/generator.cc:2: ", "not a header of a room"),

@@ -11,6 +11,7 @@
 #include "src/core/text/base64.h"
 #include "src/wire/event_stream.h"
 #include "src/wire/sigv4.h"
+#include "tests/support/real_time.h"
 #include "tests/unit/fake_server/raw_client.h"
 
 namespace llmload::fake_server {
@@ -284,8 +285,7 @@ TEST_F(FakeServerApis, KeysAreLookedForWhereEachApiHasThem) {
 std::string Sign(const std::string& target, const std::string& body,
                  std::chrono::seconds clock = 0s, const std::string& service = "bedrock",
                  const std::string& secret = "secret") {
-  const auto now =
-      std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) + clock;
+  const auto now = std::chrono::floor<std::chrono::seconds>(test_support::WallTime()) + clock;
   const std::string date = wire::AmzDate(now);
   const std::vector<wire::HeaderField> headers = {
       {"content-type", "application/json"}, {"host", "test"}, {"x-amz-date", date}};

@@ -8,15 +8,18 @@
 #include <vector>
 
 #include "llmload/fake_server/fake_llm_server.h"
-#include "tests/support/eventually.h"
+#include "tests/support/real_time.h"
+#include "tests/support/wait_until.h"
 #include "tests/unit/fake_server/raw_client.h"
 
 namespace llmload::fake_server {
 namespace {
 
 using nlohmann::json;
+using simulation::LatencyModel;
 using std::chrono::milliseconds;
-using test_support::Eventually;
+using test_support::Stopwatch;
+using test_support::WaitUntil;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
@@ -91,7 +94,7 @@ TEST(FakeServerProtocol, StreamHasTheDocumentedShape) {
     EXPECT_EQ(choice["finish_reason"], i == 5 ? json("stop") : json(nullptr));
   }
   EXPECT_THAT(id, MatchesRegex("chatcmpl-[0-9a-z]{29}"));
-  EXPECT_TRUE(Eventually([&] { return server.counters().tokens_sent == 4; }));
+  WaitUntil([&] { return server.counters().tokens_sent == 4; });
 }
 
 TEST(FakeServerProtocol, StreamHasNoUsageUnlessAsked) {
@@ -174,28 +177,47 @@ TEST(FakeServerProtocol, SameSeedSameAnswersOtherSeedOthers) {
   EXPECT_NE(first, answers(8, true));
 }
 
+// Takes exactly these times.
+LatencyModel Timed(int tokens, Duration ttft, Duration gap) {
+  return {.ttft_median = ttft,
+          .ttft_sigma = 0,
+          .gap_median = gap,
+          .gap_sigma = 0,
+          .tokens_min = tokens,
+          .tokens_max = tokens};
+}
+
 TEST(FakeServerProtocol, TakesTheTimeItsModelSays) {
-  FakeLlmServerOptions options = Instant(5);
-  options.latency.ttft_median = milliseconds(60);
-  options.latency.ttft_sigma = 0;
-  options.latency.gap_median = milliseconds(20);
-  options.latency.gap_sigma = 0;
-  FakeLlmServer server(options);
+  FakeLlmServer server(Instant());
   RawClient client(server.port(), server.ca_pem());
+  RawClient other(server.port(), server.ca_pem());
   for (const bool stream : {true, false}) {
-    const auto start = std::chrono::steady_clock::now();
+    server.SetLatency(Timed(5, milliseconds(60), milliseconds(20)));
+    const std::uint64_t arrivals = server.counters().arrivals;
+    const Stopwatch stopwatch;
     client.SendPost("/v1/chat/completions", ChatBody(stream ? R"(,"stream":true)" : ""));
+    WaitUntil([&] { return server.counters().arrivals > arrivals; });
+    // Not much more either: an answer that is asked for later, and due 10 ms after this one, comes
+    // after it. One thread of the server sends both, in the order in which they are due.
+    server.SetLatency(Timed(1, milliseconds(60 + 4 * 20 + 10), Duration::zero()));
+    EXPECT_EQ(Ask(other).status, 200);
+    EXPECT_EQ(server.counters().in_flight, 0U) << "stream " << stream;
     if (stream) {
-      // Header and role come at once, the first token when it is due.
-      EXPECT_TRUE(client.ReadUntil(R"("role":"assistant")", milliseconds(50)));
       EXPECT_TRUE(client.ReadUntil(R"("delta":{"content")"));
-      EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(60));
+      EXPECT_TRUE(stopwatch.AtLeast(milliseconds(60)));
     }
     EXPECT_EQ(client.Read().end, End::kComplete);
-    const auto elapsed = std::chrono::steady_clock::now() - start;
-    EXPECT_GE(elapsed, milliseconds(60 + 4 * 20));
-    EXPECT_LT(elapsed, milliseconds(60 + 4 * 20 + 400)) << "stream " << stream;
+    EXPECT_TRUE(stopwatch.AtLeast(milliseconds(60 + 4 * 20)));
   }
+}
+
+TEST(FakeServerProtocol, SendsHeaderAndRoleAtOnceAndNotWithTheFirstToken) {
+  FakeLlmServerOptions options = Instant();
+  options.latency.ttft_median = std::chrono::hours(1);
+  FakeLlmServer server(options);
+  RawClient client(server.port(), server.ca_pem());
+  client.SendPost("/v1/chat/completions", ChatBody(R"(,"stream":true)"));
+  EXPECT_TRUE(client.ReadUntil(R"("role":"assistant")"));
 }
 
 TEST(FakeServerProtocol, TimestampsTokensIfAsked) {
@@ -203,12 +225,12 @@ TEST(FakeServerProtocol, TimestampsTokensIfAsked) {
   options.timestamp_tokens = true;
   FakeLlmServer server(options);
   RawClient client(server.port(), server.ca_pem());
-  const auto before = std::chrono::steady_clock::now().time_since_epoch().count();
+  const Stopwatch before;
   const auto events = Ask(client, R"(,"stream":true)").Events();
-  const auto after = std::chrono::steady_clock::now().time_since_epoch().count();
-  const long long sent = std::stoll(Text(events));
-  EXPECT_GE(sent, before);
-  EXPECT_LE(sent, after);
+  const Stopwatch after;
+  const TimePoint sent{Duration(std::stoll(Text(events)))};
+  EXPECT_TRUE(before.StartedBefore(sent));
+  EXPECT_TRUE(after.StartedAfter(sent));
 }
 
 TEST(FakeServerProtocol, KeepsTheConnectionAndServesPipelinedRequestsInOrder) {
@@ -308,22 +330,25 @@ TEST(FakeServerProtocol, LimitsRequestsPerMinute) {
   options.requests_per_minute = 120;  // bursts of two
   FakeLlmServer server(options);
   RawClient client(server.port(), server.ca_pem());
-  EXPECT_EQ(Ask(client).status, 200);
-  EXPECT_EQ(Ask(client).status, 200);
+  // One every half a second, however long it takes to ask for them.
+  const Stopwatch stopwatch;
+  int passed = 0;
   RawResponse response = Ask(client);
+  for (; response.status == 200; response = Ask(client)) ++passed;
+  EXPECT_GE(passed, 2);
+  EXPECT_TRUE(stopwatch.AtLeast((passed - 2) * milliseconds(500)));
   EXPECT_EQ(response.status, 429);
   EXPECT_EQ(response.fields["retry-after"], "1");
   EXPECT_EQ(json::parse(response.body)["error"]["code"], "rate_limit_exceeded");
   EXPECT_EQ(server.counters().rate_limited, 1U);
-  std::this_thread::sleep_for(milliseconds(600));
-  EXPECT_EQ(Ask(client).status, 200);
+  WaitUntil([&] { return Ask(client).status == 200; });
+  EXPECT_TRUE(stopwatch.AtLeast((passed - 1) * milliseconds(500)));
 }
 
 TEST(FakeServerProtocol, LimitsConcurrency) {
   FakeLlmServerOptions options = Instant();
   options.max_concurrent = 1;
-  options.latency.ttft_median = milliseconds(300);
-  options.latency.ttft_sigma = 0;
+  options.latency.ttft_median = std::chrono::hours(1);
   FakeLlmServer server(options);
   RawClient first(server.port(), server.ca_pem());
   first.SendPost("/v1/chat/completions", ChatBody(R"(,"stream":true)"));
@@ -332,15 +357,18 @@ TEST(FakeServerProtocol, LimitsConcurrency) {
   RawResponse response = Ask(second);
   EXPECT_EQ(response.status, 503);
   EXPECT_EQ(json::parse(response.body)["error"]["code"], "server_is_overloaded");
-  EXPECT_EQ(first.Read().end, End::kComplete);
-  EXPECT_EQ(Ask(second).status, 200);
+  EXPECT_EQ(server.counters().in_flight, 1U);
   EXPECT_EQ(server.counters().over_capacity, 1U);
-  EXPECT_TRUE(Eventually([&] { return server.counters().in_flight == 0; }));
+  server.SetLatency(Instant().latency);
+  first.Close();
+  WaitUntil([&] { return server.counters().in_flight == 0; });
+  EXPECT_EQ(Ask(second).status, 200);
+  WaitUntil([&] { return server.counters().in_flight == 0; });
 }
 
 TEST(FakeServerProtocol, CountsWhoLeavesBeforeTheAnswer) {
   FakeLlmServerOptions options = Instant();
-  options.latency.ttft_median = std::chrono::minutes(1);
+  options.latency.ttft_median = std::chrono::hours(1);
   FakeLlmServer server(options);
   {
     RawClient client(server.port(), server.ca_pem());
@@ -349,7 +377,7 @@ TEST(FakeServerProtocol, CountsWhoLeavesBeforeTheAnswer) {
     EXPECT_EQ(server.counters().streams_open, 1U);
     EXPECT_EQ(server.counters().in_flight, 1U);
   }
-  EXPECT_TRUE(Eventually([&] { return server.counters().connections_open == 0; }));
+  WaitUntil([&] { return server.counters().connections_open == 0; });
   const FakeLlmServerCounters counters = server.counters();
   EXPECT_EQ(counters.aborted_by_client, 1U);
   EXPECT_EQ(counters.streams_open, 0U);
@@ -363,7 +391,7 @@ TEST(FakeServerProtocol, ClosesIdleConnectionsAfterTheirTime) {
   FakeLlmServer server(options);
   RawClient client(server.port(), server.ca_pem());
   EXPECT_EQ(Ask(client).status, 200);
-  EXPECT_EQ(client.ReadToEnd(std::chrono::seconds(5)), End::kTruncated);
+  EXPECT_EQ(client.ReadToEnd(), End::kTruncated);
   EXPECT_EQ(server.counters().aborted_by_client, 0U);
 }
 
@@ -373,13 +401,13 @@ TEST(FakeServerProtocol, KeepsTheNewestArrivalInstants) {
   FakeLlmServer server(options);
   RawClient client(server.port(), server.ca_pem());
   for (int i = 0; i < 4; ++i) Ask(client);
-  const TimePoint middle = std::chrono::steady_clock::now();
+  const Stopwatch middle;
   Ask(client);
   const auto instants = server.ArrivalInstants();
   ASSERT_EQ(instants.size(), 3U);
   EXPECT_TRUE(std::is_sorted(instants.begin(), instants.end()));
-  EXPECT_LT(instants[1], middle);
-  EXPECT_GT(instants[2], middle);
+  EXPECT_TRUE(middle.StartedAfter(instants[1]));
+  EXPECT_TRUE(middle.StartedBefore(instants[2]));
   EXPECT_EQ(server.ConnectionInstants().size(), 1U);
 }
 

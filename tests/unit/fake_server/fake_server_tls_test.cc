@@ -10,13 +10,13 @@
 #include <string>
 
 #include "llmload/fake_server/fake_llm_server.h"
-#include "tests/support/eventually.h"
+#include "tests/support/wait_until.h"
 #include "tests/unit/fake_server/raw_client.h"
 
 namespace llmload::fake_server {
 namespace {
 
-using test_support::Eventually;
+using test_support::WaitUntil;
 using ::testing::HasSubstr;
 
 struct CertificateDeleter {
@@ -104,8 +104,8 @@ TEST(FakeServerTls, SelectsHttp11AndRefusesClientsThatOfferOthersOnly) {
   EXPECT_EQ(none.AlpnSelected(), "");
   RawClient h2(server.port(), RawClient::Options{.ca_pem = server.ca_pem(), .alpn = {"h2"}});
   EXPECT_THAT(h2.error(), HasSubstr("no application protocol"));
-  EXPECT_TRUE(Eventually([&] { return server.counters().tls_failures == 1; }));
-  EXPECT_TRUE(Eventually([&] { return server.counters().tls_handshakes == 2; }));
+  WaitUntil([&] { return server.counters().tls_failures == 1; });
+  WaitUntil([&] { return server.counters().tls_handshakes == 2; });
 }
 
 TEST(FakeServerTls, SpeaksTls12ButNothingOlder) {
@@ -128,7 +128,7 @@ TEST(FakeServerTls, SurvivesClientsThatDoNotSpeakTls) {
     client.Send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
     EXPECT_EQ(client.Read().status, 0);
   }
-  EXPECT_TRUE(Eventually([&] { return server.counters().tls_failures == 1; }));
+  WaitUntil([&] { return server.counters().tls_failures == 1; });
   RawClient client(server.port(), server.ca_pem());
   EXPECT_EQ(client.error(), "");
 }

@@ -14,7 +14,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <optional>
 
 namespace llmload::fake_server {
 namespace {
@@ -85,7 +84,7 @@ std::optional<std::size_t> Parse(std::string_view bytes, bool closed, RawRespons
 
 std::ostream& operator<<(std::ostream& out, End end) {
   static constexpr std::array<const char*, 5> kNames = {"complete", "close_notify", "truncated",
-                                                        "reset", "timeout"};
+                                                        "reset", "silence"};
   return out << kNames[static_cast<std::size_t>(end)];
 }
 
@@ -201,13 +200,12 @@ void RawClient::SendPost(std::string_view target, std::string_view body,
   Send(request);
 }
 
-bool RawClient::ReadSome(std::chrono::steady_clock::time_point until) {
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-      until - std::chrono::steady_clock::now());
+bool RawClient::ReadSome(Silence silence) {
+  const int wait = silence ? static_cast<int>(silence->count()) : -1;
   const bool buffered = ssl_ != nullptr && SSL_pending(ssl_.get()) > 0;
   pollfd waiting{socket_, POLLIN, 0};
-  if (!buffered && poll(&waiting, 1, std::max(0, static_cast<int>(left.count()))) == 0) {
-    end_ = End::kTimeout;
+  if (!buffered && poll(&waiting, 1, wait) == 0) {
+    end_ = End::kSilence;
     return false;
   }
   std::array<char, 16384> bytes{};
@@ -237,8 +235,7 @@ bool RawClient::ReadSome(std::chrono::steady_clock::time_point until) {
   return false;
 }
 
-RawResponse RawClient::Read(std::chrono::milliseconds limit) {
-  const auto until = std::chrono::steady_clock::now() + limit;
+RawResponse RawClient::Read(Silence silence) {
   RawResponse response;
   for (;;) {
     if (const auto size = Parse(buffer_, /*closed=*/false, response)) {
@@ -247,25 +244,23 @@ RawResponse RawClient::Read(std::chrono::milliseconds limit) {
       response.end = End::kComplete;
       return response;
     }
-    if (!ReadSome(until)) break;
+    if (!ReadSome(silence)) break;
   }
-  Parse(buffer_, end_ != End::kTimeout, response);
+  Parse(buffer_, end_ != End::kSilence, response);
   response.raw = buffer_;
   response.end = end_;
   return response;
 }
 
-bool RawClient::ReadUntil(std::string_view text, std::chrono::milliseconds limit) {
-  const auto until = std::chrono::steady_clock::now() + limit;
+bool RawClient::ReadUntil(std::string_view text, Silence silence) {
   while (buffer_.find(text) == std::string::npos) {
-    if (!ReadSome(until)) return false;
+    if (!ReadSome(silence)) return false;
   }
   return true;
 }
 
-End RawClient::ReadToEnd(std::chrono::milliseconds limit) {
-  const auto until = std::chrono::steady_clock::now() + limit;
-  while (ReadSome(until)) {
+End RawClient::ReadToEnd(Silence silence) {
+  while (ReadSome(silence)) {
   }
   return end_;
 }

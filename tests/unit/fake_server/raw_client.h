@@ -1,5 +1,5 @@
 // A client of raw bytes, over TLS or in clear text, which also tells how the connection ended.
-// Blocking, with time limits.
+// Blocking.
 #ifndef LLMLOAD_TESTS_UNIT_FAKE_SERVER_RAW_CLIENT_H_
 #define LLMLOAD_TESTS_UNIT_FAKE_SERVER_RAW_CLIENT_H_
 
@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -22,7 +23,7 @@ enum class End {
   kCloseNotify,  ///< TLS close_notify (clear text: FIN)
   kTruncated,    ///< FIN without close_notify
   kReset,
-  kTimeout,
+  kSilence,  ///< nothing more came
 };
 std::ostream& operator<<(std::ostream& out, End end);
 
@@ -31,7 +32,7 @@ struct RawResponse {
   std::map<std::string, std::string> fields;  ///< names in lower case
   std::string body;                           ///< without chunk framing
   std::string raw;
-  End end = End::kTimeout;
+  End end = End::kSilence;
 
   /// The `data:` payloads of an event stream.
   std::vector<std::string> Events() const;
@@ -63,13 +64,17 @@ class RawClient {
 
   void Send(std::string_view bytes);
   void SendPost(std::string_view target, std::string_view body, std::string_view more_fields = "");
+  /// For a peer that is expected to send nothing more: reading ends once nothing has come for as
+  /// long. Without it, reading waits for the peer, whatever time that takes.
+  using Silence = std::optional<std::chrono::milliseconds>;
+
   /// One response. Bytes beyond it are kept for the next call.
-  RawResponse Read(std::chrono::milliseconds limit = std::chrono::seconds(10));
-  /// Reads until `text` has come; false if it has not within `limit`. Nothing is taken away from
-  /// `Read`.
-  bool ReadUntil(std::string_view text, std::chrono::milliseconds limit = std::chrono::seconds(10));
+  RawResponse Read(Silence silence = std::nullopt);
+  /// Reads until `text` has come; false if the peer has closed or fallen silent before. Nothing is
+  /// taken away from `Read`.
+  bool ReadUntil(std::string_view text, Silence silence = std::nullopt);
   /// Reads until the peer closes.
-  End ReadToEnd(std::chrono::milliseconds limit = std::chrono::seconds(10));
+  End ReadToEnd(Silence silence = std::nullopt);
   void Close();
 
  private:
@@ -81,15 +86,15 @@ class RawClient {
   };
   bool Connect(std::uint16_t port, const Options& options);
   bool Handshake(const Options& options);
-  // False if there is nothing more to read within the limit; `end_` says why.
-  bool ReadSome(std::chrono::steady_clock::time_point until);
+  // False if there is nothing more to read; `end_` says why.
+  bool ReadSome(Silence silence);
 
   std::unique_ptr<SSL_CTX, ContextDeleter> context_;
   std::unique_ptr<SSL, SslDeleter> ssl_;
   int socket_ = -1;
   std::string error_;
   std::string buffer_;
-  End end_ = End::kTimeout;
+  End end_ = End::kSilence;
 };
 
 /// A small valid chat completion request; `more` is appended to its members.
