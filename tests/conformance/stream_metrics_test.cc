@@ -346,8 +346,6 @@ TEST(StreamTimes, AgreeWithTheInstantsTheServerSent) {
   const Duration received_gap_sum = gaps.sum();
   EXPECT_LE(received_gap_sum, sent_gap_sum + 40 * worst);
   EXPECT_GE(received_gap_sum, sent_gap_sum - 40 * worst);
-  std::nth_element(lags.begin(), lags.begin() + 400, lags.end());
-  EXPECT_LT(lags[400], Duration(100ms)) << "median lag; bench/ says how small it is in truth";
 }
 
 }  // namespace

@@ -3,11 +3,12 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/system/system_error.hpp>
 #include <exception>
 #include <utility>
+
+#include "tests/support/real_time.h"
 
 namespace llmload::test_support {
 namespace asio = boost::asio;
@@ -62,16 +63,13 @@ Result<Completion> ProviderCaller::CallOnStrand(Provider& provider,
 }
 
 bool ProviderCaller::CallAndCancel(Provider& provider, const CompletionRequest& request,
-                                   Duration delay, StreamObserver* observer) {
+                                   const std::function<bool()>& condition,
+                                   StreamObserver* observer) {
   asio::cancellation_signal signal;
+  bool ended = false;
   bool aborted = false;
-  asio::steady_timer timer(context_, delay);
-  timer.async_wait([&signal](const boost::system::error_code& error) {
-    if (!error) signal.emit(asio::cancellation_type::terminal);
-  });
-  const TimePoint started = std::chrono::steady_clock::now();
   auto completed = [&](const std::exception_ptr& exception, const Result<Completion>&) {
-    timer.cancel();
+    ended = true;
     try {
       if (exception) std::rethrow_exception(exception);
     } catch (const boost::system::system_error& error) {
@@ -81,8 +79,21 @@ bool ProviderCaller::CallAndCancel(Provider& provider, const CompletionRequest& 
   asio::co_spawn(context_, provider.Complete(request, observer),
                  asio::bind_cancellation_slot(signal.slot(), completed));
   context_.restart();
+  while (!ended && !condition()) context_.run_one_for(std::chrono::milliseconds(1));
+  signal.emit(asio::cancellation_type::terminal);
+  // Whatever can go on without waiting.
+  while (context_.poll() > 0) {
+  }
+  const bool at_once = ended;
+  context_.restart();
   context_.run();
-  return aborted && std::chrono::steady_clock::now() - started < delay + std::chrono::seconds(1);
+  return at_once && aborted;
+}
+
+bool ProviderCaller::CallAndCancel(Provider& provider, const CompletionRequest& request,
+                                   Duration delay) {
+  const Stopwatch stopwatch;
+  return CallAndCancel(provider, request, [&] { return bool{stopwatch.AtLeast(delay)}; });
 }
 
 void ProviderCaller::CallAndAbandon(Provider& provider, const CompletionRequest& request,

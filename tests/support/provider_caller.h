@@ -3,6 +3,7 @@
 #define LLMLOAD_TESTS_SUPPORT_PROVIDER_CALLER_H_
 
 #include <boost/asio/io_context.hpp>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,9 +27,13 @@ class ProviderCaller {
   /// A call through a strand of the io_context.
   Result<Completion> CallOnStrand(Provider& provider, const CompletionRequest& request);
 
-  /// Cancels the call after `delay`. True if it ended with operation_aborted, within a second.
-  bool CallAndCancel(Provider& provider, const CompletionRequest& request, Duration delay,
-                     StreamObserver* observer = nullptr);
+  /// Cancels the call once `condition` is true. True if it then ended with operation_aborted, and
+  /// at once: without waiting for a timer, a socket or another thread.
+  bool CallAndCancel(Provider& provider, const CompletionRequest& request,
+                     const std::function<bool()>& condition, StreamObserver* observer = nullptr);
+
+  /// As above, after `delay`.
+  bool CallAndCancel(Provider& provider, const CompletionRequest& request, Duration delay);
 
   /// Starts a call and destroys the io_context under it after `delay`.
   static void CallAndAbandon(Provider& provider, const CompletionRequest& request, Duration delay);

@@ -15,6 +15,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "tests/support/real_time.h"
+
 namespace llmload::test_support {
 namespace {
 
@@ -83,9 +85,9 @@ class ScriptedServer::Peer {
 
   // Whatever comes meanwhile is ignored.
   void Sleep(std::chrono::milliseconds time) {
-    const auto until = std::chrono::steady_clock::now() + time;
+    const Stopwatch stopwatch;
     std::string ignored;
-    while (!server_.stop_ && std::chrono::steady_clock::now() < until) {
+    while (!server_.stop_ && !stopwatch.AtLeast(time)) {
       pollfd entry{descriptor_, POLLIN | POLLRDHUP, 0};
       ::poll(&entry, 1, kTickMs);
       if ((entry.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0) return;
@@ -211,6 +213,7 @@ void ScriptedServer::Serve(int descriptor, const Script& script) {
         break;
       case Step::Kind::kSend:
         if (!peer.Send(step.bytes)) return;
+        ++sends_;
         break;
       case Step::Kind::kSleep:
         peer.Sleep(step.time);

@@ -57,6 +57,8 @@ class ScriptedServer {
   int connections() const { return connections_; }
   /// Connections whose peer is still there or whose script has not ended.
   int open_connections() const { return open_; }
+  /// `Send` steps that have ended: the system has taken all their bytes.
+  int sends() const { return sends_; }
   /// Head and body of each request, in order of arrival.
   std::vector<std::string> requests() const;
 
@@ -73,6 +75,7 @@ class ScriptedServer {
   std::atomic<bool> stop_{false};
   std::atomic<int> connections_{0};
   std::atomic<int> open_{0};
+  std::atomic<int> sends_{0};
   mutable std::mutex mutex_;
   std::vector<std::string> requests_;  // guarded by mutex_
   std::vector<std::thread> peers_;     // of the accepting thread, then of the destructor

@@ -20,6 +20,7 @@
 #include "src/service/aws_profile.h"
 #include "tests/support/http_answers.h"
 #include "tests/support/scripted_server.h"
+#include "tests/support/wait_until.h"
 
 namespace llmload {
 namespace {
@@ -36,6 +37,7 @@ using test_support::ReadRequest;
 using test_support::Script;
 using test_support::ScriptedServer;
 using test_support::Send;
+using test_support::WaitUntil;
 using Credentials = Result<AwsCredentials>;
 
 constexpr const char* kSecret = "s3cr3t/that+must=not+be+seen";
@@ -200,9 +202,7 @@ TEST_F(AwsCredentialTest, ProcessThatFailsIsReportedWithoutItsOutput) {
               HasSubstr("without AccessKeyId and SecretAccessKey"));
   EXPECT_THAT(problem("yes"), HasSubstr("wrote more than"));
   options_.process_timeout = 200ms;
-  const auto started = std::chrono::steady_clock::now();
-  EXPECT_THAT(problem("sleep 30 | cat"), HasSubstr("did not end within its time"));
-  EXPECT_LT(std::chrono::steady_clock::now() - started, 5s);
+  EXPECT_THAT(problem("sleep 3600 | cat"), HasSubstr("did not end within its time"));
 }
 
 TEST_F(AwsCredentialTest, ContainerEndpointIsAskedWithItsToken) {
@@ -288,9 +288,8 @@ TEST_F(AwsCredentialTest, DeadMetadataServiceCostsBoundedTime) {
   options_.metadata_disabled = false;
   options_.metadata_endpoint = "http://127.0.0.1:" + std::to_string(server.port());
   options_.endpoint_timeout = 100ms;
-  const auto started = std::chrono::steady_clock::now();
   EXPECT_THAT(Problem(), HasSubstr(options_.metadata_endpoint));
-  EXPECT_LT(std::chrono::steady_clock::now() - started, 3s);
+  EXPECT_LE(server.connections(), 3) << "each of them is given up after its time";
 }
 
 TEST_F(AwsCredentialTest, AreFetchedOnceForAllWhoWait) {
@@ -320,10 +319,7 @@ TEST_F(AwsCredentialTest, AreReplacedBeforeTheyExpireAndUsedUntilThen) {
         "[default]\ncredential_process = echo >> \"" + count + "\"; cat \"" + output + "\"\n");
   const auto source = AwsCredentialChain(options_);
   const auto wait_for_fetch = [&](std::uintmax_t number) {
-    const auto until = std::chrono::steady_clock::now() + 10s;
-    while (std::filesystem::file_size(count) < number && std::chrono::steady_clock::now() < until) {
-      std::this_thread::sleep_for(5ms);
-    }
+    WaitUntil([&] { return std::filesystem::file_size(count) >= number; });
     EXPECT_EQ(std::filesystem::file_size(count), number);
   };
   EXPECT_TRUE(Get(*source).has_value());
@@ -337,11 +333,10 @@ TEST_F(AwsCredentialTest, AreReplacedBeforeTheyExpireAndUsedUntilThen) {
   EXPECT_TRUE(Get(*source).has_value());
   wait_for_fetch(2);
   *left = 200;  // fetched at any call, once the second fetch has ended
-  const auto until = std::chrono::steady_clock::now() + 10s;
-  while (std::filesystem::file_size(count) < 3 && std::chrono::steady_clock::now() < until) {
+  WaitUntil([&] {
     EXPECT_TRUE(Get(*source).has_value());
-    std::this_thread::sleep_for(5ms);
-  }
+    return std::filesystem::file_size(count) >= 3;
+  });
   wait_for_fetch(3);
 }
 
@@ -373,15 +368,14 @@ TEST_F(AwsCredentialTest, FailureIsAskedForAgainSoon) {
 }
 
 TEST_F(AwsCredentialTest, SourceThatGoesStopsItsFetch) {
-  Write("config", "[default]\ncredential_process = sleep 30\n");
-  const auto started = std::chrono::steady_clock::now();
+  Write("config", "[default]\ncredential_process = sleep 3600\n");
+  options_.process_timeout = 1h;
   {
     const auto source = AwsCredentialChain(options_);
     asio::io_context context(1);
     asio::co_spawn(context, source->Get(), [](const std::exception_ptr&, const Credentials&) {});
     context.run_for(50ms);
-  }
-  EXPECT_LT(std::chrono::steady_clock::now() - started, 5s);
+  }  // which would wait for an hour
 }
 
 TEST(AwsProfile, SkipsSettingsBelowSettings) {

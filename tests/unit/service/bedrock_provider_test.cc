@@ -11,6 +11,7 @@
 #include "src/wire/event_stream.h"
 #include "tests/support/http_answers.h"
 #include "tests/support/provider_caller.h"
+#include "tests/support/real_time.h"
 #include "tests/unit/service/provider_fixture.h"
 
 namespace llmload {
@@ -244,22 +245,22 @@ TEST_F(BedrockProviderTest, MissingCredentialsAreSaidBeforeAnythingIsSent) {
 
 TEST_F(BedrockProviderTest, SlowCredentialsAreWaitedForUntilTheDeadlineOnly) {
   FakeLlmServer server(Fast());
-  source_->delay = 20s;
+  source_->delay = 1h;
   BedrockOptions options = Options(server);
   options.timeouts.total = 100ms;
   BedrockProvider hasty(std::move(options));
-  const auto begin = std::chrono::steady_clock::now();
   Error error = Failure(hasty, Request(true));
   EXPECT_KIND(error, "total_timeout");
   EXPECT_THAT(error.message, HasSubstr("credentials"));
   EXPECT_EQ(error.attempts.size(), 1u);
 
-  BedrockProvider patient(Options(server));
+  options = Options(server);
+  options.timeouts.total = 1h;
+  BedrockProvider patient(std::move(options));
   CompletionRequest request = Request(true);
-  request.deadline = std::chrono::steady_clock::now() + 100ms;
+  request.deadline = test_support::RealTimeIn(100ms);
   error = Failure(patient, request);
   EXPECT_KIND(error, "total_timeout");
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 10s);
   EXPECT_EQ(server.counters().connections, 0u);
 
   source_->delay = 5ms;
@@ -268,7 +269,7 @@ TEST_F(BedrockProviderTest, SlowCredentialsAreWaitedForUntilTheDeadlineOnly) {
 
 TEST_F(BedrockProviderTest, CallCanBeCancelledWhileCredentialsAreFetched) {
   FakeLlmServer server(Fast());
-  source_->delay = 20s;
+  source_->delay = 1h;
   BedrockProvider provider(Options(server));
   EXPECT_TRUE(caller_.CallAndCancel(provider, Request(true), 20ms));
 }

@@ -4,17 +4,31 @@
 #include <gmock/gmock.h>
 #include <netdb.h>
 
+#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <optional>
-#include <thread>
+#include <string_view>
 
 #include "llmload/service/aws_credentials.h"
 #include "tests/unit/service/provider_fixture.h"
 
 namespace {
 
-constexpr std::chrono::milliseconds kHang{1500};
+// Needs no destruction: a look-up of slow.test may outlive the test that asked for it.
+std::atomic<bool> name_server_hangs{false};
+
+// As long as it lives, no look-up of slow.test ends.
+class HangingNameServer {
+ public:
+  HangingNameServer() { name_server_hangs = true; }
+  ~HangingNameServer() {
+    name_server_hangs = false;
+    name_server_hangs.notify_all();
+  }
+  HangingNameServer(const HangingNameServer&) = delete;
+  HangingNameServer& operator=(const HangingNameServer&) = delete;
+};
 
 int System(const char* node, const char* service, const addrinfo* hints, addrinfo** result) {
   using Function = int (*)(const char*, const char*, const addrinfo*, addrinfo**);
@@ -30,7 +44,7 @@ extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo
   const std::string name = node == nullptr ? "" : node;
   if (name == "fast.test") return System("127.0.0.1", service, hints, result);
   if (name == "slow.test") {
-    std::this_thread::sleep_for(kHang);
+    name_server_hangs.wait(true);
     return System("127.0.0.1", service, hints, result);
   }
   if (name != "two.test") return System(node, service, hints, result);
@@ -60,13 +74,11 @@ class NetworkFaults : public OpenAiProviderTest {
     options.allow_clear_text = true;
     return options;
   }
-  Error CallWithin(OpenAiOptions options, Duration bound, bool stream) {
+  Error CallError(OpenAiOptions options, bool stream) {
     OpenAiProvider provider(std::move(options));
-    const TimePoint before = std::chrono::steady_clock::now();
-    const Error error = ErrorOf(caller_.Call(provider, TestRequest(stream), &observer_));
-    EXPECT_LT(std::chrono::steady_clock::now() - before, bound) << Describe(error);
-    return error;
+    return ErrorOf(caller_.Call(provider, TestRequest(stream), &observer_));
   }
+  using OpenAiProviderTest::CallError;
 };
 
 // The listener is on 127.0.0.1 alone, the second of the name's addresses.
@@ -77,24 +89,26 @@ TEST_F(NetworkFaults, DeadFirstAddressFallsThroughToTheSecond) {
 }
 
 TEST_F(NetworkFaults, NameServerThatHangsIsAConnectTimeout) {
+  const HangingNameServer hanging;
   const ScriptedServer server({ServeTwice(Answer(200, CompletionBody()))}, nullptr);
   OpenAiOptions options = ClearText(server, "slow.test");
   options.timeouts.connect = 200ms;
-  const Error error = CallWithin(options, 1s, false);
+  const Error error = CallError(options, false);
   EXPECT_KIND(error, "connect_timeout");
   EXPECT_THAT(error.message, HasSubstr("resolving slow.test"));
 }
 
 // As if a call failed over to a service that was not called before.
 TEST_F(NetworkFaults, HangingLookUpDoesNotHoldUpThatOfAnotherService) {
+  const HangingNameServer hanging;
   const ScriptedServer server({ServeTwice(Answer(200, CompletionBody()))}, nullptr);
   OpenAiOptions options = ClearText(server, "slow.test");
   options.timeouts.connect = 300ms;
-  EXPECT_KIND(CallWithin(options, 1s, false), "connect_timeout");
-  OpenAiProvider other(ClearText(server, "fast.test"));
-  const TimePoint before = std::chrono::steady_clock::now();
+  EXPECT_KIND(CallError(options, false), "connect_timeout");
+  OpenAiOptions patient = ClearText(server, "fast.test");
+  patient.timeouts.connect = patient.timeouts.total = 1h;
+  OpenAiProvider other(std::move(patient));
   ValueOf(caller_.Call(other, TestRequest(false)));
-  EXPECT_LT(std::chrono::steady_clock::now() - before, 700ms);
 }
 
 TEST_F(NetworkFaults, CutAnywhereIsNeverASuccess) {
@@ -106,7 +120,7 @@ TEST_F(NetworkFaults, CutAnywhereIsNeverASuccess) {
     for (std::size_t cut = 0; cut < done; cut += cut + 8 < done ? 7 : 1) {
       SCOPED_TRACE("cut at " + std::to_string(cut) + " of " + std::to_string(done));
       const ScriptedServer server({{ReadRequest(), Send(whole.substr(0, cut)), Close()}}, nullptr);
-      EXPECT_KIND(CallWithin(ClearText(server, "127.0.0.1"), 5s, streamed), "connection_reset");
+      EXPECT_KIND(CallError(ClearText(server, "127.0.0.1"), streamed), "connection_reset");
     }
   }
 }
@@ -125,7 +139,7 @@ TEST_F(NetworkFaults, WrongLengthIsNotTakenForTheAnswer) {
   const auto server = ServeBytes(longer);
   OpenAiOptions options = Options(*server);
   options.timeouts.idle = 200ms;
-  EXPECT_KIND(CallWithin(options, 2s, false), "idle_timeout");
+  EXPECT_KIND(CallError(options, false), "idle_timeout");
   for (const char* length : {"-1", "99999999999999999999999", "5\r\nContent-Length: 6", "x"}) {
     EXPECT_KIND(CallError(*ServeBytes(with(length)), false), "malformed_response");
   }
@@ -136,7 +150,7 @@ TEST_F(NetworkFaults, BrokenChunksHaveTheirKind) {
   const auto server = ServeBytes(begun + "40\r\ndata: {\"choi");
   OpenAiOptions options = Options(*server);
   options.timeouts.idle = 200ms;
-  const Error error = CallWithin(options, 2s, true);
+  const Error error = CallError(options, true);
   EXPECT_KIND(error, "idle_timeout");
   EXPECT_EQ(error.partial_text, "a");
   EXPECT_KIND(CallError(*Serve({{ReadRequest(), Send(begun + "4"), Close()}}), true),
@@ -168,8 +182,9 @@ TEST_F(NetworkFaults, BrokenHandshakeHasItsKind) {
     const ScriptedServer server({script}, nullptr);
     OpenAiOptions options = Options(server);
     options.base_url = "https://127.0.0.1:" + std::to_string(server.port()) + "/v1";
-    options.timeouts.tls = 300ms;
-    EXPECT_KIND(CallWithin(options, 2s, false), kind);
+    // Short only where it has to pass.
+    options.timeouts.tls = kind == std::string_view("tls_timeout") ? Duration(300ms) : 1h;
+    EXPECT_KIND(CallError(options, false), kind);
   }
 }
 
@@ -180,7 +195,7 @@ TEST_F(NetworkFaults, EachOldProtocolVersionIsRefused) {
     SSL_CTX_set_min_proto_version(context.get(), version);
     SSL_CTX_set_max_proto_version(context.get(), version);
     const ScriptedServer server({ServeTwice(Answer(200, CompletionBody()))}, context);
-    const Error error = CallWithin(Options(server), 2s, false);
+    const Error error = CallError(Options(server), false);
     EXPECT_KIND(error, "tls_failure");
     EXPECT_THAT(error.message, HasSubstr("TLS 1.2"));
   }

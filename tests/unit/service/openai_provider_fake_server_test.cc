@@ -144,15 +144,13 @@ TEST_P(OpenAiProviderFault, HasItsKindOfError) {
     OpenAiOptions impatient = Options(server);
     // Short deadlines only where one has to pass: a busy machine must not look like a fault.
     const std::string_view expected = stream ? item.streaming : item.unary;
-    if (expected.find("timeout") != std::string_view::npos) {
-      impatient.timeouts = {
-          .connect = 2s, .tls = 500ms, .first_token = 500ms, .idle = 400ms, .total = 3s};
-    }
+    impatient.timeouts = {.connect = 1h, .tls = 1h, .first_token = 1h, .idle = 1h, .total = 1h};
+    if (expected == "tls_timeout") impatient.timeouts.tls = 500ms;
+    if (expected == "first_token_timeout") impatient.timeouts.first_token = 500ms;
+    if (expected == "idle_timeout") impatient.timeouts.idle = 400ms;
     impatient.limits.body_bytes = 256 << 10;
     OpenAiProvider provider(std::move(impatient));
-    const TimePoint started = std::chrono::steady_clock::now();
     const auto result = caller_.Call(provider, TestRequest(stream));
-    EXPECT_LT(std::chrono::steady_clock::now() - started, 10s);
     const std::string kind =
         result.has_error() ? std::string(ToString(result.error().kind)) : std::string();
     EXPECT_EQ(kind, expected) << (stream ? "streaming: " : "unary: ")
@@ -192,7 +190,7 @@ INSTANTIATE_TEST_SUITE_P(
                   "first_token_timeout",
                   "first_token_timeout"},
         FaultCase{"SlowFirstToken",
-                  {.kind = FaultKind::kSlowFirstToken, .delay = 2s},
+                  {.kind = FaultKind::kSlowFirstToken, .delay = 1h},
                   "first_token_timeout",
                   "first_token_timeout"},
         FaultCase{"Stall",
@@ -246,7 +244,7 @@ INSTANTIATE_TEST_SUITE_P(
                   "unexpected_redirect",
                   "unexpected_redirect"},
         FaultCase{"ExtraLatency",
-                  {.kind = FaultKind::kExtraLatency, .delay = 2s},
+                  {.kind = FaultKind::kExtraLatency, .delay = 1h},
                   "first_token_timeout",
                   "first_token_timeout"},
         FaultCase{"ConnectionClose", {.kind = FaultKind::kConnectionClose}, "", ""},

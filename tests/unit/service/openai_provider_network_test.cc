@@ -1,8 +1,8 @@
 // OpenAiProvider against networks that misbehave: failures, connection reuse, cancellation.
-#include <functional>
 #include <thread>
 
 #include "tests/support/black_hole.h"
+#include "tests/support/wait_until.h"
 #include "tests/unit/service/provider_fixture.h"
 
 namespace llmload {
@@ -14,15 +14,6 @@ using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 using OpenAiProviderNetwork = OpenAiProviderTest;
-
-bool Eventually(const std::function<bool()>& condition) {
-  const TimePoint until = SteadyNow() + 3s;
-  while (!condition()) {
-    if (SteadyNow() > until) return false;
-    std::this_thread::sleep_for(2ms);
-  }
-  return true;
-}
 
 TEST_F(OpenAiProviderNetwork, ReportsARefusedConnection) {
   std::uint16_t port = 0;
@@ -171,7 +162,7 @@ TEST_F(OpenAiProviderNetwork, KeepsNoMoreIdleConnectionsThanAllowed) {
   OpenAiProvider provider(std::move(options));
   for (auto& result : caller_.CallTogether(provider, TestRequest(false), 5))
     ValueOf(std::move(result));
-  EXPECT_TRUE(Eventually([&] { return server->open_connections() == 2; }));
+  WaitUntil([&] { return server->open_connections() == 2; });
 }
 
 TEST_F(OpenAiProviderNetwork, NoticesDeadIdleConnectionsBeforeUse) {
@@ -181,7 +172,7 @@ TEST_F(OpenAiProviderNetwork, NoticesDeadIdleConnectionsBeforeUse) {
                ServeTwice(Answer(200, CompletionBody()))});
     OpenAiProvider provider(Options(*server));
     ValueOf(caller_.Call(provider, TestRequest(false)));
-    ASSERT_TRUE(Eventually([&] { return server->open_connections() == 0; }));
+    WaitUntil([&] { return server->open_connections() == 0; });
     ValueOf(caller_.Call(provider, TestRequest(false)));
     EXPECT_EQ(server->connections(), 2);
     EXPECT_EQ(provider.Connections().stale, 1u);
@@ -195,7 +186,7 @@ TEST_F(OpenAiProviderNetwork, DoesNotUseAnIdleConnectionThatSpoke) {
                              ServeTwice(Answer(200, CompletionBody()))});
   OpenAiProvider provider(Options(*server));
   ValueOf(caller_.Call(provider, TestRequest(false)));
-  std::this_thread::sleep_for(100ms);
+  WaitUntil([&] { return server->sends() == 2; });
   ValueOf(caller_.Call(provider, TestRequest(false)));
   EXPECT_EQ(server->connections(), 2);
 }
@@ -215,22 +206,26 @@ TEST_F(OpenAiProviderNetwork, NeverSendsARequestTwice) {
 }
 
 TEST_F(OpenAiProviderNetwork, DoesNotReuseAConnectionAfterATimeout) {
-  const auto server = Serve({{ReadRequest(), Hang()}, ServeTwice(Answer(200, CompletionBody()))});
-  OpenAiOptions options = Options(*server);
-  options.timeouts.first_token = 200ms;
-  OpenAiProvider provider(std::move(options));
-  ErrorOf(caller_.Call(provider, TestRequest(false)));
-  ValueOf(caller_.Call(provider, TestRequest(false)));
-  EXPECT_EQ(server->connections(), 2);
+  DoubleUntilLongEnough(200ms, [&](Duration first_token) {
+    const auto server = Serve({{ReadRequest(), Hang()}, ServeTwice(Answer(200, CompletionBody()))});
+    OpenAiOptions options = Options(*server);
+    options.timeouts.first_token = first_token;
+    OpenAiProvider provider(std::move(options));
+    EXPECT_KIND(ErrorOf(caller_.Call(provider, TestRequest(false))), "first_token_timeout");
+    const auto answer = caller_.Call(provider, TestRequest(false));
+    EXPECT_EQ(server->connections(), 2);
+    return answer.has_value() || HasFailure();
+  });
 }
 
 TEST_F(OpenAiProviderNetwork, ClosesTheConnectionOfACancelledCall) {
   RecordingObserver seen;
   const auto server = Serve({{ReadRequest(), Send(StreamHead() + TokenEvents({"a"})), Hang()}});
   OpenAiProvider provider(Options(*server));
-  EXPECT_TRUE(caller_.CallAndCancel(provider, TestRequest(true), 100ms, &seen));
+  EXPECT_TRUE(caller_.CallAndCancel(
+      provider, TestRequest(true), [&] { return !seen.texts.empty(); }, &seen));
   EXPECT_EQ(seen.texts.size(), 1u);
-  EXPECT_TRUE(Eventually([&] { return server->open_connections() == 0; }));
+  WaitUntil([&] { return server->open_connections() == 0; });
 }
 
 TEST_F(OpenAiProviderNetwork, CanBeCancelledInEveryPhase) {
@@ -253,7 +248,7 @@ TEST_F(OpenAiProviderNetwork, SurvivesAnIoContextThatIsDestroyedUnderACall) {
   const auto server = Serve({{ReadRequest(), Send(StreamHead() + TokenEvents({"a"})), Hang()}});
   OpenAiProvider provider(Options(*server));
   ProviderCaller::CallAndAbandon(provider, TestRequest(true), 100ms);
-  EXPECT_TRUE(Eventually([&] { return server->open_connections() == 0; }));
+  WaitUntil([&] { return server->open_connections() == 0; });
 }
 
 TEST_F(OpenAiProviderNetwork, ClosesIdleConnectionsWhenItGoes) {
@@ -263,7 +258,7 @@ TEST_F(OpenAiProviderNetwork, ClosesIdleConnectionsWhenItGoes) {
     ValueOf(caller_.Call(provider, TestRequest(false)));
     EXPECT_EQ(server->open_connections(), 1);
   }
-  EXPECT_TRUE(Eventually([&] { return server->open_connections() == 0; }));
+  WaitUntil([&] { return server->open_connections() == 0; });
 }
 
 TEST_F(OpenAiProviderNetwork, ClosesIdleConnectionsWhenTheIoContextGoes) {
@@ -274,7 +269,7 @@ TEST_F(OpenAiProviderNetwork, ClosesIdleConnectionsWhenTheIoContextGoes) {
     ValueOf(caller.Call(provider, TestRequest(false)));
     EXPECT_EQ(server->open_connections(), 1);
   }
-  EXPECT_TRUE(Eventually([&] { return server->open_connections() == 0; }));
+  WaitUntil([&] { return server->open_connections() == 0; });
 }
 
 TEST_F(OpenAiProviderNetwork, WorksOnAStrand) {

@@ -21,9 +21,6 @@ namespace llmload {
 using test_support::Script;
 using test_support::ScriptedServer;
 
-/// Time outside the provider, which is on a steady clock too.
-inline TimePoint SteadyNow() { return std::chrono::steady_clock::now(); }
-
 /// One authority for the process: making a key per test would be most of its time.
 inline const test_support::TestAuthority& Authority() {
   static const test_support::TestAuthority authority;
