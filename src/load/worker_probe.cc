@@ -19,20 +19,20 @@ constexpr double kSaturated = 0.95;
 // Ticks of a stall that are recorded one by one: an hour of them.
 constexpr int kMaxMissedTicks = 360'000;
 
+}  // namespace
+
 Duration ThreadCpuTime() {
   timespec time{};
   if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time) != 0) return {};
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
-}  // namespace
-
 boost::asio::awaitable<void> WorkerProbe::Run(Clock& clock, TimePoint start) {
   // Watched from the start of the run on, and not from the first turn of the event loop after it:
   // the first requests may block the loop before that.
   running_ = true;
   begin_ = window_begin_ = start;
-  cpu_begin_ = window_cpu_ = ThreadCpuTime();
+  cpu_begin_ = window_cpu_ = cpu_time_();
   for (due_ = begin_ + kTick;;) {
     co_await clock.SleepUntil(due_);
     if (!running_) co_return;
@@ -49,7 +49,7 @@ void WorkerProbe::Tick(TimePoint due, TimePoint now) {
   }
   const Duration window = now - window_begin_;
   if (window < kWindow) return;
-  const Duration cpu = ThreadCpuTime();
+  const Duration cpu = cpu_time_();
   const double share =
       static_cast<double>((cpu - window_cpu_).count()) / static_cast<double>(window.count());
   // A window that a long callback stretched counts as the number of windows it spans.
@@ -67,7 +67,7 @@ void WorkerProbe::Finish(TimePoint now) {
   if (now >= due_) Tick(due_, now);
   // The run may have been stopped before its start.
   health_.wall = std::max(now - begin_, Duration::zero());
-  health_.cpu = ThreadCpuTime() - cpu_begin_;
+  health_.cpu = cpu_time_() - cpu_begin_;
 }
 
 void WorkerProbe::Failed(const Error& error) {

@@ -4,6 +4,8 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <functional>
+#include <utility>
 
 #include "llmload/core/clock.h"
 #include "llmload/metrics/generator_health.h"
@@ -12,10 +14,17 @@
 
 namespace llmload {
 
+/// The CPU time of the calling thread so far; zero where the system does not say.
+Duration ThreadCpuTime();
+
 /// Real time only. All functions belong to the worker's thread while it runs; the results may be
 /// read afterwards.
 class WorkerProbe {
  public:
+  /// @param cpu_time  how much CPU the worker has used so far
+  explicit WorkerProbe(std::function<Duration()> cpu_time = ThreadCpuTime)
+      : cpu_time_(std::move(cpu_time)) {}
+
   /// Ticks from `start` on until the coroutine is cancelled.
   boost::asio::awaitable<void> Run(Clock& clock, TimePoint start);
 
@@ -33,6 +42,7 @@ class WorkerProbe {
  private:
   void Tick(TimePoint due, TimePoint now);
 
+  const std::function<Duration()> cpu_time_;
   bool running_ = false;
   TimePoint due_{};
   TimePoint begin_{};

@@ -1,9 +1,10 @@
-// The load generator on threads, in real time: short, and with bounds that a busy machine keeps.
+// The load generator on threads, in real time: what holds however slow the machine is.
 #include <gtest/gtest.h>
 
 #include <array>
 #include <atomic>
 #include <stdexcept>
+#include <thread>
 
 #include "llmload/load/load_generator.h"
 #include "llmload/mocks/mock_provider.h"
@@ -85,12 +86,10 @@ TEST(OverloadedLoadGenerator, StillHearsThatItIsToStop) {
         return mocks::actions::Play({}, &SystemClock::Instance(), &request, observer);
       });
   LoadGenerator* running = nullptr;
-  LoadOptions options = Open(100, 30s);
+  LoadOptions options = Open(100, 1h);
   options.workers = 1;
   options.prompts = PromptsFrom([](std::uint64_t index) {
-    const TimePoint until = SystemClock::Instance().Now() + 15ms;
-    while (SystemClock::Instance().Now() < until) {
-    }
+    std::this_thread::sleep_for(15ms);
     return MakeRequest(index);
   });
   options.progress_interval = 200ms;
@@ -99,7 +98,7 @@ TEST(OverloadedLoadGenerator, StillHearsThatItIsToStop) {
   running = &generator;
   const LoadResult result = generator.Run(provider);
   EXPECT_TRUE(result.interrupted);
-  EXPECT_LT(result.metrics[Counter::kScheduled], 2000u);
+  EXPECT_LT(result.metrics[Counter::kScheduled], result.planned);
   ExpectIdentity(result.metrics);
 }
 

