@@ -18,7 +18,7 @@ void FuzzWaits(std::string_view text) {
   bounded(wire::ParseGoDuration(text));
   bounded(wire::ParseRetryText(text));
   bounded(wire::ReadRetryAfter([&](std::string_view) { return text; },
-                               std::chrono::system_clock::time_point{}));
+                               std::chrono::sys_time<Duration>{}));
   wire::ParseHttpDate(text);
   wire::ParseRfc3339(text);
 }

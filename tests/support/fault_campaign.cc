@@ -7,6 +7,7 @@
 #include "llmload/judge/judgement.h"
 #include "llmload/record/failover_figures.h"
 #include "llmload/run/runner.h"
+#include "tests/support/real_time.h"
 
 namespace llmload {
 
@@ -160,8 +161,7 @@ RunReport ReportCampaign(const std::string& name, const FaultScenario& scenario,
   RunRecord& record = report.record;
   record.name = name;
   record.origin = OriginOfThisProcess();
-  record.started_at =
-      std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  record.started_at = test_support::WallTime();
   record.run_id = MakeRunId(record.started_at);
   std::vector<FailoverMetrics> metrics;
   std::string seeds;

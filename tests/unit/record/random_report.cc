@@ -150,7 +150,7 @@ class Filler {
     All(r.name, r.run_id, r.origin, r.duration, r.configuration, r.metrics, r.unmeasured, r.health,
         r.resources, r.timeline, r.distributions, r.measurements, r.interrupted, r.stopped_because,
         r.drained, r.faults);
-    r.started_at = std::chrono::system_clock::time_point(
+    r.started_at = std::chrono::sys_time<Duration>(
         std::chrono::milliseconds(random_.Below(4'000'000'000'000)));
     r.shares.of = 1 + static_cast<unsigned>(random_.Below(6));
     r.shares.present.clear();

@@ -79,7 +79,7 @@ TEST(ReportReader, ReadsExtremeValuesBack) {
                       {"largest", std::numeric_limits<double>::max()},
                       {"lowest", std::numeric_limits<double>::lowest()},
                       {"third", 1.0 / 3}};
-  run.started_at = std::chrono::system_clock::time_point(1ms);
+  run.started_at = std::chrono::sys_time<Duration>(1ms);
   EXPECT_EQ(ReadReport(ToJson(report), "r.json"), report);
 }
 

@@ -67,7 +67,7 @@ TEST(RunRecord, IsCompleteOnceEveryShareIsThere) {
 
 TEST(RunRecord, MergeAddsCountsAndDistributionsAndListsTheRestSideBySide) {
   RunRecord a = Share(0, 2);
-  a.started_at = std::chrono::system_clock::time_point(5s);
+  a.started_at = std::chrono::sys_time<Duration>(5s);
   a.duration = 10s;
   a.configuration.workers = 2;
   a.configuration.models = {"m1", "m2"};
@@ -90,7 +90,7 @@ TEST(RunRecord, MergeAddsCountsAndDistributionsAndListsTheRestSideBySide) {
   a.faults = {"fault"};
 
   RunRecord b = Share(1, 2);
-  b.started_at = std::chrono::system_clock::time_point(4s);
+  b.started_at = std::chrono::sys_time<Duration>(4s);
   b.duration = 12s;
   b.configuration.workers = 3;
   b.configuration.models = {"m2", "m3"};
@@ -191,7 +191,7 @@ TEST(RunRecord, OfferedRateIsEmptyForAClosedLoop) {
 }
 
 TEST(RunId, NamesTheSecondAndIsDifferentEveryTime) {
-  const auto at = std::chrono::system_clock::time_point(1'796'004'829s);
+  const auto at = std::chrono::sys_time<Duration>(1'796'004'829s);
   std::set<std::string> ids;
   for (int i = 0; i < 20; ++i) ids.insert(MakeRunId(at));
   EXPECT_GE(ids.size(), 19u);

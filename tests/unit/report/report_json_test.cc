@@ -79,8 +79,8 @@ TEST(ReportJson, ReplacesBytesThatAreNotUtf8) {
 TEST(ReportJson, FileNameIsSafeAndTellsRunsApart) {
   EXPECT_EQ(JsonFileName("All/SustainedLoad.Handles/openai <x>", "20261130T021349Z-7f3a90c1"),
             "All_SustainedLoad.Handles_openai__x_.20261130T021349Z-7f3a90c1.json");
-  EXPECT_NE(JsonFileName("A.B", MakeRunId(std::chrono::system_clock::time_point())),
-            JsonFileName("A.B", MakeRunId(std::chrono::system_clock::time_point())));
+  EXPECT_NE(JsonFileName("A.B", MakeRunId(std::chrono::sys_time<Duration>())),
+            JsonFileName("A.B", MakeRunId(std::chrono::sys_time<Duration>())));
   EXPECT_LT(JsonFileName(std::string(5000, 'x'), "20261130T021349Z-7f3a90c1").size(), 256u);
   EXPECT_EQ(JsonFileName("", "id").find('/'), std::string::npos);
 }

@@ -117,7 +117,7 @@ RunReport SampleReport() {
   run.name = "SustainedLoad.Handles1000RequestsPerMinute";
   run.run_id = "20250615T150640Z-7f3a90c1";
   run.origin = {.version = "0.1.0", .commit = "1e6671832f2a", .host = "generator", .cpus = 2};
-  run.started_at = std::chrono::system_clock::time_point(1'750'000'000'250ms);
+  run.started_at = std::chrono::sys_time<Duration>(1'750'000'000'250ms);
   run.duration = 62'125ms;
   run.configuration = {
       .targets = {{.name = "",

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "llmload/core/random.h"
+#include "tests/support/real_time.h"
 #include "tests/unit/resilience/breaker_test_support.h"
 
 namespace llmload {
@@ -101,8 +102,12 @@ void Hammer(CircuitBreakerOptions options, bool watched) {
   };
   std::vector<std::thread> threads;
   for (int i = 0; i < kThreads; ++i) threads.emplace_back(work, 1000 + i);
-  const auto end = std::chrono::steady_clock::now() + SoakTime();
-  while (std::chrono::steady_clock::now() < end) {
+  const auto has_been_through_it = [&] {
+    const BreakerSnapshot now = breaker.Snapshot();
+    return now.openings > 10 && now.late > 0;
+  };
+  const test_support::Stopwatch soak;
+  while (!soak.AtLeast(SoakTime()) || !has_been_through_it()) {
     std::this_thread::sleep_for(15ms);
     service_is_down = !service_is_down.load();
   }

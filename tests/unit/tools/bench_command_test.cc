@@ -14,12 +14,12 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "llmload/fake_server/fake_llm_server.h"
 #include "tests/support/sanitized.h"
 #include "tests/support/tool_command.h"
+#include "tests/support/wait_until.h"
 #include "tools/exit_status.h"
 
 namespace llmload::tools {
@@ -115,13 +115,8 @@ class BenchCommand : public ::testing::Test {
   }
 
   // The one question before the load is the first.
-  bool WaitForArrivals(std::uint64_t count) const {
-    const auto end = std::chrono::steady_clock::now() + 30s;
-    while (server_->counters().arrivals < count) {
-      if (std::chrono::steady_clock::now() > end) return false;
-      std::this_thread::sleep_for(5ms);
-    }
-    return true;
+  void WaitForArrivals(std::uint64_t count) const {
+    test_support::WaitUntil([&] { return server_->counters().arrivals >= count; });
   }
 
   std::filesystem::path directory_;
@@ -339,7 +334,7 @@ TEST_F(BenchCommand, InterruptionDrainsReportsAndIsInvalid) {
       {"bench", "--url", server_->base_url(), "--ca-file", CaFile(), "--concurrency", "2",
        "--think-time", "5ms", "--duration", "10m", "--json", JsonFile(), "--slo", "success>=0.5"},
       ToolCommand::Errors::kApart);
-  EXPECT_TRUE(WaitForArrivals(10));
+  WaitForArrivals(10);
   command.Signal(SIGINT);
   const std::string output = command.Rest();
   EXPECT_EQ(command.Wait(), 4);
@@ -361,7 +356,7 @@ TEST_F(BenchCommand, AReportThatCannotBeWrittenIsAnErrorOfItsOwn) {
       {"bench", "--url", server_->base_url(), "--ca-file", CaFile(), "--concurrency", "2",
        "--think-time", "5ms", "--duration", "10m", "--json", vanishing / "report.json"},
       ToolCommand::Errors::kApart);
-  EXPECT_TRUE(WaitForArrivals(10));
+  WaitForArrivals(10);
   std::filesystem::remove_all(vanishing);
   command.Signal(SIGINT);
   EXPECT_THAT(command.Rest(), HasSubstr("INVALID"));

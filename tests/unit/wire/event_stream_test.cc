@@ -189,7 +189,8 @@ TEST(EventStream, RefusesBrokenHeaders) {
   EXPECT_EQ(decode(header + header), Status::kMalformed);  // twice
 }
 
-// A message of the permitted size, all headers: to compare each with each takes minutes.
+// A message of the permitted size, all headers, several times: to compare each with each would take
+// longer than this test may.
 TEST(EventStream, ReadsManyHeadersInTimeThatDoesNotExplode) {
   std::vector<std::string> names;
   for (int i = 0; i < 150'000; ++i) {
@@ -199,16 +200,14 @@ TEST(EventStream, ReadsManyHeadersInTimeThatDoesNotExplode) {
   for (const std::string& name : names) {
     headers.push_back({.name = name, .type = EventStreamType::kTrue, .number = 0, .bytes = {}});
   }
-  const auto begin = std::chrono::steady_clock::now();
   EventStreamMessage message;
   std::string frame;
   AppendEventStreamMessage(headers, "", frame);
-  EXPECT_EQ(Decode(frame, message), Status::kMessage);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(Decode(frame, message), Status::kMessage);
   headers.push_back(headers.front());
   frame.clear();
   AppendEventStreamMessage(headers, "", frame);
   EXPECT_EQ(Decode(frame, message), Status::kMalformed);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
 }
 
 TEST(EventStream, BoundsWhatItAllocates) {

@@ -10,10 +10,9 @@
 namespace llmload::wire {
 namespace {
 
-using std::chrono::system_clock;
 using namespace std::chrono_literals;
 
-const system_clock::time_point kNow =
+const std::chrono::sys_seconds kNow =
     std::chrono::sys_days(std::chrono::year(1994) / 11 / 6) + 8h + 49min + 37s;
 
 // The fields of a header, by name.
