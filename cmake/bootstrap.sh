@@ -3,18 +3,19 @@
 #
 #   cmake/bootstrap.sh test         all tests that cost nothing
 #   cmake/bootstrap.sh load         the five load tests, against the embedded fake LLM server
+#   cmake/bootstrap.sh interop      the tests against foreign software
 #   cmake/bootstrap.sh asan-ubsan   all free tests under the address and undefined-behaviour sanitizers
-#   cmake/bootstrap.sh tsan         all free tests under the thread sanitizer
+#   cmake/bootstrap.sh tsan         the programs among them that have threads, under the thread sanitizer
 #   cmake/bootstrap.sh fuzz         a short run of every fuzzer, with clang
-#   cmake/bootstrap.sh lint         no test: clang-format, the table of rooms, clang-tidy
+#   cmake/bootstrap.sh lint         no test: the form of code and documents, clang's warnings, clang-tidy
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly workflow="${1:-}"
 case "$workflow" in
-  test | load | asan-ubsan | tsan | fuzz | lint) ;;
+  test | load | interop | asan-ubsan | tsan | fuzz | lint) ;;
   *)
-    printf 'bootstrap.sh: workflow: got "%s", expected one of: test, load, asan-ubsan, tsan, fuzz, lint\n' "$workflow" >&2
+    printf 'bootstrap.sh: workflow: got "%s", expected one of: test, load, interop, asan-ubsan, tsan, fuzz, lint\n' "$workflow" >&2
     exit 2
     ;;
 esac
@@ -36,14 +37,14 @@ esac
 install_packages() {
   local packages=(g++ cmake ninja-build ccache libssl-dev nlohmann-json3-dev libgtest-dev libgmock-dev
     "libboost${boost}-dev" "libboost-program-options${boost}-dev")
-  # An independent implementation of AWS's formats, which the tests compare with; and what checks the documentation.
-  if [ "$workflow" = test ]; then packages+=(python3-botocore python3-yaml doxygen); fi
   case "$workflow" in
+    test) packages+=(python3 python3-yaml) ;;  # for the tests of documents and scripts
+    interop) packages+=(python3 python3-botocore) ;;
     tsan | fuzz)
       packages+=(clang)
       if [ "$system" = "debian 12" ]; then packages+=(libclang-rt-14-dev); fi
       ;;
-    lint) packages+=(clang clang-format clang-tidy python3) ;;
+    lint) packages+=(clang clang-format clang-tidy python3 doxygen) ;;
   esac
   if ! cmake/install_packages.sh "${packages[@]}"; then
     say "the packages are not all there (see above). If apt-get wants to remove another Boost: this"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Checks the form of the code and the table of its rooms, and has clang-tidy look for mistakes. Every finding is an
-# error:
+# Checks the form of the code and what clang says of it. Every finding is an error:
 #
-#   cmake/lint.sh              clang-format on all C++, the rooms, clang-tidy on the folders below
+#   cmake/lint.sh              clang-format on all C++, the rooms, clang-tidy on the folders below, and clang's warnings
+#                              on all other C++, among it each public header alone
 #   cmake/lint.sh src tests    the same, but clang-tidy on these folders
 #
 # clang-tidy reads the unity sources of the preset `clang` (16 files each), so that the headers of Boost, which are most of
@@ -31,23 +31,43 @@ if ! python3 -B cmake/check_rooms.py .; then
   exit 1
 fi
 
-# Compiles nothing: clang's own warnings are errors in the preset `tsan`, which builds everything.
 say "cmake --preset clang"
 cmake --preset clang >/dev/null
 
-# In the folder itself, or, for a unity source, in its counterpart in the build folder.
+say "the reference of the public headers"
+cmake --build "$build" --target docs
+
+# A unity source counts as in the folder whose counterpart in the build folder it is in.
 units=()
+others=()
 while IFS= read -r file; do
   relative="${file#"$root/"}"
   relative="${relative#"$build/"}"
+  others+=("$file")
   for folder in "${folders[@]}"; do
-    if [[ "$relative" == "$folder"/* ]]; then units+=("$file"); fi
+    if [[ "$relative" == "$folder"/* ]]; then
+      units+=("$file")
+      unset 'others[-1]'
+      break
+    fi
   done
 done < <(sed -nE 's#^ *"file": "(.*)",?$#\1#p' "$build/compile_commands.json" | sort -u)
 if [ "${#units[@]}" -eq 0 ]; then
   say "nothing to check in: ${folders[*]}"
   exit 2
 fi
+say "clang's warnings on ${#others[@]} other compilations, each public header alone"
+if ! printf '%s\n' "${others[@]}" | python3 -c '
+import json, sys
+commands = {entry["file"]: entry for entry in json.load(open(sys.argv[1]))}
+for file in sys.stdin.read().splitlines():
+    words = commands[file]["command"].split(" -o ", 1)[0]
+    print(f"{words} -fsyntax-only {file}", end="\0")' "$build/compile_commands.json" |
+    xargs -0 -n 1 -P "$jobs" bash -c; then
+  say "clang does not take the above"
+  exit 1
+fi
+
 say "clang-tidy on ${#units[@]} compilations of: ${folders[*]}"
 
 logs="$(mktemp -d)"

@@ -22,8 +22,8 @@ LIMIT_SECONDS = 60
 RULES = [
     (r"cmake/bootstrap\.sh (\S+)$", "workflow", "takes minutes: CI runs each of them"),
     (r"^[^|]*\bctest --test-dir build/release -L load\b", "list", "calls a service, or takes minutes"),
-    (r"\bctest --test-dir build/dev -L faults\b", "list", "takes three minutes"),
-    (r"\bctest --test-dir build/dev -L (mock|docs)\b", "list", "the same tests run beside this one"),
+    (r"\bctest --test-dir build/release -L faults\b", "list", "takes three minutes"),
+    (r"\bctest --test-dir build/release -L (mock|docs)\b", "list", "the same tests run beside this one"),
     (r"\bctest -S cmake/dashboard\.cmake\b", "skip", "builds everything: the Dashboard tests run the script"),
     (r"^cmake --(preset|build --preset|install)\b", "skip", "builds everything: the tests labelled package install"),
     (r"^cmake/install_packages\.sh\b", "skip", "changes the system: the bootstrap script calls it"),
@@ -99,15 +99,14 @@ def carry_out(command, folder, env, server):
 
 
 def lay_out(folder, source_dir, build_dir, tool):
-    """A clone with build/dev and build/release, made of links; ctest keeps its logs here."""
+    """A clone with build/release, made of links; ctest keeps its logs here."""
     for entry in pathlib.Path(source_dir).iterdir():
         if entry.name not in ("build", ".git"):
             (folder / entry.name).symlink_to(entry)
-    for name in ("dev", "release"):
-        build = folder / "build" / name
-        (build / "tools").mkdir(parents=True)
-        (build / "tools/llmload").symlink_to(tool)
-        (build / "CTestTestfile.cmake").write_text(f'subdirs("{build_dir}/tests")\n')
+    build = folder / "build/release"
+    (build / "tools").mkdir(parents=True)
+    (build / "tools/llmload").symlink_to(tool)
+    (build / "CTestTestfile.cmake").write_text(f'subdirs("{build_dir}/tests")\n')
 
 
 def environment(tool):

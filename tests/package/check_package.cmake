@@ -1,5 +1,5 @@
 # One case of what the package promises: tests/package/CMakeLists.txt passes the variables. The case
-# `builds_llmload_along` is called by .ci/run, and needs CASE, WORK and BUILD_TYPE alone.
+# `builds_llmload_along` is called by .ci/run, and needs CASE, WORK, BUILD_TYPE and UNITY alone.
 cmake_minimum_required(VERSION 3.25)
 include("${CMAKE_CURRENT_LIST_DIR}/../support/expect_output.cmake")
 
@@ -311,7 +311,8 @@ elseif(CASE STREQUAL "builds_llmload_along")
     set(LAUNCHER "")
   endif()
   file(REMOVE_RECURSE "${consumer}")
-  configure("${CMAKE_CURRENT_LIST_DIR}/consumer" "${consumer}" "-DLLMLOAD_SOURCE=${SOURCE}")
+  configure("${CMAKE_CURRENT_LIST_DIR}/consumer" "${consumer}" "-DLLMLOAD_SOURCE=${SOURCE}"
+    "-DCMAKE_UNITY_BUILD=${UNITY}" -DCMAKE_UNITY_BUILD_BATCH_SIZE=16)
   run(${CMAKE_COMMAND} --build "${consumer}")
   run_consumer("${consumer}")
 else()
