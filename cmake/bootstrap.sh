@@ -7,15 +7,16 @@
 #   cmake/bootstrap.sh asan-ubsan   all free tests under the address and undefined-behaviour sanitizers
 #   cmake/bootstrap.sh tsan         the programs among them that have threads, under the thread sanitizer
 #   cmake/bootstrap.sh fuzz         a short run of every fuzzer, with clang
+#   cmake/bootstrap.sh counts       the instructions of a request and of a token, against bench/instruction_counts.json
 #   cmake/bootstrap.sh lint         no test: the form of code and documents, clang's warnings, clang-tidy
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly workflow="${1:-}"
 case "$workflow" in
-  test | load | interop | asan-ubsan | tsan | fuzz | lint) ;;
+  test | load | interop | asan-ubsan | tsan | fuzz | counts | lint) ;;
   *)
-    printf 'bootstrap.sh: workflow: got "%s", expected one of: test, load, interop, asan-ubsan, tsan, fuzz, lint\n' "$workflow" >&2
+    printf 'bootstrap.sh: workflow: got "%s", expected one of: test, load, interop, asan-ubsan, tsan, fuzz, counts, lint\n' "$workflow" >&2
     exit 2
     ;;
 esac
@@ -40,6 +41,7 @@ install_packages() {
   case "$workflow" in
     test) packages+=(python3 python3-yaml) ;;  # for the tests of documents and scripts
     interop) packages+=(python3 python3-botocore) ;;
+    counts) packages+=(python3 valgrind) ;;
     tsan | fuzz)
       packages+=(clang)
       if [ "$system" = "debian 12" ]; then packages+=(libclang-rt-14-dev); fi
@@ -69,6 +71,16 @@ fi
 if [ "$workflow" = lint ]; then
   say "cmake/lint.sh"
   exec cmake/lint.sh
+fi
+if [ "$workflow" = counts ]; then
+  cmake --preset release
+  cmake --build --preset counts
+  say "bench/instruction_counts.py --check"
+  status=0
+  bench/instruction_counts.py --check || status=$?
+  # 77: there is nothing to compare with, which it has said.
+  if [ "$status" -eq 77 ]; then status=0; fi
+  exit "$status"
 fi
 say "cmake --workflow --preset $workflow"
 exec cmake --workflow --preset "$workflow"

@@ -31,6 +31,12 @@ if ! python3 -B cmake/check_rooms.py .; then
   exit 1
 fi
 
+say "the clocks of the tests"
+if ! python3 -B cmake/check_tests.py .; then
+  say "the files above read a clock of the system, or set an upper bound on real time"
+  exit 1
+fi
+
 say "cmake --preset clang"
 cmake --preset clang >/dev/null
 
