@@ -42,7 +42,7 @@ install_packages() {
     test) packages+=(python3 python3-yaml) ;;  # for the tests of documents and scripts
     interop) packages+=(python3 python3-botocore) ;;
     counts) packages+=(python3 valgrind) ;;
-    tsan | fuzz)
+    asan-ubsan | tsan | fuzz)
       packages+=(clang)
       if [ "$system" = "debian 12" ]; then packages+=(libclang-rt-14-dev); fi
       ;;

@@ -13,6 +13,15 @@ inline constexpr bool kSanitized =
 inline constexpr bool kSanitized = false;
 #endif
 
+/// Whether the address sanitizer is among them, and with it the one for undefined behaviour.
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr bool kAddressSanitized = true;
+#elif defined(__has_feature)
+inline constexpr bool kAddressSanitized = __has_feature(address_sanitizer);
+#else
+inline constexpr bool kAddressSanitized = false;
+#endif
+
 }  // namespace llmload::test_support
 
 #endif  // LLMLOAD_TESTS_SUPPORT_SANITIZED_H_

@@ -34,6 +34,7 @@
 #include "llmload/mocks/mock_provider.h"
 #include "llmload/service/openai_provider.h"
 #include "src/load/worker_probe.h"
+#include "tests/support/sanitized.h"
 #include "tests/unit/load/make_request.h"
 
 namespace llmload {
@@ -323,16 +324,10 @@ LoadOptions HundredRequests() {
   return load;
 }
 
-// The undefined-behaviour sanitizer, which comes with this one here, tells live objects from dead
-// ones with the help of a pipe: without descriptors it takes every object for dead.
-#ifdef __SANITIZE_ADDRESS__
-constexpr bool kSanitizerNeedsDescriptors = true;
-#else
-constexpr bool kSanitizerNeedsDescriptors = false;
-#endif
-
 TEST(GeneratorHealth, AGeneratorWithoutDescriptorsLeftIsInvalid) {
-  if (kSanitizerNeedsDescriptors) GTEST_SKIP() << "the sanitizer needs descriptors of its own";
+  // The sanitizer of undefined behaviour tells live objects from dead ones with the help of a pipe:
+  // without descriptors it takes every object for dead.
+  if (test_support::kAddressSanitized) GTEST_SKIP() << "the sanitizer needs descriptors of its own";
   SilentServer server;
   ASSERT_NE(server.port(), 0);
   OpenAiProvider provider(ClearTextOptions(server));

@@ -57,7 +57,13 @@ nlohmann::json Level(const nlohmann::json& value) {
     for (auto& item : out) item = Level(item);
     return out;
   }
-  if (value.is_number_float()) return static_cast<std::int64_t>(value.get<double>());
+  if (value.is_number_float()) {
+    constexpr auto kLimits = std::numeric_limits<std::int64_t>();
+    const double number = value.get<double>();
+    if (number >= 9.2e18) return kLimits.max();
+    if (number <= -9.2e18) return kLimits.min();
+    return static_cast<std::int64_t>(number);
+  }
   if (value.is_boolean()) return nullptr;
   return value;
 }
