@@ -44,6 +44,23 @@ if(LLMLOAD_BUILD_TOOLS)
     RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT llmload_tools)
 endif()
 
+# `cpack -G DEB` makes a Debian package of the llmload command.
+if(PROJECT_IS_TOP_LEVEL AND LLMLOAD_BUILD_TOOLS)
+  set(CPACK_GENERATOR DEB)
+  set(CPACK_PACKAGE_NAME llmload)
+  set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
+  set(CPACK_PACKAGE_CONTACT "The llmload authors")
+  set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+  set(CPACK_STRIP_FILES ON)
+  set(CPACK_COMPONENTS_ALL llmload_tools)
+  set(CPACK_COMPONENTS_GROUPING ALL_COMPONENTS_IN_ONE)
+  set(CPACK_DEB_COMPONENT_INSTALL ON)
+  set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+  set(CPACK_DEBIAN_PACKAGE_SECTION devel)
+  set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+  include(CPack)
+endif()
+
 # llmload_pkg_config(NAME COMPONENT LIBRARIES library... REQUIRES package...): NAME.pc. The libraries are
 # static, so that what they need is needed by whoever links them.
 function(llmload_pkg_config name component)

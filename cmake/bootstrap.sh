@@ -23,15 +23,16 @@ esac
 
 say() { printf -- '-- bootstrap: %s\n' "$*"; }
 
-# What the system calls the packages; Boost has to be 1.81 or newer.
+# What the system calls the packages; Boost has to be 1.81 or newer, clang 14.
 system="unknown"
 if [ -r /etc/os-release ]; then
   # shellcheck disable=SC1091
   system="$(. /etc/os-release && printf '%s %s' "${ID:-unknown}" "${VERSION_ID:-}")"
 fi
 case "$system" in
-  "debian 12") boost=1.81 ;;
-  "ubuntu 24.04") boost=1.83 ;;
+  "debian 12") boost=1.81 clang=14 ;;
+  "debian 13") boost=1.83 clang=19 ;;
+  "ubuntu 24.04") boost=1.83 clang=18 ;;
   *) boost="" ;;
 esac
 
@@ -43,8 +44,7 @@ install_packages() {
     interop) packages+=(python3 python3-botocore) ;;
     counts) packages+=(python3 valgrind) ;;
     asan-ubsan | tsan | fuzz)
-      packages+=(clang)
-      if [ "$system" = "debian 12" ]; then packages+=(libclang-rt-14-dev); fi
+      packages+=(clang "libclang-rt-${clang}-dev")
       ;;
     lint) packages+=(clang clang-format clang-tidy python3 doxygen) ;;
   esac
@@ -58,7 +58,7 @@ install_packages() {
 if [ -n "$boost" ]; then
   install_packages
 else
-  say "no package list for this system ($system): known are Debian 12 and Ubuntu 24.04."
+  say "no package list for this system ($system): known are Debian 12, Debian 13 and Ubuntu 24.04."
   say "Install by hand, or with vcpkg (vcpkg.json): a C++20 compiler (GCC 12 or clang 14, or newer),"
   say "CMake 3.25, Ninja, Boost 1.81 (with Boost.Program_options), OpenSSL 3,"
   say "nlohmann_json 3.11, GoogleTest and GoogleMock 1.12; ccache if wanted. Going on with what is here."
@@ -66,6 +66,9 @@ fi
 
 if command -v ccache >/dev/null && [ -z "${CMAKE_CXX_COMPILER_LAUNCHER:-}" ]; then
   export CMAKE_CXX_COMPILER_LAUNCHER=ccache
+  # Takes what was included from the compiler instead of running the preprocessor first, which a first build pays for with
+  # a second for each compilation.
+  export CCACHE_DEPEND=1
 fi
 
 if [ "$workflow" = lint ]; then

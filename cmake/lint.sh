@@ -40,6 +40,12 @@ fi
 say "cmake --preset clang"
 cmake --preset clang >/dev/null
 
+say "what public headers pull in"
+if ! python3 -B cmake/check_header_lines.py "$build"; then
+  say "the public headers above make those who include them compile much more"
+  exit 1
+fi
+
 say "the reference of the public headers"
 cmake --build "$build" --target docs
 
