@@ -64,7 +64,7 @@ Verdict JudgeInterval(const Observation& observation, Comparison comparison, dou
 
 // About how many samples would bring the interval's end up to the bound, if the value stays what it
 // is: the distance between them shrinks with the root of the count, for a share of exactly 0 or 1
-// with the count itself. Nothing where it cannot be said.
+// with the count itself. Returns nullopt where that cannot be told.
 std::optional<double> SamplesThatWouldDo(const Observation& observation, double bound) {
   const double value = *observation.value;
   const auto& end = bound > value ? observation.interval->upper : observation.interval->lower;

@@ -37,8 +37,8 @@ class Crew {
   /// the end.
   void Run(const Control& control);
 
-  /// As `LoadWorker::RequestStop`, of all workers. Thread-safe while `Run` runs; before it, and in
-  /// virtual time, on its thread.
+  /// Calls `LoadWorker::RequestStop` on all workers. Thread-safe while `Run` runs; before it, and
+  /// in virtual time, on its thread.
   void RequestStop(bool at_once);
 
   const std::deque<LoadWorker>& workers() const noexcept { return workers_; }
@@ -54,8 +54,8 @@ class Crew {
 
   LoadRun& run_;
   std::deque<LoadWorker> workers_;
-  // Of the workers, in real time, or one for all of them. Destroyed first: coroutines left in them
-  // refer to the workers.
+  // One for each worker in real time, one for all in virtual time. Destroyed first: coroutines left
+  // in them refer to the workers.
   std::vector<std::unique_ptr<boost::asio::io_context>> contexts_;
 
   std::mutex mutex_;

@@ -35,8 +35,6 @@ bool IsAborted(const boost::system::system_error& thrown) {
   return thrown.code() == asio::error::operation_aborted;
 }
 
-// For a counter that one thread writes.
-
 }  // namespace
 
 LoadWorker::LoadWorker(LoadRun& run, unsigned index, asio::io_context& context,

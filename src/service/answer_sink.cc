@@ -197,8 +197,8 @@ void AnswerSink::FinishError() {
   FailWith(std::move(failure));
 }
 
-// Without a secret, without control characters, and no longer than `max_size`, for logs and
-// reports.
+// The text for logs and reports: without a secret or control characters, and no longer than
+// `max_size`.
 std::string AnswerSink::Clean(std::string text, std::size_t max_size) const {
   for (const Secret& secret : secrets_) text = Redact(std::move(text), secret);
   for (char& c : text) {

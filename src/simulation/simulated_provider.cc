@@ -207,7 +207,8 @@ asio::awaitable<std::optional<Error>> SimulatedProvider::PlayTokens(Call& call, 
   co_return std::nullopt;
 }
 
-// Of a silence that begins now: before the first token, or after the latest one.
+// When the client gives up on a silence that starts now, before the first token or after the
+// latest.
 SimulatedProvider::Deadline SimulatedProvider::EndOfPatience(const Call& call) const {
   const Deadline next =
       call.tokens == 0

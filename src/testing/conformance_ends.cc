@@ -65,7 +65,7 @@ bool ExpectEndAtDeadline(CheckRun& run, const Call& call, Duration after,
   return false;
 }
 
-// Of a failure after tokens: that the error says so.
+// Expects the error of a failure after tokens to say so.
 void ExpectPartialAnswer(CheckRun& run, const Call& call, const Error& error) {
   const std::vector<SeenToken> tokens = call.observer.tokens();
   if (tokens.empty()) throw NotOffered{"no token came before the stream failed"};

@@ -93,7 +93,7 @@ class Metric {
   Criterion operator<=(double bound) const;
   Criterion operator>(double bound) const;
   Criterion operator>=(double bound) const;
-  /// For counts: exact.
+  /// Compares exactly, and is meant for counts.
   Criterion operator==(double bound) const;
   Criterion operator<(Duration bound) const;
   Criterion operator<=(Duration bound) const;

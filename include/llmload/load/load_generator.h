@@ -100,7 +100,7 @@ struct RequestsAsked {
 /// What a run, or a share of one, measured.
 struct LoadResult {
   MetricsSnapshot metrics;  ///< of the requests that are measured
-  /// Of those that are not: warm-up and cool-down. The accounting identity holds here too.
+  /// The metrics of warm-up and cool-down, for which the accounting identity holds too.
   MetricsSnapshot unmeasured;
   GeneratorHealth health;
   RequestsAsked asked;
@@ -110,7 +110,7 @@ struct LoadResult {
   /// was interrupted, or if a closed loop's duration ended it; `ClosedLoop::kUnlimited` if that is
   /// what was asked for.
   std::uint64_t planned = 0;
-  /// Of an open loop: those of `planned` that are measured, and how long their phases last.
+  /// In an open loop, the part of `planned` that is measured, and how long those phases last.
   std::uint64_t planned_measured = 0;
   Duration measured_duration{};
   bool interrupted = false;     ///< ended early: by a signal, `RequestStop` or `stop_when`

@@ -105,7 +105,7 @@ inline constexpr std::uint64_t kDefaultSeed = 1;
 /// coordinated omission.
 struct LoadProfile {
   std::vector<LoadPhase> phases;  ///< in order, without gaps
-  /// Of Poisson arrivals. Empty: the seed of the run (`WithSeed`).
+  /// Seeds Poisson arrivals. Empty: the seed of the run (`WithSeed`) does.
   std::optional<std::uint64_t> seed = std::nullopt;
   /// Requests in flight over all workers and shares. An arrival beyond it is dropped and counted,
   /// never delayed.
@@ -125,7 +125,7 @@ struct OpenLoop {
 /// and its think time is over. For memory and capacity tests; its latencies do not tell what users
 /// at a given rate would see.
 struct ClosedLoop {
-  /// As `requests`: as many requests as the duration allows.
+  /// A value of `requests` that means as many as the duration allows.
   static constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
 
   std::size_t concurrency = 1;  ///< 1 to 100000
@@ -140,8 +140,8 @@ struct ClosedLoop {
   Duration think_time = Duration::zero();  ///< between an answer and the caller's next request
   /// `kConstant`: always `think_time`; `kPoisson`: exponential with that mean, from the seed.
   ArrivalPattern think_pattern = ArrivalPattern::kConstant;
-  /// Of think times: caller k draws them, in order, from `Random::Stream(seed, k)`. Empty: the seed
-  /// of the run (`WithSeed`).
+  /// Seeds think times: caller k draws them, in order, from `Random::Stream(seed, k)`. Empty: the
+  /// seed of the run (`WithSeed`) does.
   std::optional<std::uint64_t> seed = std::nullopt;
   /// The callers begin evenly spread over this time instead of all at once.
   Duration ramp_up = Duration::zero();

@@ -93,7 +93,7 @@ class LoadTestMetrics {
   /// accounting identity holds only after the end.
   MetricsSnapshot Snapshot() const;
 
-  /// For a progress line. Costs tens of microseconds per shard.
+  /// The counters that a progress line shows. Costs tens of microseconds per shard.
   LiveCounters Live() const;
 
   /// Requests handed to the provider so far. Costs a few nanoseconds per shard.

@@ -55,7 +55,7 @@ struct SustainedSlope {
 /// standard errors, read off the two intervals). Then `slope` and both ends are of the second half,
 /// where they are lower.
 ///
-/// Nothing below 24 samples, or if x stood still in a half.
+/// Returns nullopt for fewer than 24 samples, or if x stood still in a half.
 std::optional<SustainedSlope> EstimateSustainedSlope(std::span<const double> x,
                                                      std::span<const double> y);
 

@@ -66,8 +66,8 @@ struct FailoverOptions {
   /// shares the budget and has done so.
   bool deposit_per_request = true;
 
-  /// Of the whole request, over all attempts and waits; `CompletionRequest::deadline` applies as
-  /// well.
+  /// Limits the whole request, over all attempts and waits; `CompletionRequest::deadline` applies
+  /// as well.
   std::optional<Duration> total_deadline;
 
   /// If no target is left, one of them answered 429 with a Retry-After of at most this, and the

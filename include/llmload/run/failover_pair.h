@@ -28,7 +28,7 @@ class FailoverPair {
   const RecordingProvider& primary() const noexcept { return *primary_; }
   const RecordingProvider& fallback() const noexcept { return *fallback_; }
   const RecordingProvider& chain() const noexcept { return *chain_; }
-  /// Of the primary; null without one.
+  /// The primary's breaker; null if it has none.
   CircuitBreaker* breaker() const noexcept { return breaker_.get(); }
 
  private:

@@ -60,7 +60,7 @@ struct RunPlan {
   LoadShape load = OpenLoop{};
   RequestTemplate request;          ///< what all requests have in common
   Prompts prompts = FixedPrompt{};  ///< what they ask
-  /// Of everything random. Seeds that the load and the prompts leave open derive from it.
+  /// Decides everything random. Seeds that the load and the prompts leave open derive from it.
   std::optional<std::uint64_t> seed = std::nullopt;  ///< empty: 1
   unsigned workers = 0;  ///< threads, each with an event loop; 0: one per core, one in virtual time
   Share share;

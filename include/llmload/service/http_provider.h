@@ -35,7 +35,7 @@ class HttpProvider : public Provider {
   const ProviderIdentity& Identity() const noexcept final;
   boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest& request,
                                                       StreamObserver* observer) final;
-  /// Of the connections to the service; those that fetch credentials are not counted.
+  /// Counts the connections to the service, but not those that fetch credentials.
   ConnectionCounters Connections() const final;
 
   /// What differs from API to API; private to the library.

@@ -16,7 +16,7 @@ namespace llmload {
 /// How to reach an Ollama server's own API.
 struct OllamaOptions : HttpOptions {
   std::string name = "ollama";  ///< `ProviderIdentity::name`
-  /// Without "/api/chat".
+  /// The server's URL without "/api/chat".
   std::string base_url = "http://127.0.0.1:11434";
   Secret api_key;  ///< sent as bearer; empty: not sent
   /// Whether a model that can reason does so; empty: the model's default.

@@ -36,7 +36,7 @@ class FailoverPairTest : public LoadTest {
 /// failing primary?
 class CircuitBreakerTest : public FailoverPairTest {
  protected:
-  /// Of the primary's breaker, which by default opens at the 5th consecutive failure.
+  /// Configures the primary's breaker, which by default opens at the 5th consecutive failure.
   virtual CircuitBreakerOptions BreakerOptions() const { return {}; }
   RunPlan Plan() override;
 };
