@@ -6,7 +6,9 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <utility>
@@ -29,8 +31,6 @@ using ::testing::NiceMock;
 using namespace std::chrono_literals;
 
 enum class Kind { kOpen, kPoisson, kTrace, kClosed, kTimedClosed };
-constexpr Kind kKinds[] = {Kind::kOpen, Kind::kPoisson, Kind::kTrace, Kind::kClosed,
-                           Kind::kTimedClosed};
 
 // A load of `arrivals` within a few milliseconds, or of as many callers.
 LoadOptions LoadOf(Kind kind, unsigned arrivals) {
@@ -86,37 +86,53 @@ void ExpectRunEnds(Kind kind, unsigned workers, unsigned arrivals, Clock& clock)
   }
 }
 
-// Each worker of a run costs two milliseconds, for its histograms, and twenty times that under a
-// sanitizer: a few runs of 64 workers are enough, and there a few of all the others.
+// With every number of workers and arrivals if the environment asks for the full counts, as
+// .ci/nightly does. Each worker of a run costs two milliseconds, for its histograms, and twenty
+// times that under a sanitizer: there a third of the runs are enough, and none of 64 workers.
 template <class RunOne>
-void ForEachNumber(const std::vector<unsigned>& workers, const std::vector<unsigned>& arrivals,
-                   RunOne run_one) {
-  for (const Kind kind : kKinds) {
-    std::size_t run = 0;
-    for (const unsigned some_workers : workers) {
-      for (const unsigned some_arrivals : arrivals) {
-        if (!test_support::kSanitized || run++ % 3 == 0) run_one(kind, some_workers, some_arrivals);
-      }
-    }
-    for (const unsigned some_arrivals : {1U, 63U}) {
-      if (!test_support::kSanitized || kind == Kind::kOpen) run_one(kind, 64U, some_arrivals);
+void ForEachNumber(std::vector<unsigned> workers, std::vector<unsigned> arrivals, RunOne run_one) {
+  const bool full = std::getenv("LLMLOAD_FULL_COUNTS") != nullptr;
+  if (full) {
+    workers.resize(64);
+    std::iota(workers.begin(), workers.end(), 1U);
+    arrivals.resize(65);
+    std::iota(arrivals.begin(), arrivals.end(), 0U);
+  }
+  std::size_t run = 0;
+  for (const unsigned some_workers : workers) {
+    for (const unsigned some_arrivals : arrivals) {
+      if (full || !test_support::kSanitized || run++ % 3 == 0) run_one(some_workers, some_arrivals);
     }
   }
+  if (full || test_support::kSanitized) return;
+  for (const unsigned some_arrivals : {1U, 63U}) run_one(64U, some_arrivals);
 }
 
-TEST(RunEnd, ComesInVirtualTimeForEveryNumberOfWorkersArrivalsAndCallers) {
+class EveryRun : public testing::TestWithParam<Kind> {};
+
+TEST_P(EveryRun, EndsInVirtualTimeForEveryNumberOfWorkersArrivalsAndCallers) {
   ForEachNumber({1, 2, 3, 7, 16}, {0, 1, 2, 6, 15, 17, 64},
-                [](Kind kind, unsigned workers, unsigned arrivals) {
+                [](unsigned workers, unsigned arrivals) {
                   VirtualClock clock;
-                  ExpectRunEnds(kind, workers, arrivals, clock);
+                  ExpectRunEnds(GetParam(), workers, arrivals, clock);
                 });
 }
 
-TEST(RunEnd, ComesOnThreadsForEveryNumberOfWorkersArrivalsAndCallers) {
-  ForEachNumber({1, 2, 7}, {0, 1, 6, 64}, [](Kind kind, unsigned workers, unsigned arrivals) {
-    ExpectRunEnds(kind, workers, arrivals, SystemClock::Instance());
+TEST_P(EveryRun, EndsOnThreadsForEveryNumberOfWorkersArrivalsAndCallers) {
+  ForEachNumber({1, 2, 7}, {0, 1, 6, 64}, [](unsigned workers, unsigned arrivals) {
+    ExpectRunEnds(GetParam(), workers, arrivals, SystemClock::Instance());
   });
 }
+
+std::string NameOf(const testing::TestParamInfo<Kind>& kind) {
+  constexpr const char* kNames[] = {"Open", "Poisson", "Trace", "Closed", "TimedClosed"};
+  return kNames[static_cast<std::size_t>(kind.param)];
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, EveryRun,
+                         testing::Values(Kind::kOpen, Kind::kPoisson, Kind::kTrace, Kind::kClosed,
+                                         Kind::kTimedClosed),
+                         NameOf);
 
 // Sleeps again whenever its sleep is cancelled.
 class DeafProvider final : public Provider {
