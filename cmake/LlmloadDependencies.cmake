@@ -1,6 +1,9 @@
 # The libraries llmload builds on. All are packages; none is downloaded (cmake/bootstrap.sh installs them).
 # Their targets are global, because those of llmload that a parent project links refer to them. What the
 # parent already has, from a package or from sources of its own, is taken as it is.
+if(POLICY CMP0167)
+  cmake_policy(SET CMP0167 NEW)  # Boost's own package file finds it; CMake's module is gone in newer versions
+endif()
 set(boost_components)
 if(LLMLOAD_BUILD_TOOLS AND NOT TARGET Boost::program_options)
   set(boost_components COMPONENTS program_options)
