@@ -56,7 +56,7 @@ TEST_F(FailoverProviderTest, B34_CancelledBeforeStartIsNotRun) {
   boost::asio::cancellation_signal signal;
   late_start_ = true;
   const auto answer = Start(*chain, {}, nullptr, &signal);
-  signal.emit(boost::asio::cancellation_type::terminal);
+  CancelAtStart(signal);
   Run();
   EXPECT_TRUE(answer->aborted());
   EXPECT_EQ(first->calls(), 0);
@@ -187,7 +187,7 @@ TEST_F(FailoverProviderTest, ABreakerProviderRejectsSettlesAndCancels) {
   boost::asio::cancellation_signal early;
   late_start_ = true;
   const auto never = Start(provider, {}, nullptr, &early);
-  early.emit(boost::asio::cancellation_type::terminal);
+  CancelAtStart(early);
   Run();
   EXPECT_TRUE(never->aborted());
   EXPECT_EQ(breaker->Snapshot().rejected, 1u) << "not even asked";
