@@ -26,7 +26,7 @@ MetricsSnapshot SampleMetrics() {
   for (int i = 0; i < 1000; ++i) {
     const TimePoint scheduled = kStart + i * 60ms;
     const TimePoint dispatched = scheduled + 200us;
-    const Duration service = 400ms + (i * 37 % 1000) * 3ms;
+    const Duration service = 400ms + (i * 37 % 50) * 60ms;
     const RequestInstants instants{scheduled, dispatched, dispatched + service};
     shard.Scheduled();
     shard.Dispatched(scheduled, dispatched, true);
@@ -93,7 +93,7 @@ GeneratorHealth SampleHealth() {
   GeneratorHealth health{.real_time = true};
   health.workers = {{.wall = 62s, .cpu = 1'240ms, .windows = 620, .saturated_windows = 0},
                     {.wall = 62s, .cpu = 3'100ms, .windows = 620, .saturated_windows = 31}};
-  for (int i = 0; i < 1000; ++i) health.loop_delay.Record(i * 2us);
+  for (int i = 0; i < 1000; ++i) health.loop_delay.Record(i % 50 * 40us);
   health.descriptor_limit = 1024;
   health.descriptors_peak = 80;
   health.ephemeral_ports = 28'232;
