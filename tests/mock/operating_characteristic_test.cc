@@ -16,7 +16,7 @@ namespace {
 
 // Verdicts are made so that each error has 0.5 % at the most: 10 of 2000 runs, give or take 3. The
 // sanitizers look for other things than statistics.
-constexpr std::uint64_t kRuns = test_support::kSanitized ? 100 : 2000;
+constexpr std::uint64_t kRuns = test_support::kSanitized ? 40 : 2000;
 constexpr double kMostErrorsPercent = test_support::kSanitized ? 3 : 1;
 constexpr std::uint64_t kSeed = 20250615;
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "llmload/core/environment.h"
+#include "tests/support/sanitized.h"
 
 namespace llmload {
 namespace {
@@ -158,7 +159,7 @@ TEST(ArrivalSchedule, NoArrivalIsMissingAtTheEnd) {
 }
 
 TEST(ArrivalSchedule, PoissonArrivalsAreAUnitProcessInTheCumulativeRate) {
-  constexpr int kSeeds = 20;
+  constexpr int kSeeds = test_support::kSanitized ? 5 : 20;
   for (const Shape& shape : Shapes()) {
     double gaps = 0;
     double sum = 0;

@@ -58,7 +58,7 @@ TEST(BlockSlope, NeedsSixSamples) {
 
 TEST(BlockSlope, CoversTheTruthUnderAutocorrelatedNoise) {
   constexpr std::uint64_t kSeed = 11;
-  constexpr int kTrials = test_support::kSanitized ? 60 : 300;
+  constexpr int kTrials = test_support::kSanitized ? 20 : 300;
   int blocks = 0;
   int samples = 0;
   for (int trial = 0; trial < kTrials; ++trial) {

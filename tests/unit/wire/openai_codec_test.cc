@@ -7,6 +7,7 @@
 #include <string>
 
 #include "llmload/core/random.h"
+#include "tests/support/sanitized.h"
 
 namespace llmload::wire {
 namespace {
@@ -186,7 +187,7 @@ TEST(OpenAiCodec, SurvivesArbitraryEdits) {
       R"({"model":"m","choices":[{"delta":{"content":["\u00e9",{"text":"\n"}],"tool_calls":[{"function":{"name":"\t","arguments":"\""}}],"refusal":"r"},"finish_reason":"s"}],"usage":{"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":1}},"error":{"message":"e","code":1}})";
   OpenAiDecoder decoder;
   int decoded = 0;
-  for (int round = 0; round < 50000; ++round) {
+  for (int round = 0; round < (test_support::kSanitized ? 10'000 : 50'000); ++round) {
     std::string text = chunk;
     for (std::uint64_t edit = 1 + random.Below(4); edit > 0; --edit) {
       const std::size_t from = random.Below(text.size());
