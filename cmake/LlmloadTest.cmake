@@ -7,6 +7,8 @@
 #   OPTIMIZED  compiled with the build type's optimization, for tests that compute for long. The others are not: on two
 #              cores this saves five minutes of the first build, and costs their runs little.
 #
+# Tests that may take long are started first (COST), so that the last of them does not run alone.
+#
 # Each of its tests is a CTest test. Under a sanitizer, where to start a program takes longer than most tests, the whole
 # program is one.
 include_guard()
@@ -39,12 +41,11 @@ function(llmload_test name)
   target_link_libraries(${name} PRIVATE llmload::core ${arg_LIBRARIES} GTest::gmock_main)
   if(LLMLOAD_SANITIZE)
     add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
-    # Programs with long tests first, so that the last of them does not run alone.
     math(EXPR timeout "20 * ${arg_TIMEOUT}")
     set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${timeout} COST ${arg_TIMEOUT})
   else()
     gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 NO_PRETTY_VALUES TEST_LIST ${name}_tests
-      PROPERTIES TIMEOUT ${arg_TIMEOUT})
+      PROPERTIES TIMEOUT ${arg_TIMEOUT} COST ${arg_TIMEOUT})
     # A list of labels does not survive discovery: ctest sets it, by a script it includes after the discovered tests.
     set(labels_script "${CMAKE_CURRENT_BINARY_DIR}/${name}_labels.cmake")
     file(CONFIGURE OUTPUT "${labels_script}" @ONLY CONTENT
