@@ -232,9 +232,9 @@ TEST(Criterion, SamplesThatAreSaidToDoDo) {
   } cases[] = {{0.96, 0.95}, {0.955, 0.95}, {0.94, 0.95}, {0.71, 0.7}, {1, 0.999}, {0.3, 0.32}};
   for (const auto& [rate, bound] : cases) {
     const Criterion criterion = SuccessRate() >= bound;
-    const auto result_of = [&criterion, rate = rate](double samples) {
+    const auto result_of = [&criterion, share = rate](double samples) {
       return criterion.Evaluate(
-          RecordOfRate(static_cast<std::uint64_t>(std::llround(rate * samples)),
+          RecordOfRate(static_cast<std::uint64_t>(std::llround(share * samples)),
                        static_cast<std::uint64_t>(samples)));
     };
     const std::string message = result_of(2000).message;
