@@ -6,9 +6,11 @@ target_compile_features(llmload_build_options INTERFACE cxx_std_20)
 target_compile_options(llmload_build_options INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow
   -Wno-missing-field-initializers  # designated initialisers leave out what has a default on purpose
-  # GCC 12 takes Asio's allocation of coroutine frames for a mismatch; it is not one. It has false alarms once it
-  # inlines: std::string's operator+ (GCC bug 105651), and std::regex and Boost.System's result.
-  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-mismatched-new-delete;-Wno-restrict;-Wno-maybe-uninitialized>
+  # GCC 12 to 14 take Asio's allocation of coroutine frames for a mismatch; it is not one.
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>
+  # False alarms of GCC 12 alone, once it inlines: std::string's operator+ (GCC bug 105651), and std::regex and
+  # Boost.System's result.
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict;-Wno-maybe-uninitialized>
   # A unity build includes the source files, which GCC then takes for headers.
   $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:${CMAKE_UNITY_BUILD}>>:-Wno-subobject-linkage>
   $<$<BOOL:${LLMLOAD_WARNINGS_AS_ERRORS}>:-Werror>)

@@ -233,6 +233,7 @@ class BreakerMachine {
 
   void Record(bool failure, bool slow, std::optional<Duration> retry_after, TimePoint now) {
     streak_ = failure ? std::min(streak_ + 1, BreakerWord::kMaxStreak) : 0;
+    if (!failure) retry_after.reset();
     if (count_window_) count_window_->Add(failure, now);
     if (time_window_) time_window_->Add(failure, now);
     if (slow_window_) {
@@ -252,7 +253,7 @@ class BreakerMachine {
     for (const auto& [tripped, cause] : rules) {
       if (!tripped) continue;
       if (state_ == BreakerState::kClosed) {
-        Open(now, cause, failure ? retry_after : std::nullopt);
+        Open(now, cause, retry_after);
         return;
       }
       const auto bit = static_cast<std::uint8_t>(1U << static_cast<unsigned>(cause));
