@@ -51,9 +51,10 @@ void Check(const std::string& what, const VerdictShares& shares, const Expectati
 TEST(OperatingCharacteristic, APercentileOverItsBoundSeldomPasses) {
   for (const LatencyShape shape : {LatencyShape::kLogNormal, LatencyShape::kTwoModes}) {
     for (const std::uint64_t requests : {1000u, 1200u, 10'000u}) {
-      Check("p95 10 % over, " + std::to_string(requests) + " requests",
-            SimulateLatency(0.95, 1.1, shape, requests, kRuns, kSeed),
-            {.may_pass = false, .at_least_fail = requests == 10'000 ? kFewestFoundPercent - 1 : 0.0});
+      Check(
+          "p95 10 % over, " + std::to_string(requests) + " requests",
+          SimulateLatency(0.95, 1.1, shape, requests, kRuns, kSeed),
+          {.may_pass = false, .at_least_fail = requests == 10'000 ? kFewestFoundPercent - 1 : 0.0});
     }
   }
   Check("p99 10 % over, 1200 requests",
@@ -64,9 +65,10 @@ TEST(OperatingCharacteristic, APercentileOverItsBoundSeldomPasses) {
 TEST(OperatingCharacteristic, APercentileUnderItsBoundSeldomFails) {
   for (const LatencyShape shape : {LatencyShape::kLogNormal, LatencyShape::kTwoModes}) {
     for (const std::uint64_t requests : {1000u, 1200u, 10'000u}) {
-      Check("p95 10 % under, " + std::to_string(requests) + " requests",
-            SimulateLatency(0.95, 0.9, shape, requests, kRuns, kSeed),
-            {.may_fail = false, .at_least_pass = requests == 10'000 ? kFewestFoundPercent - 1 : 0.0});
+      Check(
+          "p95 10 % under, " + std::to_string(requests) + " requests",
+          SimulateLatency(0.95, 0.9, shape, requests, kRuns, kSeed),
+          {.may_fail = false, .at_least_pass = requests == 10'000 ? kFewestFoundPercent - 1 : 0.0});
     }
   }
   Check("p99 10 % under, 1200 requests",
