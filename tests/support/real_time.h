@@ -23,8 +23,10 @@ class Stopwatch {
            << passed.count() << " ns have passed, at least " << duration.count() << " are due";
   }
 
-  /// Where the start lies in the order of events, of which the product took `instant`.
-  bool StartedBefore(TimePoint instant) const { return start_ <= instant; }
+  /// Where the start lies in the order of events, of which the product took `instant`; `by` how
+  /// much before it, at least. Between two instants of the product there is no such bound: it may
+  /// have been late for the first of them.
+  bool StartedBefore(TimePoint instant, Duration by = {}) const { return start_ + by <= instant; }
   bool StartedAfter(TimePoint instant) const { return start_ >= instant; }
 
  private:
