@@ -204,6 +204,10 @@ TEST(RunEnd, DoesNotWaitForWhatAProviderLeftOnTheEventLoops) {
 // Raises each of `signals`, one at each call of the progress callback once `ready` holds.
 class RunWithSignals : public testing::Test {
  protected:
+  // Under nohup it is ignored, and a run leaves it so: the tests would wait for its end for ever.
+  RunWithSignals() : hangup_(std::signal(SIGHUP, SIG_DFL)) {}
+  ~RunWithSignals() override { std::signal(SIGHUP, hangup_); }
+
   template <class Ready>
   LoadResult Run(LoadOptions options, Provider& provider, std::vector<int> signals, Ready ready) {
     options.progress_interval = 20ms;
@@ -217,6 +221,9 @@ class RunWithSignals : public testing::Test {
   }
 
   NiceMock<MockProvider> provider_{"mock"};
+
+ private:
+  void (*const hangup_)(int);
 };
 
 bool Always(const LiveCounters&) { return true; }
