@@ -169,7 +169,8 @@ class RecordingTokens final : public StreamObserver {
       : shard_(shard), server_(server), count_(count) {}
 
   void OnToken(const TokenEvent&) override {
-    shard_.TokenEvent(at_ += kGap, kGap);
+    times_.Event(at_ += kGap);
+    shard_.TokenEvent(at_);
     ++seen_ < count_ ? server_.SendEvent() : server_.End();
   }
 
@@ -181,6 +182,7 @@ class RecordingTokens final : public StreamObserver {
   MetricsShard& shard_;
   LockStepServer& server_;
   const std::uint64_t count_;
+  StreamTimes times_;
   TimePoint at_{};
   std::uint64_t seen_ = 0;
 };

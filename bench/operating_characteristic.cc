@@ -1,11 +1,12 @@
-// How often the verdicts are right, as the table of docs/verdicts.md: for systems whose truth is
-// known, the share of runs that PASS, FAIL and are INCONCLUSIVE.
+// How often the verdicts are right, as the tables of docs/verdicts.md: for systems whose truth is
+// known, the share of runs that PASS and FAIL. The others are INCONCLUSIVE.
 //
 //   llmload_operating_characteristic [runs per case, default 2000] [seed, default 1]
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "llmload/judge/criterion.h"
@@ -19,13 +20,24 @@ struct Settings {
   std::uint64_t seed = 1;
 };
 
-void Print(const std::string& system, const std::string& criterion, std::uint64_t requests,
-           const VerdictShares& verdicts) {
-  std::printf("| %s | %s | %llu | %.2f | %.2f | %.2f |\n", system.c_str(), criterion.c_str(),
-              static_cast<unsigned long long>(requests), verdicts.Percent(verdicts.pass),
-              verdicts.Percent(verdicts.fail), verdicts.Percent(verdicts.inconclusive));
-  std::fflush(stdout);
-}
+// A row of shares "PASS / FAIL" in per cent, one for each length.
+class Row {
+ public:
+  explicit Row(std::string system) : text_("| " + std::move(system) + " |") {}
+  void Add(const VerdictShares& verdicts) {
+    char cell[64];
+    std::snprintf(cell, sizeof cell, " %.2f / %.2f |", verdicts.Percent(verdicts.pass),
+                  verdicts.Percent(verdicts.fail));
+    text_ += cell;
+  }
+  ~Row() {
+    std::printf("%s\n", text_.c_str());
+    std::fflush(stdout);
+  }
+
+ private:
+  std::string text_;
+};
 
 // "10 % over", "at", "20 % under".
 std::string Against(double ratio) {
@@ -34,57 +46,81 @@ std::string Against(double ratio) {
          (ratio > 1 ? " % over" : " % under");
 }
 
-void PrintLatencies(const Settings& settings) {
-  const struct {
-    double quantile;
-    LatencyShape shape;
-    std::vector<double> ratios;
-    std::vector<std::uint64_t> lengths;
-  } cases[] = {
-      {0.95, LatencyShape::kLogNormal, {1.3, 0.7}, {1000, 1200}},
-      {0.95, LatencyShape::kLogNormal, {1.1, 0.9}, {1000, 1200, 10'000, 100'000}},
-      {0.95, LatencyShape::kLogNormal, {1}, {1000, 10'000}},
-      {0.95, LatencyShape::kTwoModes, {1.1, 0.9}, {1000, 10'000}},
-      {0.99, LatencyShape::kLogNormal, {1.1, 0.9}, {1200, 10'000}},
-  };
-  for (const auto& [quantile, shape, ratios, lengths] : cases) {
-    const std::string name = quantile < 0.97 ? "p95" : "p99";
-    for (const double ratio : ratios) {
-      for (const std::uint64_t requests : lengths) {
-        Print(name + " " + Against(ratio) + " its bound" +
-                  (shape == LatencyShape::kTwoModes ? ", two modes" : ""),
-              name + " < bound", requests,
-              SimulateLatency(quantile, ratio, shape, requests, settings.runs, settings.seed));
+constexpr RunLength kLengths[] = {{.requests = 1000, .seconds = 60},
+                                  {.requests = 1200, .seconds = 120},
+                                  {.requests = 10'000, .seconds = 600},
+                                  {.requests = 36'000, .seconds = 2160}};
+
+// ", N 6 / 12 / 60 / 216": how many phases runs of these lengths are expected to hold.
+std::string WithPhases(const Phases& phases) {
+  std::string text;
+  for (const RunLength& length : kLengths) {
+    const auto expected = ExpectedPhases(phases, length);
+    if (!expected) return "";
+    text += (text.empty() ? ", N " : " / ") + std::to_string(std::llround(*expected));
+  }
+  return text;
+}
+
+void PrintLatencies(const Settings& settings, double quantile,
+                    const std::vector<LatencySystem>& systems) {
+  const std::string name = "p" + std::to_string(std::llround(quantile * 100));
+  for (const LatencySystem& system : systems) {
+    for (const double ratio : {1.0, 1.1, 0.9, 0.7}) {
+      Row row(name + " " + Against(ratio) + " its bound, " + system.name + WithPhases(system.slow));
+      for (const RunLength& length : kLengths) {
+        row.Add(SimulateLatency(quantile, ratio, system, length, settings.runs, settings.seed));
       }
     }
   }
 }
 
 void PrintSuccessRates(const Settings& settings) {
-  const struct {
-    std::vector<double> ratios;
-    std::vector<std::uint64_t> lengths;
-  } cases[] = {
-      {{1.6, 0.4}, {1000, 1200}},
-      {{1.1, 0.9}, {1000, 1200, 10'000, 100'000}},
-      {{1}, {1000, 10'000}},
-  };
-  for (const auto& [ratios, lengths] : cases) {
-    for (const double ratio : ratios) {
-      for (const std::uint64_t requests : lengths) {
-        Print("failures " + Against(ratio) + " the allowed 5 %", "success rate >= 0.95", requests,
-              SimulateSuccessRate(0.95, 0.05 * ratio, requests, settings.runs, settings.seed));
+  for (const FailureSystem& system : {IndependentFailures(), FailingPhases(1), FailingPhases(6)}) {
+    for (const double ratio : {1.0, 1.1, 0.9, 1.6, 0.4}) {
+      Row row("failures " + Against(ratio) + " the allowed 5 %, " + system.name +
+              WithPhases(system.failing));
+      for (const RunLength& length : kLengths) {
+        row.Add(
+            SimulateSuccessRate(0.95, 0.05 * ratio, system, length, settings.runs, settings.seed));
       }
     }
   }
 }
 
+// The second table: runs of at most 16 minutes that go on until they are conclusive.
+void PrintLooks(const Settings& settings) {
+  std::printf(
+      "\n| system | PASS %% | FAIL %% | given up %% | median s | decided within 240 s %% | all "
+      "decided "
+      "%% |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n");
+  const UntilConclusive until{.longest = std::chrono::minutes(16)};
+  for (const LatencySystem& system : {IndependentLatencies(), Correlated(0.5), Correlated(0.9),
+                                      Correlated(0.97), SlowPhases(1), SlowPhases(6)}) {
+    for (const double ratio : {1.0, 1.1, 0.9, 0.7}) {
+      const LookShares shares =
+          SimulateLooks(0.95, ratio, system, until, settings.runs, settings.seed);
+      const VerdictShares& verdicts = shares.verdicts;
+      std::printf("| p95 %s its bound, %s | %.2f | %.2f | %.2f | %.0f | %.2f | %.2f |\n",
+                  Against(ratio).c_str(), system.name.c_str(), verdicts.Percent(verdicts.pass),
+                  verdicts.Percent(verdicts.fail), verdicts.Percent(shares.given_up),
+                  shares.seconds[shares.seconds.size() / 2], shares.DecidedWithin(240),
+                  verdicts.Percent(shares.decided_seconds.size()));
+      std::fflush(stdout);
+    }
+  }
+}
+
 void PrintMemory(const Settings& settings) {
-  const auto print = [&settings](double leak, MemoryNoise noise, std::uint64_t requests) {
+  std::printf(
+      "\n| memory left per request < 5 kB | 500 requests | 5000 |\n| --- | ---: | ---: |\n");
+  const auto print = [&settings](double leak, MemoryNoise noise) {
     const std::string kilobytes = std::to_string(std::llround(leak / 1000));
-    Print((leak > 0 ? "leak of " + kilobytes + " kB per request, " : "no leak, ") + Describe(noise),
-          "memory left per request < 5 kB", requests,
-          SimulateMemory(leak, noise, requests, settings.runs, settings.seed));
+    Row row((leak > 0 ? "leak of " + kilobytes + " kB per request, " : "no leak, ") +
+            Describe(noise));
+    for (const std::uint64_t requests : {500U, 5000U}) {
+      row.Add(SimulateMemory(leak, noise, requests, settings.runs, settings.seed));
+    }
   };
   static_assert(kMaxLeakBytesPerRequest == 5000);
   for (const double leak : {20e3, 0.0}) {
@@ -92,14 +128,10 @@ void PrintMemory(const Settings& settings) {
          {MemoryNoise::kAutocorrelated, MemoryNoise::kSawtooth, MemoryNoise::kExponential,
           MemoryNoise::kExponentialFromFar, MemoryNoise::kOneOffSteps, MemoryNoise::kChunks,
           MemoryNoise::kAll}) {
-      for (const std::uint64_t requests : {500U, 5000U}) print(leak, noise, requests);
+      print(leak, noise);
     }
   }
-  for (const double leak : {10e3, 5e3, 2e3}) {
-    for (const std::uint64_t requests : {500U, 5000U}) {
-      print(leak, MemoryNoise::kAutocorrelated, requests);
-    }
-  }
+  for (const double leak : {10e3, 5e3, 2e3}) print(leak, MemoryNoise::kAutocorrelated);
 }
 
 }  // namespace
@@ -113,9 +145,15 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: %s [RUNS [SEED]]\n", argv[0]);
     return 2;
   }
-  std::printf("| system | criterion | requests | PASS %% | FAIL %% | INCONCLUSIVE %% |\n");
-  std::printf("| --- | --- | ---: | ---: | ---: | ---: |\n");
-  llmload::PrintLatencies(settings);
-  llmload::PrintSuccessRates(settings);
-  llmload::PrintMemory(settings);
+  std::printf(
+      "| PASS / FAIL %% | 1000 in 60 s | 1200 in 120 s | 10 000 in 600 s | 36 000 in 2160 s |\n");
+  std::printf("| --- | ---: | ---: | ---: | ---: |\n");
+  using namespace llmload;
+  PrintLatencies(settings, 0.95,
+                 {IndependentLatencies(), TwoModes(), Correlated(0.5), Correlated(0.9),
+                  Correlated(0.97), SlowPhases(1), SlowPhases(6)});
+  PrintLatencies(settings, 0.99, {IndependentLatencies()});
+  PrintSuccessRates(settings);
+  PrintMemory(settings);
+  PrintLooks(settings);
 }

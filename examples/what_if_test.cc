@@ -41,9 +41,9 @@ class SilentPrimary : public SustainedLoadTest {
 
   RunPlan Plan() override {
     RunPlan plan = SustainedLoadPlan();
-    plan.load = OpenLoop{.rate_per_second = 10, .duration = 10min};
+    plan.load = OpenLoop{.rate_per_second = 10, .duration = 15min};
     plan.stop.drain_timeout = 2min;
-    plan.criteria = {SuccessRate() >= 0.999, P99() < 5s};
+    plan.criteria = {SuccessRate() >= 0.999, (P99() < 5s).AsObserved()};
     return plan;
   }
 

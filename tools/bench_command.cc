@@ -30,7 +30,7 @@ void Say(const std::string& line) { std::cerr << "llmload bench: " << line << st
 
 // "600 requests, about 4200 input tokens and at most 9600 output tokens".
 std::string DescribeSize(const RunPlan& plan) {
-  const auto requests = PlannedLoadOf(plan.load).requests;
+  const auto requests = PlannedLoadOf(LongestLoad(plan)).requests;
   if (!requests) return "as many requests as fit into the duration";
   const auto prompts = MakePromptSource(plan.prompts, plan.request, plan.Seed());
   double input = 0;
@@ -50,8 +50,9 @@ std::string DescribeSize(const RunPlan& plan) {
     std::snprintf(text, sizeof text, "%.0f", std::ceil(tokens * scale));
     return std::string(text);
   };
-  return std::to_string(*requests) + (*requests == 1 ? " request, about " : " requests, about ") +
-         whole(input) + " input tokens and at most " + whole(output) + " output tokens" +
+  return (plan.until_conclusive ? "at most " : "") + std::to_string(*requests) +
+         (*requests == 1 ? " request, about " : " requests, about ") + whole(input) +
+         " input tokens and at most " + whole(output) + " output tokens" +
          (sample < *requests ? " (estimated from the first)" : "") +
          ", and one request before them";
 }
@@ -75,9 +76,10 @@ void AnnouncePlan(const BenchOptions& options, const World& world) {
       throw ConfigurationError("this may cost money (" + size +
                                "): --spend or SKIP_LOAD_TESTS=0 allows it");
     }
-    if (!PlannedLoadOf(options.plan.load).requests) {
+    if (!PlannedLoadOf(LongestLoad(options.plan)).requests) {
       throw ConfigurationError(
-          "--requests: needed with --concurrency for a target that may cost money, as a bound");
+          "--requests: needed with --concurrency for a target that may cost money, as a bound (or "
+          "--until-conclusive TIME,requests=N)");
     }
   }
   Say(size);

@@ -10,9 +10,9 @@
 
 #include "llmload/core/environment.h"
 #include "llmload/load/arrival_schedule.h"
+#include "src/core/text/parse.h"
 #include "tools/bench_prompts.h"
 #include "tools/criterion_spec.h"
-#include "tools/option_values.h"
 #include "tools/profile_spec.h"
 
 namespace llmload::tools {
@@ -62,6 +62,13 @@ po::options_description Describe() {
       "cool-down", text("TIME"), "after it, likewise")(
       "max-in-flight", text("N"),
       "open loop: an arrival beyond it is dropped, which makes the run INVALID; default: 10000")(
+      "until-conclusive", text("TIME"),
+      "go on beyond the planned end until every criterion is decided, at most for TIME, as in 10m; "
+      "looks at an eighth, a quarter and half of it. TIME,requests=N bounds the requests, "
+      "TIME,first-look=T begins to look later")(
+      "abort-when", po::value<std::vector<std::string>>()->value_name("RULE"),
+      "end a hopeless run early, as FAIL: 'failures>50%' or 'latency:p95>30s' of the requests that "
+      "ended in the last 10s, or with ' over 30s' in another time; repeatable")(
       "workers", text("N"), "threads that send, 1 to 256; default: one per core")(
       "seed", text("N"),
       "of arrivals, prompts and the embedded server; default: LLMLOAD_SEED or 1");
@@ -119,12 +126,12 @@ class Given {
   }
 
   Duration Time(const char* name, Duration otherwise) const {
-    return Has(name) ? ParseTime(Option(name), Text(name)) : otherwise;
+    return Has(name) ? text::ParseTime(Option(name), Text(name)) : otherwise;
   }
   template <class Number>
   Number Whole(const char* name, Number min, Number max, Number otherwise) const {
     if (!Has(name)) return otherwise;
-    return ParseNumber<Number>(
+    return text::ParseNumber<Number>(
         Option(name), Text(name), min, max,
         "a whole number from " + std::to_string(min) + " to " + std::to_string(max));
   }
@@ -199,7 +206,7 @@ void ReadTarget(const Given& given, BenchOptions& options) {
 }
 
 LoadShape ReadRate(const Given& given) {
-  const double rate = ParseRate("--rate", given.Text("rate"));
+  const double rate = text::ParseRate("--rate", given.Text("rate"));
   if (rate <= 0) throw ConfigurationError::Invalid("--rate", given.Text("rate"), "a rate above 0");
   const ArrivalPattern pattern = given.Has("arrivals")
                                      ? ParsePattern("--arrivals", given.Text("arrivals"))
@@ -216,7 +223,7 @@ LoadShape ReadRate(const Given& given) {
                               .measured = measured});
   };
   const Duration duration = given.Has("duration")
-                                ? ParsePositiveTime("--duration", given.Text("duration"))
+                                ? text::ParsePositiveTime("--duration", given.Text("duration"))
                                 : kUsualDuration;
   add("warm-up", given.Time("warm-up", {}), false);
   add("", duration, true);
@@ -239,7 +246,7 @@ LoadShape ReadConcurrency(const Given& given) {
   load.cool_down = given.Time("cool-down", {});
   std::optional<Duration> measured;
   if (given.Has("duration")) {
-    measured = ParsePositiveTime("--duration", given.Text("duration"));
+    measured = text::ParsePositiveTime("--duration", given.Text("duration"));
   } else if (!given.Has("requests")) {
     measured = kUsualDuration;
   }
@@ -344,6 +351,15 @@ std::optional<BenchOptions> ParseBenchOptions(const std::vector<std::string>& ar
   ReadPrompts(given, plan);
   for (const std::string& criterion : given.Texts("slo")) {
     plan.criteria.push_back(ParseCriterion(criterion));
+  }
+  if (given.Has("until-conclusive")) {
+    plan.until_conclusive =
+        ParseUntilConclusive("--until-conclusive", given.Text("until-conclusive"));
+  } else if (const auto until = environment::Text("LLMLOAD_UNTIL_CONCLUSIVE")) {
+    plan.until_conclusive = ParseUntilConclusive("LLMLOAD_UNTIL_CONCLUSIVE", *until);
+  }
+  for (const std::string& rule : given.Texts("abort-when")) {
+    plan.stop.abort_when.push_back(ParseAbortRule("--abort-when", rule));
   }
   if (given.Has("good")) plan.objectives = ParseObjectives(given.Text("good"));
   ReadOutputs(given, options);

@@ -9,7 +9,7 @@
 
 #include "llmload/core/environment.h"
 #include "llmload/load/arrival_schedule.h"
-#include "tools/option_values.h"
+#include "src/core/text/parse.h"
 
 namespace llmload::tools {
 namespace {
@@ -17,7 +17,8 @@ namespace {
 constexpr std::uint32_t kMaxTokens = 1'000'000;
 
 std::uint32_t ParseTokens(std::string_view name, std::string_view text) {
-  return ParseNumber<std::uint32_t>(name, text, 1, kMaxTokens, "a whole number from 1 to 1000000");
+  return text::ParseNumber<std::uint32_t>(name, text, 1, kMaxTokens,
+                                          "a whole number from 1 to 1000000");
 }
 
 }  // namespace
@@ -37,21 +38,22 @@ Prompts PromptsOfTokens(std::string_view text) {
 
 Prompts PromptsWithSharedPrefix(std::string_view text) {
   SharedPrefixPrompts options;
-  for (const std::string_view part : SplitAt(text, ',')) {
+  for (const std::string_view part : text::SplitAt(text, ',')) {
     const std::size_t equals = part.find('=');
     const std::string_view key = part.substr(0, equals);
     const std::string_view value =
         equals == std::string_view::npos ? std::string_view() : part.substr(equals + 1);
     const std::string name = "--shared-prefix " + std::string(key);
     if (key == "fraction") {
-      options.shared_fraction = ParseNumber<double>(name, value, 0, 1, "a number from 0 to 1");
+      options.shared_fraction =
+          text::ParseNumber<double>(name, value, 0, 1, "a number from 0 to 1");
     } else if (key == "prefix") {
       options.prefix_tokens = ParseTokens(name, value);
     } else if (key == "suffix") {
       options.suffix_tokens = ParseTokens(name, value);
     } else if (key == "prefixes") {
       options.prefixes =
-          ParseNumber<std::uint32_t>(name, value, 1, 1000, "a whole number from 1 to 1000");
+          text::ParseNumber<std::uint32_t>(name, value, 1, 1000, "a whole number from 1 to 1000");
     } else {
       throw ConfigurationError::Invalid(
           "--shared-prefix", text,

@@ -6,7 +6,8 @@
 #include <optional>
 
 #include "llmload/core/environment.h"
-#include "tools/option_values.h"
+#include "src/core/text/ascii.h"
+#include "src/core/text/parse.h"
 
 namespace llmload::tools {
 namespace {
@@ -34,8 +35,8 @@ Metric WorstGrowth() { return MemoryGrowth(); }
 
 constexpr std::array<NumberName, 12> kNumbers = {{
     {"success", SuccessRate, ValueKind::kShare, "succeeded / attempted; 0.95 or 95%"},
-    {"throughput", Throughput, ValueKind::kRate, "completed requests per time; 90/s or 5400/min"},
-    {"success-throughput", SuccessThroughput, ValueKind::kRate, "successful requests per time"},
+    {"throughput", Throughput, ValueKind::kRate, "successful requests per time; 90/s or 5400/min"},
+    {"completed-throughput", CompletedThroughput, ValueKind::kRate, "the same, failures included"},
     {"goodput", Goodput, ValueKind::kRate, "requests per time that meet all of --good"},
     {"good", GoodFraction, ValueKind::kShare, "requests that meet all of --good / attempted"},
     {"completed", CompletedRequests, ValueKind::kCount, "succeeded + failed"},
@@ -90,11 +91,11 @@ Spec TakeApart(std::string_view text) {
       throw ConfigurationError::Invalid("operator", "=", "one of: <, <=, >, >=, ==");
     spec.comparison = two[0] == '<' ? Comparison::kLess : Comparison::kGreater;
   }
-  spec.value = Trim(text.substr(begin + length));
+  spec.value = text::Trim(text.substr(begin + length));
   const std::string_view what = text.substr(0, begin);
   const std::size_t colon = what.find(':');
-  spec.metric = Trim(what.substr(0, colon));
-  if (colon != std::string_view::npos) spec.statistic = Trim(what.substr(colon + 1));
+  spec.metric = text::Trim(what.substr(0, colon));
+  if (colon != std::string_view::npos) spec.statistic = text::Trim(what.substr(colon + 1));
   return spec;
 }
 
@@ -115,29 +116,16 @@ Criterion Compare(const Metric& metric, Comparison comparison, Bound bound) {
   throw ConfigurationError::Invalid("operator", "==", "one of: <, <=, >, >= (== is for counts)");
 }
 
-double ParseShare(std::string_view text) {
-  constexpr std::string_view kAccepted = "a share from 0 to 1, or from 0% to 100%";
-  if (text.ends_with('%')) {
-    const std::string_view number = text.substr(0, text.size() - 1);
-    try {
-      return ParseNumber<double>("value", Trim(number), 0, 100, kAccepted) / 100;
-    } catch (const ConfigurationError&) {
-      throw ConfigurationError::Invalid("value", text, kAccepted);
-    }
-  }
-  return ParseNumber<double>("value", text, 0, 1, kAccepted);
-}
-
 Criterion CompareNumber(const NumberName& number, const Spec& spec) {
   const Metric metric = number.make();
   switch (number.value) {
     case ValueKind::kShare:
-      return Compare(metric, spec.comparison, ParseShare(spec.value));
+      return Compare(metric, spec.comparison, text::ParseShare("value", spec.value));
     case ValueKind::kRate:
-      return Compare(metric, spec.comparison, ParseRate("value", spec.value));
+      return Compare(metric, spec.comparison, text::ParseRate("value", spec.value));
     case ValueKind::kCount: {
       // Whole numbers that a double holds exactly.
-      const auto count = static_cast<double>(ParseNumber<std::uint64_t>(
+      const auto count = static_cast<double>(text::ParseNumber<std::uint64_t>(
           "value", spec.value, 0, std::uint64_t{1} << 53, "a whole number"));
       if (spec.comparison == Comparison::kEqual) return metric == count;
       return Compare(metric, spec.comparison, count);
@@ -146,7 +134,7 @@ Criterion CompareNumber(const NumberName& number, const Spec& spec) {
       break;
   }
   return Compare(metric, spec.comparison,
-                 ParseNumber<double>("value", spec.value, -1e9, 1e9, "a number"));
+                 text::ParseNumber<double>("value", spec.value, -1e9, 1e9, "a number"));
 }
 
 std::string FigureNames() {
@@ -180,12 +168,12 @@ Criterion Parse(const Spec& spec) {
     throw ConfigurationError::Invalid("metric", spec.metric,
                                       "one of: " + FigureNames() + ", " + Names(kNumbers));
   }
-  return Compare(StatisticOf(spec, *figure), spec.comparison, ParseTime("value", spec.value));
+  return Compare(StatisticOf(spec, *figure), spec.comparison, text::ParseTime("value", spec.value));
 }
 
 void AddLine(std::string& help, std::string_view name, std::string_view text) {
   std::string line = "  " + std::string(name);
-  line.append(line.size() < 22 ? 22 - line.size() : 1, ' ').append(text);
+  line.append(line.size() < 24 ? 24 - line.size() : 1, ' ').append(text);
   help += line + "\n";
 }
 
@@ -193,7 +181,7 @@ void AddLine(std::string& help, std::string_view name, std::string_view text) {
 
 Criterion ParseCriterion(std::string_view spec) {
   try {
-    return Parse(TakeApart(Trim(spec)));
+    return Parse(TakeApart(text::Trim(spec)));
   } catch (const ConfigurationError& error) {
     throw ConfigurationError("--slo \"" + std::string(spec) + "\": " + error.what());
   }
@@ -216,10 +204,10 @@ RequestObjectives ParseObjectives(std::string_view spec) {
   try {
     for (std::string_view left = spec; !left.empty();) {
       const std::size_t comma = std::min(left.find(','), left.size());
-      const std::string_view part = Trim(left.substr(0, comma));
+      const std::string_view part = text::Trim(left.substr(0, comma));
       left.remove_prefix(std::min(comma + 1, left.size()));
       const std::size_t at = part.find("<=");
-      const auto figure = FigureOfName(Trim(part.substr(0, at)));
+      const auto figure = FigureOfName(text::Trim(part.substr(0, at)));
       const auto bound = std::find_if(kBounds.begin(), kBounds.end(),
                                       [&](const Bound& entry) { return entry.figure == figure; });
       if (at == std::string_view::npos || bound == kBounds.end()) {
@@ -229,7 +217,7 @@ RequestObjectives ParseObjectives(std::string_view spec) {
       if (objectives.*bound->bound) {
         throw ConfigurationError::Invalid("bound", part, "each metric once");
       }
-      objectives.*bound->bound = ParseTime("value", Trim(part.substr(at + 2)));
+      objectives.*bound->bound = text::ParseTime("value", text::Trim(part.substr(at + 2)));
     }
     if (objectives.empty()) {
       throw ConfigurationError::Invalid("bound", "", "METRIC<=TIME, as in ttft<=500ms");

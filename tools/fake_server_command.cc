@@ -14,7 +14,7 @@
 #include "llmload/core/environment.h"
 #include "llmload/fake_server/fake_llm_server.h"
 #include "llmload/simulation/fault_spec.h"
-#include "tools/option_values.h"
+#include "src/core/text/parse.h"
 
 namespace llmload::tools {
 namespace {
@@ -31,17 +31,20 @@ struct Texts {
 };
 
 Duration ParseMilliseconds(const char* name, const std::string& text) {
-  const double value = ParseNumber<double>(name, text, 0, 3'600'000, "milliseconds, 0 to 3600000");
+  const double value =
+      text::ParseNumber<double>(name, text, 0, 3'600'000, "milliseconds, 0 to 3600000");
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::milli>(value));
 }
 
 void ParseTokens(const std::string& text, simulation::LatencyModel& latency) {
   const char* const accepted = "MIN-MAX, or one number; 1 to 1000000";
   const std::size_t dash = text.find('-');
-  latency.tokens_min = ParseNumber<int>("--tokens", text.substr(0, dash), 1, 1'000'000, accepted);
+  latency.tokens_min =
+      text::ParseNumber<int>("--tokens", text.substr(0, dash), 1, 1'000'000, accepted);
   latency.tokens_max = latency.tokens_min;
   if (dash == std::string::npos) return;
-  latency.tokens_max = ParseNumber<int>("--tokens", text.substr(dash + 1), 1, 1'000'000, accepted);
+  latency.tokens_max =
+      text::ParseNumber<int>("--tokens", text.substr(dash + 1), 1, 1'000'000, accepted);
   if (latency.tokens_max < latency.tokens_min) {
     throw ConfigurationError::Invalid("--tokens", text, "MIN-MAX with MIN at most MAX");
   }
@@ -119,15 +122,18 @@ FakeLlmServerOptions ServerOptions(const Texts& texts, const po::variables_map& 
   FakeLlmServerOptions options;
   options.address = texts.address;
   options.port =
-      ParseNumber<std::uint16_t>("--port", texts.port, 0, 65535, "a port number, 0 to 65535");
-  options.threads = ParseNumber<int>("--threads", texts.threads, 1, 64, "a number from 1 to 64");
+      text::ParseNumber<std::uint16_t>("--port", texts.port, 0, 65535, "a port number, 0 to 65535");
+  options.threads =
+      text::ParseNumber<int>("--threads", texts.threads, 1, 64, "a number from 1 to 64");
   options.clear_text = given.count("clear-text") > 0;
-  options.seed = ParseNumber<std::uint64_t>("--seed", texts.seed, 0, ~std::uint64_t{0},
-                                            "a whole number below 2^64");
+  options.seed = text::ParseNumber<std::uint64_t>("--seed", texts.seed, 0, ~std::uint64_t{0},
+                                                  "a whole number below 2^64");
   options.latency.ttft_median = ParseMilliseconds("--ttft-ms", texts.ttft_ms);
-  options.latency.ttft_sigma = ParseNumber<double>("--ttft-sigma", texts.ttft_sigma, 0, 5, sigma);
+  options.latency.ttft_sigma =
+      text::ParseNumber<double>("--ttft-sigma", texts.ttft_sigma, 0, 5, sigma);
   options.latency.gap_median = ParseMilliseconds("--gap-ms", texts.gap_ms);
-  options.latency.gap_sigma = ParseNumber<double>("--gap-sigma", texts.gap_sigma, 0, 5, sigma);
+  options.latency.gap_sigma =
+      text::ParseNumber<double>("--gap-sigma", texts.gap_sigma, 0, 5, sigma);
   ParseTokens(texts.tokens, options.latency);
   options.models = texts.models;
   if (given.count("api-key-env") > 0) {
@@ -143,21 +149,21 @@ FakeLlmServerOptions ServerOptions(const Texts& texts, const po::variables_map& 
   }
   options.aws_regions = texts.aws_regions;
   if (given.count("clock-offset") > 0) {
-    options.clock_offset = std::chrono::seconds(ParseNumber<int>(
+    options.clock_offset = std::chrono::seconds(text::ParseNumber<int>(
         "--clock-offset", texts.clock_offset, -kMaxCount, kMaxCount, "a whole number of seconds"));
   }
   options.multibyte_text = given.count("multibyte-text") > 0;
   if (given.count("context-length") > 0) {
-    options.context_length = ParseNumber<std::int64_t>("--context-length", texts.context_length, 1,
-                                                       kMaxCount, "a number of tokens, 1 or more");
+    options.context_length = text::ParseNumber<std::int64_t>(
+        "--context-length", texts.context_length, 1, kMaxCount, "a number of tokens, 1 or more");
   }
   options.allow_unknown_parameters = given.count("allow-unknown-parameters") > 0;
   if (given.count("max-concurrent") > 0) {
-    options.max_concurrent = ParseNumber<int>("--max-concurrent", texts.max_concurrent, 0,
-                                              kMaxCount, "a number, 0 or more");
+    options.max_concurrent = text::ParseNumber<int>("--max-concurrent", texts.max_concurrent, 0,
+                                                    kMaxCount, "a number, 0 or more");
   }
   if (given.count("requests-per-minute") > 0) {
-    options.requests_per_minute = ParseNumber<int>(
+    options.requests_per_minute = text::ParseNumber<int>(
         "--requests-per-minute", texts.requests_per_minute, 1, kMaxCount, "a number, 1 or more");
   }
   if (given.count("idle-timeout") > 0) {
@@ -240,8 +246,8 @@ int RunFakeServer(const std::vector<std::string>& arguments) {
   }
   std::optional<double> max_seconds;
   if (given.count("max-seconds") > 0) {
-    max_seconds = ParseNumber<double>("--max-seconds", texts.max_seconds, 0, 1e9,
-                                      "a number of seconds, 0 or more");
+    max_seconds = text::ParseNumber<double>("--max-seconds", texts.max_seconds, 0, 1e9,
+                                            "a number of seconds, 0 or more");
   }
   const FakeLlmServerOptions options = ServerOptions(texts, given);
 

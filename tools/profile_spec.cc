@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "llmload/core/environment.h"
-#include "tools/option_values.h"
+#include "src/core/text/ascii.h"
+#include "src/core/text/parse.h"
 
 namespace llmload::tools {
 namespace {
@@ -56,7 +57,7 @@ struct Parts {
 
 Parts TakePhaseApart(std::string_view text) {
   Parts parts;
-  for (const std::string_view part : SplitAt(text, ',')) {
+  for (const std::string_view part : text::SplitAt(text, ',')) {
     const std::size_t equals = part.find('=');
     if (part == "unmeasured") {
       parts.unmeasured = true;
@@ -90,48 +91,49 @@ RateRange ParseRates(std::string_view text) {
   if (unit != std::string_view::npos && from.find('/') == std::string::npos) {
     from += to.substr(unit);
   }
-  return {.from = ParseRate("first rate", from), .to = ParseRate("second rate", to)};
+  return {.from = text::ParseRate("first rate", from), .to = text::ParseRate("second rate", to)};
 }
 
 void ParseConstant(Parts& parts, LoadPhase& phase) {
   ExpectParts(parts, 2, "constant:RATE,TIME");
-  phase.shape = ConstantRate{.per_second = ParseRate("rate", parts.values[0])};
-  phase.duration = ParsePositiveTime("time", parts.values[1]);
+  phase.shape = ConstantRate{.per_second = text::ParseRate("rate", parts.values[0])};
+  phase.duration = text::ParsePositiveTime("time", parts.values[1]);
 }
 
 void ParseRamp(Parts& parts, LoadPhase& phase) {
   ExpectParts(parts, 2, "ramp:RATE..RATE,TIME");
   const RateRange rates = ParseRates(parts.values[0]);
   phase.shape = LinearRamp{.from_per_second = rates.from, .to_per_second = rates.to};
-  phase.duration = ParsePositiveTime("time", parts.values[1]);
+  phase.duration = text::ParsePositiveTime("time", parts.values[1]);
 }
 
 void ParseStairs(Parts& parts, LoadPhase& phase) {
   ExpectParts(parts, 3, "stairs:RATE..RATE,N,TIME");
   const RateRange rates = ParseRates(parts.values[0]);
-  phase.shape = StairRamp{.from_per_second = rates.from,
-                          .to_per_second = rates.to,
-                          .steps = ParseNumber<std::size_t>("stairs", parts.values[1], 2, 10'000,
-                                                            "a whole number from 2 to 10000")};
-  phase.duration = ParsePositiveTime("time", parts.values[2]);
+  phase.shape =
+      StairRamp{.from_per_second = rates.from,
+                .to_per_second = rates.to,
+                .steps = text::ParseNumber<std::size_t>("stairs", parts.values[1], 2, 10'000,
+                                                        "a whole number from 2 to 10000")};
+  phase.duration = text::ParsePositiveTime("time", parts.values[2]);
 }
 
 void ParseSpike(Parts& parts, LoadPhase& phase) {
   constexpr std::string_view kForm = "spike:BASE..PEAK,T1+T2+T3";
   ExpectParts(parts, 2, kForm);
   const RateRange rates = ParseRates(parts.values[0]);
-  const std::vector<std::string_view> times = SplitAt(parts.values[1], '+');
+  const std::vector<std::string_view> times = text::SplitAt(parts.values[1], '+');
   if (times.size() != 3) {
     throw ConfigurationError::Invalid("times", parts.values[1],
                                       "T1+T2+T3: before, at and after the peak");
   }
   Spike spike{.base_per_second = rates.from,
               .peak_per_second = rates.to,
-              .before = ParseTime("time before the peak", times[0]),
-              .hold = ParsePositiveTime("time at the peak", times[1])};
-  const Duration after = ParseTime("time after the peak", times[2]);
-  if (const auto rise = parts.Take("rise")) spike.rise = ParseTime("rise", *rise);
-  if (const auto fall = parts.Take("fall")) spike.fall = ParseTime("fall", *fall);
+              .before = text::ParseTime("time before the peak", times[0]),
+              .hold = text::ParsePositiveTime("time at the peak", times[1])};
+  const Duration after = text::ParseTime("time after the peak", times[2]);
+  if (const auto rise = parts.Take("rise")) spike.rise = text::ParseTime("rise", *rise);
+  if (const auto fall = parts.Take("fall")) spike.fall = text::ParseTime("fall", *fall);
   phase.duration = spike.before + spike.rise + spike.hold + spike.fall + after;
   phase.shape = spike;
 }
@@ -144,8 +146,8 @@ void ParseSine(Parts& parts, LoadPhase& phase) {
   }
   phase.shape = SineRate{.mean_per_second = (rates.from + rates.to) / 2,
                          .amplitude_per_second = (rates.to - rates.from) / 2,
-                         .period = ParsePositiveTime("period", parts.values[1])};
-  phase.duration = ParsePositiveTime("time", parts.values[2]);
+                         .period = text::ParsePositiveTime("period", parts.values[1])};
+  phase.duration = text::ParsePositiveTime("time", parts.values[2]);
 }
 
 void ParseSteps(Parts& parts, LoadPhase& phase) {
@@ -155,8 +157,8 @@ void ParseSteps(Parts& parts, LoadPhase& phase) {
     if (colon == std::string_view::npos) {
       throw ConfigurationError::Invalid("step", part, "RATE:TIME, as in 10/s:30s");
     }
-    steps.steps.push_back({.per_second = ParseRate("rate", part.substr(0, colon)),
-                           .duration = ParsePositiveTime("time", part.substr(colon + 1))});
+    steps.steps.push_back({.per_second = text::ParseRate("rate", part.substr(0, colon)),
+                           .duration = text::ParsePositiveTime("time", part.substr(colon + 1))});
   }
   phase.shape = std::move(steps);
   phase.duration = Duration::zero();  // their sum
@@ -168,7 +170,8 @@ void ParseTrace(Parts& parts, LoadPhase& phase) {
   const std::filesystem::path path(parts.values[0]);
   replay.trace = std::make_shared<const ArrivalTrace>(ArrivalTrace::Load(path));
   if (const auto speed = parts.Take("speed")) {
-    replay.speed = ParseNumber<double>("speed", *speed, 1e-3, 1e6, "a number from 0.001 to 1e6");
+    replay.speed =
+        text::ParseNumber<double>("speed", *speed, 1e-3, 1e6, "a number from 0.001 to 1e6");
   }
   phase.shape = std::move(replay);
   phase.duration = Duration::zero();  // that of the trace
@@ -216,8 +219,8 @@ ArrivalPattern ParsePattern(std::string_view name, std::string_view text) {
 
 LoadProfile ParseProfile(std::string_view spec, ArrivalPattern pattern) {
   LoadProfile profile;
-  for (const std::string_view part : SplitAt(spec, ';')) {
-    const std::string_view text = Trim(part);
+  for (const std::string_view part : text::SplitAt(spec, ';')) {
+    const std::string_view text = text::Trim(part);
     try {
       profile.phases.push_back(ParsePhase(text, pattern));
     } catch (const ConfigurationError& error) {

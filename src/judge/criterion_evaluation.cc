@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <limits>
 
 #include "llmload/judge/criterion.h"
 #include "llmload/record/run_record.h"
@@ -62,34 +63,39 @@ Verdict JudgeInterval(const Observation& observation, Comparison comparison, dou
   return Verdict::kInconclusive;
 }
 
-// About how many samples would bring the interval's end up to the bound, if the value stays what it
-// is: the distance between them shrinks with the root of the count, for a share of exactly 0 or 1
-// with the count itself. Returns nullopt where that cannot be told.
-std::optional<double> SamplesThatWouldDo(const Observation& observation, double bound) {
+// See `Observation::longer_by`. Precondition: a value and an interval.
+std::optional<double> LongerBy(const Observation& observation, double bound) {
+  if (observation.longer_by) return observation.longer_by(bound);
   const double value = *observation.value;
   const auto& end = bound > value ? observation.interval->upper : observation.interval->lower;
-  if (!observation.narrows_with_samples || !end || bound == value) return std::nullopt;
+  if (!end) return std::nullopt;
+  if (bound == value) return std::numeric_limits<double>::infinity();
   const double ratio = (*end - value) / (bound - value);
-  const bool extreme = observation.is_proportion && (value == 0 || value == 1);
-  const double needed =
-      static_cast<double>(observation.samples) * (extreme ? ratio : ratio * ratio);
-  if (!(needed < kMostSamplesToAskFor) || ratio <= 1) return std::nullopt;
-  const double step = std::pow(10, std::floor(std::log10(needed)) - 1);
-  // Two digits, and no rounding up of floating-point dust.
-  return std::ceil(needed / step - 1e-6) * step;
+  return ratio * ratio;
 }
 
-std::string AskForMore(const Observation& observation, double bound) {
+std::string AskForMore(double samples, const std::optional<double>& longer_by) {
   std::string text = "; more are needed to say";
-  if (const auto needed = SamplesThatWouldDo(observation, bound)) {
-    text += ", about " + text::FormatNumber(*needed) + " if the figure stays the same";
-  }
-  return text;
+  const double needed = longer_by ? samples * *longer_by : kMostSamplesToAskFor;
+  if (!(needed < kMostSamplesToAskFor) || needed <= samples) return text;
+  const double step = std::pow(10, std::floor(std::log10(needed)) - 1);
+  // Two digits, and no rounding up of floating-point dust.
+  const double rounded = std::ceil(needed / step - 1e-6) * step;
+  return text + ", about " + text::FormatNumber(rounded) + " if the figure stays the same";
+}
+
+// A run sees at least one of the phases that come N times in it with probability 1 - exp(-N): at
+// N = 5.3 it misses them in 0.5 % of the runs.
+std::string ScopeOf(Duration watched) {
+  constexpr double kPhasesToBeSeen = 5.3;
+  return "slow or failing phases that come less than once in " +
+         text::FormatDuration(std::chrono::duration_cast<Duration>(watched / kPhasesToBeSeen), 2) +
+         " may not have been seen";
 }
 
 }  // namespace
 
-CriterionResult Criterion::Evaluate(const RunRecord& record) const {
+CriterionResult Criterion::Evaluate(const RunRecord& record, const Judging& judging) const {
   const std::string& name = metric_.name();
   const std::string& unit = metric_.unit();
   CriterionResult result;
@@ -102,7 +108,7 @@ CriterionResult Criterion::Evaluate(const RunRecord& record) const {
 
   Observation observation;
   try {
-    observation = metric_.Of(record);
+    observation = metric_.Of(record, judging);
   } catch (const std::exception& thrown) {
     result.verdict = Verdict::kInvalid;
     result.message = name + " could not be read: " + thrown.what();
@@ -114,6 +120,9 @@ CriterionResult Criterion::Evaluate(const RunRecord& record) const {
   }
   result.observed = observation.value;
   result.samples = observation.samples;
+  result.effective_samples = observation.effective_samples;
+  result.as_observed = as_observed_ && !judging.confidence_required;
+  result.confidence = 1 - 2 * judging.error;
   if (!observation.value) {
     // Absence may violate a criterion or leave it open; it can never confirm one.
     result.verdict = Combine(observation.without_value, Verdict::kInconclusive);
@@ -128,28 +137,47 @@ CriterionResult Criterion::Evaluate(const RunRecord& record) const {
 
   const bool few = observation.samples < observation.minimum_samples;
   const bool as_it_is = IsAboutThisRunOnly(observation, bound_);
+  result.as_observed = result.as_observed || as_it_is;
   result.message = name + " is " + FormatQuantity(*observation.value, unit);
   if (!few && !as_it_is && (result.observed_lower || result.observed_upper)) {
-    result.message += " (99 % confidence " +
+    result.message += " (" + text::FormatPercent(result.confidence, 4) + " confidence " +
                       FormatInterval(result.observed_lower, result.observed_upper, unit) + ")";
   }
   result.message += ", required " + required + " (" + std::to_string(observation.samples) +
                     (observation.samples == 1 ? " sample" : " samples");
   if (few) {
     result.verdict = Verdict::kInconclusive;
+    result.longer_by = static_cast<double>(observation.minimum_samples) /
+                       static_cast<double>(std::max<std::uint64_t>(observation.samples, 1));
     result.message += ", at least " + std::to_string(observation.minimum_samples) + " are needed";
   } else if (as_it_is) {
     result.verdict =
         Holds(*observation.value, comparison_, bound_) ? Verdict::kPass : Verdict::kFail;
   } else {
     result.verdict = JudgeInterval(observation, comparison_, bound_);
-    if (result.verdict == Verdict::kInconclusive) result.message += AskForMore(observation, bound_);
+    if (result.verdict == Verdict::kPass && observation.watched) {
+      observation.remarks.push_back(ScopeOf(*observation.watched));
+    }
+    if (result.as_observed && result.verdict == Verdict::kInconclusive) {
+      const bool holds = Holds(*observation.value, comparison_, bound_);
+      result.verdict = holds ? Verdict::kPass : Verdict::kFail;
+      observation.remarks.emplace_back(holds ? "holds in this run; a repeat could miss it"
+                                             : "violated in this run; a repeat could hold it");
+    }
+    if (result.verdict == Verdict::kInconclusive) {
+      result.longer_by = LongerBy(observation, bound_);
+      result.message += AskForMore(static_cast<double>(observation.samples), result.longer_by);
+    }
   }
   if (observation.partial && result.verdict == Verdict::kPass) {
     result.verdict = Verdict::kInconclusive;
   }
   if (!observation.remark.empty()) result.message += "; " + observation.remark;
+  for (const std::string& note : observation.notes) result.message += "; " + note;
   result.message += ")";
+  for (const std::string& remark : observation.remarks) {
+    result.remark += (result.remark.empty() ? "" : "; ") + remark;
+  }
   return result;
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "src/core/text/format.h"
+#include "src/judge/lateness.h"
 
 namespace llmload {
 namespace {
@@ -20,8 +21,6 @@ struct Finding {
   std::string reason;
   std::string recommendation;
 };
-
-std::string Percent(double ratio) { return FormatNumber(ratio * 100, 3) + " %"; }
 
 class GeneratorCheck {
  public:
@@ -100,8 +99,8 @@ class GeneratorCheck {
       worst = std::max(worst.value_or(0), worker.SaturatedShare().value_or(0));
     }
     if (worst && *worst > *limits_.max_saturated_share) {
-      Add("the generator's CPU was saturated: a worker was so in " + Percent(*worst) +
-              " of the time, allowed " + Percent(*limits_.max_saturated_share),
+      Add("the generator's CPU was saturated: a worker was so in " + text::FormatPercent(*worst) +
+              " of the time, allowed " + text::FormatPercent(*limits_.max_saturated_share),
           "use more workers or more generator machines, or lower the rate");
     }
   }
@@ -180,7 +179,7 @@ std::string Describe(const RequestObjectives& objectives) {
 }
 
 Judgement Judge(const RunRecord& record, std::span<const Criterion> criteria,
-                const ValidityLimits& limits) {
+                const ValidityLimits& limits, const JudgingOptions& options) {
   Judgement judgement;
   for (Finding& finding : GeneratorCheck(record, limits).Run()) {
     judgement.invalid_reasons.push_back(std::move(finding.reason));
@@ -188,11 +187,25 @@ Judgement Judge(const RunRecord& record, std::span<const Criterion> criteria,
       judgement.recommendations.push_back(std::move(finding.recommendation));
     }
   }
+  const Judging judging{.failures_are_slow = std::none_of(
+                            criteria.begin(), criteria.end(),
+                            [](const Criterion& c) { return c.metric().needs().states_failures; }),
+                        .confidence_required = options.confidence_required,
+                        .error = options.error};
   judgement.verdict = criteria.empty() ? Verdict::kInconclusive : Verdict::kPass;
-  for (const Criterion& criterion : criteria) {
-    judgement.criteria.push_back(criterion.Evaluate(record));
-    judgement.verdict = Combine(judgement.verdict, judgement.criteria.back().verdict);
+  for (std::size_t i = 0; i < criteria.size(); ++i) {
+    const Criterion& criterion = criteria[i];
+    const bool is_decided = i < options.decided.size() && options.decided[i];
+    CriterionResult& result = judgement.criteria.emplace_back(
+        is_decided ? *options.decided[i] : criterion.Evaluate(record, judging));
+    if (!is_decided && judge::AccountForLateness(record, criterion, judging, result)) {
+      judgement.recommendations.emplace_back(
+          "keep other work off the generator's machine, or use more workers");
+    }
+    judgement.verdict = Combine(judgement.verdict, result.verdict);
   }
+  judgement.aborted_because = record.aborted_because;
+  if (!record.aborted_because.empty()) judgement.verdict = Verdict::kFail;
   if (!judgement.invalid_reasons.empty()) judgement.verdict = Verdict::kInvalid;
   return judgement;
 }
@@ -208,12 +221,18 @@ std::string Explain(const Judgement& judgement) {
   const std::string violated =
       CountOf(failed, total) + (failed == 1 ? " is violated: " : " are violated: ") + violations;
 
+  std::string aborted =
+      judgement.aborted_because.empty()
+          ? ""
+          : "The run was hopeless and was ended: " + judgement.aborted_because + ".";
+
   switch (judgement.verdict) {
     case Verdict::kPass:
       return total == 1 ? "The criterion holds."
                         : "All " + std::to_string(total) + " criteria hold.";
     case Verdict::kFail:
-      return violated + ".";
+      if (failed == 0) return aborted;
+      return (aborted.empty() ? "" : aborted + " ") + violated + ".";
     case Verdict::kInconclusive:
       if (total == 0) return "No criterion was given, so there is nothing to judge.";
       return CountOf(open, total) + " cannot be judged: " + doubts + ".";

@@ -11,7 +11,8 @@ namespace {
 Metric MemoryMetric(std::string name, std::string process,
                     std::optional<double> ResourceSummary::*figure) {
   if (!process.empty()) name += " of " + process;
-  const auto observe = [process = std::move(process), figure](const RunRecord& record) {
+  const auto observe = [process = std::move(process), figure](const RunRecord& record,
+                                                              const Judging&) {
     Observation observation;
     observation.remark = process.empty() ? "no process was sampled" : "the process was not sampled";
     std::string worst;
@@ -36,7 +37,7 @@ Metric MemoryMetric(std::string name, std::string process,
     }
     return observation;
   };
-  return Metric(std::move(name), "", observe);
+  return Metric(std::move(name), "", observe, {.memory = true});
 }
 
 // One process's part in an observation of the worst of all.
@@ -56,7 +57,7 @@ void Add(const ResourceSummary& resource, Observation& observation, std::string&
 Observation ObserveLeak(const std::string& process, const RunRecord& record) {
   Observation observation;
   observation.interval.emplace();
-  observation.narrows_with_samples = false;
+  observation.longer_by = [](double) { return std::nullopt; };
   observation.remark = process.empty() ? "no process was sampled" : "the process was not sampled";
   std::string worst;
   std::string doubt;
@@ -96,10 +97,10 @@ Metric MemoryGrowth(std::string process) {
 Metric MemoryLeakPerRequest(std::string process) {
   std::string name = "memory left per request";
   if (!process.empty()) name += " of " + process;
-  const auto observe = [process = std::move(process)](const RunRecord& record) {
+  const auto observe = [process = std::move(process)](const RunRecord& record, const Judging&) {
     return ObserveLeak(process, record);
   };
-  return Metric(std::move(name), "bytes", observe);
+  return Metric(std::move(name), "bytes", observe, {.memory = true});
 }
 
 }  // namespace llmload

@@ -31,6 +31,7 @@ struct ArrivalSequence::Plan {
   };
   std::vector<Phase> phases;
   std::uint64_t seed = kDefaultSeed;
+  std::uint64_t max_arrivals = 0;
 };
 
 ArrivalSequence::ArrivalSequence(const LoadProfile& profile)
@@ -38,6 +39,7 @@ ArrivalSequence::ArrivalSequence(const LoadProfile& profile)
   Validate(profile);
   auto plan = std::make_shared<Plan>();
   plan->seed = profile.seed.value_or(kDefaultSeed);
+  plan->max_arrivals = profile.max_arrivals;
   Duration begin{};
   for (const LoadPhase& phase : profile.phases) {
     Plan::Phase& planned = plan->phases.emplace_back();
@@ -77,6 +79,7 @@ void ArrivalSequence::EnterPhase() {
 }
 
 std::optional<Arrival> ArrivalSequence::Next() {
+  if (index_ >= plan_->max_arrivals) return std::nullopt;
   while (phase_ < plan_->phases.size()) {
     const Plan::Phase& phase = plan_->phases[phase_];
     Duration at = phase.end;

@@ -27,12 +27,15 @@ constexpr auto kStopGrace = std::chrono::milliseconds(900);
 
 }  // namespace
 
-Crew::Crew(LoadRun& run, LoadTestMetrics& measured, LoadTestMetrics& unmeasured) : run_(run) {
+Crew::Crew(LoadRun& run, std::deque<LoadTestMetrics>& measured, LoadTestMetrics& unmeasured)
+    : run_(run) {
   for (unsigned i = 0; i < run.workers; ++i) {
     if (i == 0 || !run.clock.IsVirtual()) {
       contexts_.push_back(std::make_unique<asio::io_context>(1));
     }
-    workers_.emplace_back(run, i, *contexts_.back(), measured.AddShard(), unmeasured.AddShard());
+    std::vector<MetricsShard*> stages;
+    for (LoadTestMetrics& stage : measured) stages.push_back(&stage.AddShard());
+    workers_.emplace_back(run, i, *contexts_.back(), std::move(stages), unmeasured.AddShard());
   }
 }
 
@@ -44,6 +47,10 @@ void Crew::Run(const Control& control) {
   }
   for (LoadWorker& worker : workers_) worker.Close();
   if (failure_) std::rethrow_exception(failure_);
+}
+
+void Crew::Finish() {
+  for (LoadWorker& worker : workers_) worker.Finish();
 }
 
 void Crew::RequestStop(bool at_once) {

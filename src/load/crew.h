@@ -29,13 +29,17 @@ struct Control {
 /// share one event loop on the calling thread.
 class Crew {
  public:
-  Crew(LoadRun& run, LoadTestMetrics& measured, LoadTestMetrics& unmeasured);
+  /// `measured` has the metrics of each stage (`LoadRun::StageOf`).
+  Crew(LoadRun& run, std::deque<LoadTestMetrics>& measured, LoadTestMetrics& unmeasured);
 
   /// Returns when every worker has ended and the event loops are out of work; at the latest two
   /// seconds after the last worker ended, and one second after a stop at once. Only a thread that a
   /// provider blocks can delay that. Throws what a handler on one of the event loops threw, after
   /// the end.
   void Run(const Control& control);
+
+  /// Calls `LoadWorker::Finish` on all workers. As `RequestStop`.
+  void Finish();
 
   /// Calls `LoadWorker::RequestStop` on all workers. Thread-safe while `Run` runs; before it, and
   /// in virtual time, on its thread.

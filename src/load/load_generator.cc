@@ -6,6 +6,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
+#include <deque>
 #include <exception>
 #include <mutex>
 #include <optional>
@@ -15,7 +16,7 @@
 #include "llmload/core/environment.h"
 #include "llmload/load/arrival_schedule.h"
 #include "src/load/crew.h"
-#include "src/load/rate_curve.h"
+#include "src/load/load_plan.h"
 #include "src/load/worker.h"
 
 namespace llmload {
@@ -29,68 +30,12 @@ constexpr Duration kStartDelay = std::chrono::milliseconds(20);
 
 constexpr Duration kDescriptorInterval = std::chrono::seconds(1);
 
-constexpr unsigned kMaxShares = 65'536;
+// How often a look asks whether the answers it waits for are there.
+constexpr Duration kLookInterval = std::chrono::milliseconds(50);
 
-// What differs between the kinds of load, brought to one form.
-struct Plan {
-  LoadShape shape;
-  std::optional<ArrivalSequence> arrivals = std::nullopt;  // of an open loop
-  std::size_t concurrency = 0;       // of the share: requests in flight at most, or callers
-  std::uint64_t request_stride = 1;  // of a closed loop
-  bool warms_up = false;             // the first requests are not measured
-};
-
-Plan MakePlan(const LoadOptions& options) {
-  if (!options.prompts) {
-    throw ConfigurationError::Invalid("LoadOptions::prompts", "null", "a prompt source");
-  }
-  const Share& share = options.share;
-  if (share.of == 0 || share.of > kMaxShares) {
-    throw ConfigurationError::Invalid("Share::of", std::to_string(share.of), "1 to 65536");
-  }
-  if (share.index >= share.of) {
-    throw ConfigurationError::Invalid("Share::index", std::to_string(share.index),
-                                      "less than Share::of, which is " + std::to_string(share.of));
-  }
-  Plan plan{.shape = WithSeed(options.shape, options.seed)};
-  if (const ClosedLoop* const closed = plan.shape.closed_loop()) {
-    Validate(*closed);
-    plan.concurrency = ShareOf(closed->concurrency, share.of, share.index);
-    plan.request_stride = std::min<std::size_t>(share.of, closed->concurrency);
-    plan.warms_up = closed->warm_up_requests > 0 || closed->warm_up > Duration::zero();
-    return plan;
-  }
-  const LoadProfile& profile = *plan.shape.profile();
-  plan.arrivals.emplace(profile);
-  if (profile.max_in_flight < share.of) {
-    throw ConfigurationError::Invalid(
-        "LoadProfile::max_in_flight", std::to_string(profile.max_in_flight),
-        "at least one for each share, of " + std::to_string(share.of));
-  }
-  plan.concurrency = ShareOf(profile.max_in_flight, share.of, share.index);
-  const auto first = ArrivalSequence(*plan.arrivals).Next();
-  plan.warms_up = first && !first->measured;
-  return plan;
-}
-
-// More workers than requests in flight would leave some without any.
-unsigned WorkersFor(const LoadOptions& options, const Plan& plan, const Clock& clock) {
-  unsigned workers = options.workers;
-  if (workers == 0) workers = clock.IsVirtual() ? 1 : std::thread::hardware_concurrency();
-  return static_cast<unsigned>(
-      std::max<std::size_t>(1, std::min<std::size_t>(workers, plan.concurrency)));
-}
-
-// Adds up the counters; the percentile is that of the measured requests.
-LiveCounters Sum(LiveCounters measured, const LiveCounters& unmeasured) {
-  measured.scheduled += unmeasured.scheduled;
-  measured.sent += unmeasured.sent;
-  measured.in_flight += unmeasured.in_flight;
-  measured.succeeded += unmeasured.succeeded;
-  measured.failed += unmeasured.failed;
-  measured.dropped += unmeasured.dropped;
-  measured.unfinished += unmeasured.unfinished;
-  return measured;
+bool AllEnded(const LiveCounters& counters) {
+  return counters.scheduled ==
+         counters.succeeded + counters.failed + counters.dropped + counters.unfinished;
 }
 
 ConnectionCounters ConnectionsOf(const std::vector<Provider*>& providers) {
@@ -131,7 +76,7 @@ PromptSourceError::PromptSourceError(std::uint64_t request, const std::string& w
 class LoadGenerator::Impl {
  public:
   Impl(LoadOptions options, Clock& clock)
-      : options_(std::move(options)), clock_(clock), plan_(MakePlan(options_)) {}
+      : options_(std::move(options)), clock_(clock), plan_(MakeLoadPlan(options_)) {}
 
   LoadResult Run(std::vector<Provider*> providers) {
     if (providers.empty()) {
@@ -152,20 +97,33 @@ class LoadGenerator::Impl {
     const ConnectionCounters connections = ConnectionsOf(run.providers);
     run.start = clock_.Now() + (clock_.IsVirtual() ? Duration::zero() : kStartDelay);
     start_ = run.start;
-    metrics_.emplace(
-        MetricsOptions{.objectives = options_.objectives, .start = run.start, .with_series = true});
+    for (std::size_t stage = 0; stage <= options_.looks.size(); ++stage) {
+      stages_.emplace_back(MetricsOptions{.objectives = options_.objectives,
+                                          .start = run.start,
+                                          .with_series = true,
+                                          .judged = options_.judged});
+    }
     unmeasured_.emplace(MetricsOptions{.start = run.start});
-    Crew crew(run, *metrics_, *unmeasured_);
+    Crew crew(run, stages_, *unmeasured_);
     RunCrew(crew, run);
 
     LoadResult result;
-    result.metrics = metrics_->Snapshot();
+    const std::size_t last_stage = ended_at_look_.value_or(stages_.size() - 1);
+    result.metrics = MeasuredUpTo(last_stage);
     result.unmeasured = unmeasured_->Snapshot();
+    for (std::size_t stage = last_stage + 1; stage < stages_.size(); ++stage) {
+      MetricsSnapshot later = stages_[stage].Snapshot();
+      later.series = {};
+      later.cohorts = {};
+      result.unmeasured.Merge(later);
+    }
+    result.ended_at_look = ended_at_look_;
     result.asked = AskedBy(crew.workers());
     result.start = run.start;
     result.duration = crew.ended_at() - run.start;
     PlannedArrivals(result);
-    result.interrupted = stop_requested_;
+    // What a look found complete is not spoilt by a stop of what is left.
+    result.interrupted = stop_requested_ && !ended_at_look_;
     result.stopped_because = stopped_because_;
     result.drained = std::all_of(crew.workers().begin(), crew.workers().end(),
                                  [](const LoadWorker& worker) { return worker.drained(); });
@@ -189,8 +147,7 @@ class LoadGenerator::Impl {
       Impl& impl;
       Connected(Impl& its_impl, Crew& its_crew) : impl(its_impl) {
         if (ResourceMonitor* const resources = impl.options_.resources) {
-          resources->CountRequests(
-              [&impl = impl] { return impl.metrics_->Sent() + impl.unmeasured_->Sent(); });
+          resources->CountRequests([&impl = impl] { return impl.Sent(); });
         }
         const std::lock_guard lock(impl.mutex_);
         impl.crew_ = &its_crew;
@@ -209,10 +166,34 @@ class LoadGenerator::Impl {
     if (prompt_failure_) throw PromptSourceError(*prompt_failure_);
   }
 
+  std::uint64_t Sent() const {
+    std::uint64_t sent = unmeasured_->Sent();
+    for (const LoadTestMetrics& stage : stages_) sent += stage.Sent();
+    return sent;
+  }
+
+  MetricsSnapshot MeasuredUpTo(std::size_t stage) const {
+    MetricsSnapshot measured = stages_.front().Snapshot();
+    for (std::size_t i = 1; i <= stage; ++i) measured.Merge(stages_[i].Snapshot());
+    return measured;
+  }
+
+  // Adds up the counters; the percentile is that of the measured requests.
+  LiveCounters Live() const {
+    Distribution latency;
+    LiveCounters live = unmeasured_->Live(nullptr);
+    for (const LoadTestMetrics& stage : stages_) live += stage.Live(&latency);
+    live.p95.reset();
+    if (!latency.empty()) live.p95 = latency.ValueAtQuantile(0.95);
+    return live;
+  }
+
   // The share's arrivals. Walks the schedule once more: linear in the number of arrivals, at a few
   // nanoseconds each.
   void PlannedArrivals(LoadResult& result) const {
     const Share& share = options_.share;
+    const MetricsSnapshot& m = result.metrics;
+    const std::uint64_t scheduled = m[Counter::kScheduled] + result.unmeasured[Counter::kScheduled];
     if (const ClosedLoop* const closed = plan_.shape.closed_loop()) {
       const std::uint64_t stride = plan_.request_stride;
       const std::uint64_t requests = closed->requests;
@@ -220,15 +201,27 @@ class LoadGenerator::Impl {
       const bool unlimited = requests == ClosedLoop::kUnlimited;
       result.planned =
           unlimited ? requests : requests / stride + (share.index < requests % stride ? 1 : 0);
+      if (finished_) result.planned = scheduled;
       return;
     }
     ArrivalSequence arrivals = *plan_.arrivals;
+    Duration last{};
     while (const auto arrival = arrivals.Next()) {
+      last = arrival->at;
       if (arrival->index % share.of != share.index) continue;
       ++result.planned;
       result.planned_measured += arrival->measured ? 1 : 0;
     }
     result.measured_duration = arrivals.measured_duration();
+    const LoadProfile& profile = *plan_.shape.profile();
+    if (arrivals.index() >= profile.max_arrivals) {
+      result.measured_duration = MeasuredDuration(profile, last);
+    }
+    if (!finished_) return;
+    // The schedule ended early, and those of it are what was sent.
+    result.planned = scheduled;
+    result.planned_measured = m[Counter::kScheduled];
+    result.measured_duration = MeasuredDuration(profile, std::min(*finished_, last));
   }
 
   GeneratorHealth HealthOf(const std::deque<LoadWorker>& workers) const {
@@ -290,24 +283,112 @@ class LoadGenerator::Impl {
             stop_sampling_);
     }
     if (!clock_.IsVirtual()) spawn(WatchDescriptors(), stop_watching_);
-    if (options_.on_progress || options_.stop_when) spawn(ReportProgress(), stop_progress_);
+    if (options_.on_progress || options_.stop_when) spawn(ReportProgress(run), stop_progress_);
+    if (!options_.looks.empty()) spawn(WatchLooks(), stop_looks_);
+    if (options_.finish_when) spawn(WatchFinish(run), stop_finish_);
   }
 
   void EndControl() {
     stop_sampling_.emit(asio::cancellation_type::terminal);
     stop_progress_.emit(asio::cancellation_type::terminal);
     stop_watching_.emit(asio::cancellation_type::terminal);
+    stop_looks_.emit(asio::cancellation_type::terminal);
+    stop_finish_.emit(asio::cancellation_type::terminal);
   }
 
-  asio::awaitable<void> ReportProgress() {
+  // No request is going to begin any more.
+  bool HasEnded(const LoadRun& run) {
+    if (finished_ || StopRequested()) return true;
+    const Duration elapsed = clock_.Now() - start_;
+    const ClosedLoop* const closed = plan_.shape.closed_loop();
+    if (closed == nullptr) return elapsed >= plan_.arrivals->duration();
+    return run.next_request >= closed->requests ||
+           (closed->duration && elapsed >= *closed->duration);
+  }
+
+  // `at`: up to when the schedule counts.
+  void Finish(Duration at) {
+    finished_ = at;
+    const std::lock_guard lock(mutex_);
+    if (crew_ != nullptr) crew_->Finish();
+  }
+
+  asio::awaitable<void> WatchFinish(const LoadRun& run) {
+    for (TimePoint next = start_ + options_.finish_interval;; next += options_.finish_interval) {
+      co_await clock_.SleepUntil(next);
+      const Duration elapsed = clock_.Now() - start_;
+      if (HasEnded(run)) co_return;
+      if (!options_.finish_when(Live(), elapsed, measured_)) continue;
+      Finish(elapsed);
+      co_return;
+    }
+  }
+
+  asio::awaitable<void> WatchLooks() {
+    const LoadLooks& looks = options_.looks;
+    for (std::size_t look = 0; look < looks.size(); ++look) {
+      const bool by_requests = look == 0 && looks.requests > 0;
+      const Duration at = by_requests ? Duration::zero() : looks.at[look - (looks.requests > 0)];
+      co_await clock_.SleepUntil(start_ + at);
+      while (by_requests && Begun() < looks.requests) co_await clock_.SleepFor(kLookInterval);
+      // A closed loop's callers may be just about to count what they begin.
+      co_await clock_.SleepFor(kLookInterval);
+      const auto arrivals = by_requests ? std::nullopt : ArrivalsBefore(plan_, options_.share, at);
+      while (!StagesEnded(look, arrivals)) {
+        co_await clock_.SleepFor(kLookInterval);
+      }
+      if (finished_ || StopRequested()) co_return;
+      if (!looks.enough({.look = look, .so_far = MeasuredUpTo(look), .loop_delay = LoopDelay()})) {
+        continue;
+      }
+      ended_at_look_ = look;
+      Finish(by_requests ? clock_.Now() - start_ : at);
+      co_return;
+    }
+  }
+
+  bool StopRequested() {
+    const std::lock_guard lock(mutex_);
+    return stop_requested_;
+  }
+
+  // How many requests have begun, of all stages.
+  std::uint64_t Begun() const {
+    std::uint64_t begun = unmeasured_->Live(nullptr).scheduled;
+    for (const LoadTestMetrics& stage : stages_) begun += stage.Live(nullptr).scheduled;
+    return begun;
+  }
+
+  Distribution LoopDelay() {
+    Distribution delay;
+    const std::lock_guard lock(mutex_);
+    if (crew_ == nullptr || clock_.IsVirtual()) return delay;
+    for (const LoadWorker& worker : crew_->workers()) {
+      delay.Merge(worker.probe().loop_delay().Snapshot());
+    }
+    return delay;
+  }
+
+  // Whether what a look sees is there: `arrivals` requests, where that is known, and all answered.
+  bool StagesEnded(std::size_t last, std::optional<std::uint64_t> arrivals) const {
+    std::uint64_t scheduled = 0;
+    for (std::size_t stage = 0; stage <= last; ++stage) {
+      const LiveCounters counters = stages_[stage].Live(nullptr);
+      if (!AllEnded(counters)) return false;
+      scheduled += counters.scheduled;
+    }
+    return !arrivals || scheduled >= *arrivals;
+  }
+
+  asio::awaitable<void> ReportProgress(const LoadRun& run) {
     for (TimePoint next = start_ + options_.progress_interval;;
          next += options_.progress_interval) {
       co_await clock_.SleepUntil(next);
-      const LiveCounters counters = Sum(metrics_->Live(), unmeasured_->Live());
+      const LiveCounters counters = Live();
       const Duration elapsed = clock_.Now() - start_;
       if (options_.on_progress) options_.on_progress(counters, elapsed);
-      if (!options_.stop_when || !stopped_because_.empty()) continue;
-      if (const auto reason = options_.stop_when(counters, elapsed)) {
+      if (!options_.stop_when || HasEnded(run)) continue;
+      if (const auto reason = options_.stop_when(counters, elapsed, measured_)) {
         stopped_because_ = reason->empty() ? "stop_when gave no reason" : *reason;
         RequestStop(/*at_once=*/false);
       }
@@ -316,15 +397,22 @@ class LoadGenerator::Impl {
 
   const LoadOptions options_;
   Clock& clock_;
-  const Plan plan_;
-  std::optional<LoadTestMetrics> metrics_;         // from the start of the run on
+  const LoadPlan plan_;
+  std::deque<LoadTestMetrics> stages_;  // between looks; from the start of the run on
+  const std::function<MetricsSnapshot()> measured_ = [this] {
+    return MeasuredUpTo(stages_.size() - 1);
+  };
   std::optional<LoadTestMetrics> unmeasured_;      // warm-up and cool-down
   std::optional<std::uint64_t> descriptors_peak_;  // written by the control loop
   std::string stopped_because_;                    // written by the control loop
+  std::optional<Duration> finished_;               // ended before the schedule; likewise
+  std::optional<std::size_t> ended_at_look_;       // likewise
   TimePoint start_{};
   asio::cancellation_signal stop_sampling_;
   asio::cancellation_signal stop_progress_;
   asio::cancellation_signal stop_watching_;
+  asio::cancellation_signal stop_looks_;
+  asio::cancellation_signal stop_finish_;
   std::mutex mutex_;
   // Guarded by mutex_ while running.
   bool stop_requested_ = false;

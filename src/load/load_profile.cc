@@ -1,5 +1,6 @@
 #include "llmload/load/load_profile.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <numeric>
@@ -210,6 +211,48 @@ LoadShape WithSeed(LoadShape shape, std::uint64_t seed) {
   std::visit([seed](auto& load) { load.seed = load.seed.value_or(seed); },
              static_cast<std::variant<LoadProfile, ClosedLoop>&>(shape));
   return shape;
+}
+
+MeasuredPart MeasuredPartOf(const LoadShape& shape) {
+  if (const ClosedLoop* const closed = shape.closed_loop()) {
+    MeasuredPart part{.begin = closed->warm_up, .end = {}};
+    if (closed->duration) part.end = *closed->duration - closed->cool_down;
+    return part;
+  }
+  std::optional<Duration> begin;
+  Duration end{};
+  Duration at{};
+  for (const LoadPhase& phase : shape.profile()->phases) {
+    const Duration next = at + DurationOf(phase);
+    if (phase.measured) {
+      begin = begin.value_or(at);
+      end = next;
+    }
+    at = next;
+  }
+  return {.begin = begin.value_or(at), .end = begin ? end : at};
+}
+
+LoadShape Prolonged(const LoadShape& shape, Duration longest,
+                    std::optional<std::uint64_t> max_requests) {
+  const MeasuredPart part = MeasuredPartOf(shape);
+  if (const ClosedLoop* const closed = shape.closed_loop()) {
+    ClosedLoop load = *closed;
+    load.duration = part.begin + longest + load.cool_down;
+    load.requests = max_requests.value_or(ClosedLoop::kUnlimited);
+    return load;
+  }
+  LoadProfile profile = *shape.profile();
+  if (max_requests) profile.max_arrivals = *max_requests;
+  const auto last = std::find_if(profile.phases.rbegin(), profile.phases.rend(),
+                                 [](const LoadPhase& phase) { return phase.measured; });
+  if (last == profile.phases.rend() || !std::holds_alternative<ConstantRate>(last->shape)) {
+    throw ConfigurationError(
+        "LoadProfile::phases: this load cannot go on beyond its end, since its last measured phase "
+        "has no constant rate");
+  }
+  last->duration += part.begin + longest - *part.end;
+  return profile;
 }
 
 std::string Describe(const LoadShape& shape) {

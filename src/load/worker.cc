@@ -37,9 +37,21 @@ bool IsAborted(const boost::system::system_error& thrown) {
 
 }  // namespace
 
+std::size_t LoadRun::StageOf(std::uint64_t index, TimePoint scheduled) const {
+  const LoadLooks& looks = options.looks;
+  if (looks.empty()) return 0;
+  if (index < looks.requests) return 0;
+  const auto later = std::upper_bound(looks.at.begin(), looks.at.end(), scheduled - start);
+  return (looks.requests > 0 ? 1U : 0U) + static_cast<std::size_t>(later - looks.at.begin());
+}
+
 LoadWorker::LoadWorker(LoadRun& run, unsigned index, asio::io_context& context,
-                       MetricsShard& measured, MetricsShard& unmeasured)
-    : run_(run), index_(index), context_(context), measured_(measured), unmeasured_(unmeasured) {}
+                       std::vector<MetricsShard*> measured, MetricsShard& unmeasured)
+    : run_(run),
+      index_(index),
+      context_(context),
+      measured_(std::move(measured)),
+      unmeasured_(unmeasured) {}
 
 void LoadWorker::Start(std::function<void()> on_done) {
   auto ended = [on_done = std::move(on_done)](std::exception_ptr thrown) {
@@ -50,9 +62,16 @@ void LoadWorker::Start(std::function<void()> on_done) {
                  asio::bind_cancellation_slot(wake_main_.slot(), std::move(ended)));
 }
 
+void LoadWorker::Finish() {
+  asio::post(context_, [this] {
+    ending_ = true;
+    WakeMain();
+  });
+}
+
 void LoadWorker::RequestStop(bool at_once) {
   asio::post(context_, [this, at_once] {
-    stopping_ = true;
+    ending_ = stopping_ = true;
     stop_at_once_ = stop_at_once_ || at_once;
     WakeMain();
   });
@@ -96,11 +115,11 @@ asio::awaitable<void> LoadWorker::DispatchOpenLoop() {
       co_await asio::post(context_, asio::use_awaitable);
       turn = run_.clock.Now();
     }
-    for (; !stopping_ && now < scheduled; turn = now = run_.clock.Now()) {
+    for (; !ending_ && now < scheduled; turn = now = run_.clock.Now()) {
       co_await SleepMain(scheduled);
     }
-    if (stopping_) break;
-    MetricsShard& shard = arrival->measured ? measured_ : unmeasured_;
+    if (ending_) break;
+    MetricsShard& shard = ShardFor(arrival->measured, arrival->index, scheduled);
     shard.Scheduled();
     if (in_flight_.size() >= max_in_flight) {
       shard.Dropped(scheduled);
@@ -109,6 +128,7 @@ asio::awaitable<void> LoadWorker::DispatchOpenLoop() {
     const auto in_flight = in_flight_.emplace(in_flight_.end());
     in_flight->instants.scheduled = scheduled;
     in_flight->measured = arrival->measured;
+    in_flight->shard = &shard;
     auto ended = [this, in_flight](std::exception_ptr) { Finished(in_flight); };
     asio::co_spawn(context_, OneRequest(arrival->index, in_flight),
                    asio::bind_cancellation_slot(in_flight->cancel.slot(), std::move(ended)));
@@ -125,7 +145,7 @@ asio::awaitable<void> LoadWorker::DispatchClosedLoop(const ClosedLoop& load) {
                    asio::bind_cancellation_slot(caller.wake.slot(), asio::detached));
   }
   const TimePoint end = load.duration ? run_.start + *load.duration : TimePoint::max();
-  while (busy_callers_ > 0 && !stopping_ && run_.clock.Now() < end) co_await SleepMain(end);
+  while (busy_callers_ > 0 && !ending_ && run_.clock.Now() < end) co_await SleepMain(end);
   closed_ = true;
   for (Caller& caller : callers_) {
     if (caller.thinking) caller.wake.emit(asio::cancellation_type::terminal);
@@ -139,14 +159,15 @@ asio::awaitable<void> LoadWorker::ClosedLoopCaller(const ClosedLoop& load, std::
   TimePoint begin =
       run_.start + Duration(std::llround(position * static_cast<double>(load.ramp_up.count())));
   while (true) {
-    if (!closed_ && !stopping_ && run_.clock.Now() < begin) co_await Think(caller, begin);
-    if (closed_ || stopping_) break;
+    if (!closed_ && !ending_ && run_.clock.Now() < begin) co_await Think(caller, begin);
+    if (closed_ || ending_) break;
     const std::uint64_t index = run_.next_request.fetch_add(run_.request_stride);
     if (index >= load.requests) break;
     const auto in_flight = in_flight_.emplace(in_flight_.end());
     in_flight->instants.scheduled = run_.clock.Now();
     in_flight->measured = IsMeasured(load, index, in_flight->instants.scheduled);
-    ShardOf(*in_flight).Scheduled();
+    in_flight->shard = &ShardFor(in_flight->measured, index, in_flight->instants.scheduled);
+    in_flight->shard->Scheduled();
     // Part of this coroutine: to spawn one for each request would be a third of its cost.
     co_await OneRequest(index, in_flight);
     in_flight_.erase(in_flight);
@@ -180,13 +201,8 @@ asio::awaitable<void> LoadWorker::Think(Caller& caller, TimePoint until) {
 }
 
 void LoadWorker::TokenTimes::OnToken(const TokenEvent& event) {
-  std::optional<Duration> gap;
-  if (last) {
-    gap = event.at - *last;
-    longest_gap = std::max(longest_gap.value_or(Duration::zero()), *gap);
-  }
-  last = event.at;
-  shard->TokenEvent(event.at, gap);
+  times.Event(event.at);
+  shard->TokenEvent(event.at);
 }
 
 bool LoadWorker::MakeRequest(std::uint64_t index, CompletionRequest& request) {
@@ -202,7 +218,7 @@ bool LoadWorker::MakeRequest(std::uint64_t index, CompletionRequest& request) {
 }
 
 void LoadWorker::PromptFailed(std::uint64_t index, const std::string& what) {
-  stopping_ = stop_at_once_ = true;
+  ending_ = stopping_ = stop_at_once_ = true;
   run_.on_prompt_failure(index, what);
 }
 
@@ -232,7 +248,7 @@ void LoadWorker::NoteSent(std::uint64_t index, const CompletionRequest& request,
 asio::awaitable<void> LoadWorker::OneRequest(std::uint64_t index,
                                              InFlightList::iterator in_flight) {
   RequestInstants& instants = in_flight->instants;
-  MetricsShard& shard = ShardOf(*in_flight);
+  MetricsShard& shard = *in_flight->shard;
   std::optional<Result<Completion>> outcome;
   CompletionRequest request;
   if (!MakeRequest(index, request)) co_return;
@@ -253,7 +269,7 @@ asio::awaitable<void> LoadWorker::OneRequest(std::uint64_t index,
   }
   in_flight->ended = true;
   instants.completed = run_.clock.Now();
-  instants.longest_chunk_gap = in_flight->tokens.longest_gap;
+  if (in_flight->tokens.times.events() > 0) instants.stream = &in_flight->tokens.times;
   const bool censored = !outcome || (given_up_ && outcome->has_error() &&
                                      outcome->error().kind == ErrorKind::kCancelled);
   if (censored) {
@@ -292,7 +308,7 @@ asio::awaitable<void> LoadWorker::Drain() {
     if (run_.clock.Now() >= drain_began + patience) break;
     co_await SleepMain(drain_began + patience);
   }
-  stopping_ = true;
+  ending_ = stopping_ = true;
   given_up_ = true;
   for (InFlight& request : in_flight_) request.cancel.emit(asio::cancellation_type::terminal);
   for (Caller& caller : callers_) {
@@ -316,7 +332,7 @@ void LoadWorker::Close() {
   for (InFlight& request : in_flight_) {
     if (!request.sent || request.ended) continue;
     request.instants.completed = run_.clock.Now();
-    ShardOf(request).Unfinished(request.instants);
+    request.shard->Unfinished(request.instants);
   }
 }
 

@@ -47,6 +47,9 @@ struct LoadRun {
   std::atomic<std::uint64_t> next_request{0};
 
   std::atomic<bool> measuring{false};  ///< the first measured request has been sent
+
+  /// How many looks there were before a measured request.
+  std::size_t StageOf(std::uint64_t index, TimePoint scheduled) const;
   /// Called on a worker's thread when the prompt source threw an exception.
   std::function<void(std::uint64_t request, const std::string& what)> on_prompt_failure = {};
 };
@@ -54,13 +57,18 @@ struct LoadRun {
 class LoadWorker {
  public:
   /// Worker `index` of the share runs on `context`, which has to be destroyed first: coroutines
-  /// left in it refer to the worker. `unmeasured` takes the requests of warm-up and cool-down.
-  LoadWorker(LoadRun& run, unsigned index, boost::asio::io_context& context, MetricsShard& measured,
-             MetricsShard& unmeasured);
+  /// left in it refer to the worker. `measured` has one shard for each stage, which are one more
+  /// than the looks; `unmeasured` takes the requests of warm-up and cool-down.
+  LoadWorker(LoadRun& run, unsigned index, boost::asio::io_context& context,
+             std::vector<MetricsShard*> measured, MetricsShard& unmeasured);
 
   /// Starts on the context, which the caller then has to run. `on_done` is called there when the
   /// last request has ended or has been given up.
   void Start(std::function<void()> on_done);
+
+  /// No further arrivals; what is in flight is waited for as at the end of the schedule.
+  /// Thread-safe.
+  void Finish();
 
   /// No further arrivals; what is in flight gets the interrupted drain time-out, or none with
   /// `at_once`. Thread-safe.
@@ -96,12 +104,12 @@ class LoadWorker {
     bool NeedsEventsInTime() const override { return false; }
 
     MetricsShard* shard = nullptr;
-    std::optional<TimePoint> last;
-    std::optional<Duration> longest_gap;
+    StreamTimes times;
   };
   struct InFlight {
     RequestInstants instants;
     TokenTimes tokens;
+    MetricsShard* shard = nullptr;
     bool measured = true;
     bool sent = false;
     bool ended = false;
@@ -122,8 +130,8 @@ class LoadWorker {
   bool IsMeasured(const ClosedLoop& load, std::uint64_t index, TimePoint begin) const;
   // Of a caller; a wake-up ends it early.
   boost::asio::awaitable<void> Think(Caller& caller, TimePoint until);
-  MetricsShard& ShardOf(const InFlight& request) const {
-    return request.measured ? measured_ : unmeasured_;
+  MetricsShard& ShardFor(bool measured, std::uint64_t index, TimePoint scheduled) const {
+    return measured ? *measured_[run_.StageOf(index, scheduled)] : unmeasured_;
   }
   boost::asio::awaitable<void> Drain();
   boost::asio::awaitable<void> OneRequest(std::uint64_t index, InFlightList::iterator in_flight);
@@ -142,15 +150,16 @@ class LoadWorker {
   LoadRun& run_;
   const unsigned index_;
   boost::asio::io_context& context_;
-  MetricsShard& measured_;
+  const std::vector<MetricsShard*> measured_;  // by stage
   MetricsShard& unmeasured_;
   WorkerProbe probe_;
   boost::asio::cancellation_signal stop_probe_;
   InFlightList in_flight_;
   std::list<Caller> callers_;  // closed loop
   std::size_t busy_callers_ = 0;
-  bool closed_ = false;  // no caller begins another request
-  bool stopping_ = false;
+  bool closed_ = false;    // no caller begins another request
+  bool ending_ = false;    // no further request begins
+  bool stopping_ = false;  // the run was interrupted
   bool stop_at_once_ = false;
   bool draining_ = false;
   bool given_up_ = false;  // requests in flight have been cancelled

@@ -138,6 +138,15 @@ Duration Distribution::ValueAtQuantile(double quantile) const noexcept {
   return ValueAtRank(NearestRank(std::clamp(quantile, 0.0, 1.0), count_));
 }
 
+std::uint64_t Distribution::CountAbove(Duration bound) const noexcept {
+  if (bound >= max()) return 0;
+  std::uint64_t above = parts_.overflow;
+  for (const Cell& cell : parts_.cells) {
+    if (std::clamp(cells::End(cell.index), min(), max()) > bound) above += cell.count;
+  }
+  return above;
+}
+
 QuantileBounds Distribution::BoundsAtQuantile(double quantile) const {
   QuantileBounds bounds;
   if (count_ == 0) return bounds;

@@ -51,6 +51,7 @@ MetricsSnapshot MetricsShard::State::Snapshot() const {
     snapshot.Merge(one);
   }
   if (series) snapshot.series = series->Snapshot();
+  if (cohorts) snapshot.cohorts = cohorts->Snapshot();
   const Duration::rep start = options.start.time_since_epoch().count();
   if (const auto first = first_dispatch.Get(); first != kNever) {
     snapshot.first_dispatch = Duration(first - start);
@@ -76,9 +77,26 @@ MetricsSnapshot LoadTestMetrics::Snapshot() const {
   return snapshot;
 }
 
+LiveCounters& LiveCounters::operator+=(const LiveCounters& other) noexcept {
+  scheduled += other.scheduled;
+  sent += other.sent;
+  in_flight += other.in_flight;
+  succeeded += other.succeeded;
+  failed += other.failed;
+  dropped += other.dropped;
+  unfinished += other.unfinished;
+  return *this;
+}
+
 LiveCounters LoadTestMetrics::Live() const {
+  Distribution latencies;
+  LiveCounters live = Live(&latencies);
+  if (!latencies.empty()) live.p95 = latencies.ValueAtQuantile(0.95);
+  return live;
+}
+
+LiveCounters LoadTestMetrics::Live(Distribution* latencies) const {
   LiveCounters live;
-  Distribution latency;
   const std::lock_guard lock(mutex_);
   for (const auto& shard : shards_) {
     const MetricsShard::State& state = *shard->state_;
@@ -89,11 +107,10 @@ LiveCounters LoadTestMetrics::Live() const {
     live.dropped += state[Counter::kDropped].Get();
     live.sent += state[Counter::kSent].Get();
     live.scheduled += state[Counter::kScheduled].Get();
-    latency.Merge(state[Figure::kScheduledLatency].Snapshot());
+    if (latencies != nullptr) latencies->Merge(state[Figure::kScheduledLatency].Snapshot());
   }
   const std::uint64_t ended = live.succeeded + live.failed + live.unfinished;
   live.in_flight = live.sent > ended ? live.sent - ended : 0;
-  if (!latency.empty()) live.p95 = latency.ValueAtQuantile(0.95);
   return live;
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "llmload/metrics/load_test_metrics.h"
@@ -14,6 +15,8 @@ using metrics::ProviderSlot;
 namespace {
 
 constexpr std::size_t kMaxMessageLength = 300;
+// A reader that is late finds several events in each read: of fewer events it makes one piece.
+constexpr std::uint64_t kEventsOfALateReader = 50;
 constexpr std::string_view kOverflowProvider = "(other)";
 constexpr std::string_view kUnnamedProvider = "(unnamed)";
 
@@ -45,13 +48,33 @@ std::optional<Duration> Since(TimePoint begin, const std::optional<TimePoint>& e
   return *end - begin;
 }
 
-std::optional<Duration> TimePerOutputToken(const Completion& completion) {
-  const Timings& timings = completion.timings;
-  if (!timings.first_token || !timings.last_token || completion.usage.output < 2 ||
-      *timings.last_token < *timings.first_token) {
-    return std::nullopt;
-  }
-  return (*timings.last_token - *timings.first_token) / (completion.usage.output - 1);
+// Whether the events of a stream came as the service made them.
+bool IsBunched(const StreamTimes& stream) {
+  const StreamArrival arrival = stream.Arrival();
+  return arrival == StreamArrival::kOnePiece || arrival == StreamArrival::kBursts;
+}
+
+// How many tokens came with the events of a stream: reasoning that was not streamed is in the
+// usage, but not in them.
+std::int64_t StreamedTokens(const Completion& completion) {
+  if (completion.token_source == TokenSource::kCountedEvents) return completion.token_events;
+  const bool streams_reasoning =
+      completion.timings.first_token && completion.timings.first_output_token &&
+      *completion.timings.first_token < *completion.timings.first_output_token;
+  return completion.usage.output - (streams_reasoning ? 0 : completion.usage.reasoning);
+}
+
+// The window of a stream over the tokens that came after its first instant. A buffer lets tokens
+// arrive late, but the last of them at their time, so that this is right behind one, too.
+std::optional<Duration> TimePerOutputToken(const RequestInstants& instants,
+                                           const Completion& completion) {
+  const StreamTimes* const stream = instants.stream;
+  if (stream == nullptr || stream->Arrival() == StreamArrival::kOnePiece) return std::nullopt;
+  const auto tokens = static_cast<double>(StreamedTokens(completion));
+  const auto events = static_cast<double>(stream->events());
+  const double after_first = tokens * static_cast<double>(stream->EventsAfterFirst()) / events;
+  if (!(after_first >= 1)) return std::nullopt;
+  return Duration(std::llround(static_cast<double>(stream->Length().count()) / after_first));
 }
 
 // A service that counts below zero counts nothing.
@@ -83,10 +106,11 @@ ProviderSlot& MetricsShard::State::Provider(ProviderKey key) {
 }
 
 void MetricsShard::State::RecordAttempts(const std::vector<Attempt>& list,
-                                         std::string_view provider,
+                                         std::string_view provider, TimePoint scheduled,
                                          std::optional<ErrorKind> error) {
-  const auto record = [this](ProviderKey key, std::optional<ErrorKind> outcome,
-                             std::optional<Duration> latency) {
+  std::uint64_t made = 0;
+  const auto record = [this, &made](ProviderKey key, std::optional<ErrorKind> outcome,
+                                    std::optional<Duration> latency) {
     ProviderSlot& slot = Provider(key);
     if (outcome && NothingWasSent(*outcome)) {
       slot.rejected.Add(1);
@@ -95,13 +119,15 @@ void MetricsShard::State::RecordAttempts(const std::vector<Attempt>& list,
     slot.attempts.Add(1);
     (outcome ? slot.failures : slot.successes).Add(1);
     if (!outcome && latency) slot.attempt_latency->Record(*latency);
-    (*this)[Counter::kAttempts].Add(1);
+    ++made;
   };
   // A provider without a resilience layer may leave no records: then the request was one attempt.
   if (list.empty()) record({provider, {}, {}}, error, std::nullopt);
   for (const Attempt& attempt : list) {
     record(KeyOf(attempt), attempt.error, attempt.finished - attempt.started);
   }
+  (*this)[Counter::kAttempts].Add(made);
+  if (cohorts) cohorts->Add(CohortRecorder::kAttempts, scheduled, made);
 }
 
 void MetricsShard::State::RecordFailover(const std::vector<Attempt>& list,
@@ -115,28 +141,52 @@ void MetricsShard::State::RecordFailover(const std::vector<Attempt>& list,
   const Attempt& primary = *std::prev(fallback);
   // A fallback that began before the primary was done is a hedge: no failure was waited for.
   if (!primary.error || fallback->started < primary.finished) return;
-  (*this)[Figure::kFailoverOverhead].Record(fallback->started - primary.finished);
+  Record(Figure::kFailoverOverhead, instants.scheduled, fallback->started - primary.finished);
   if (!success) return;
   const Attempt* const answering = AnsweringAttempt(list);
   if (answering == nullptr) return;
-  (*this)[Figure::kFailoverAddedLatency].Record((instants.completed - instants.scheduled) -
-                                                (answering->finished - answering->started));
+  Record(Figure::kFailoverAddedLatency, instants.scheduled,
+         (instants.completed - instants.scheduled) - (answering->finished - answering->started));
+}
+
+void MetricsShard::State::RecordStream(const RequestInstants& instants) {
+  if (instants.stream == nullptr) return;
+  const StreamTimes& stream = *instants.stream;
+  switch (stream.Arrival()) {
+    case StreamArrival::kFewEvents:
+      break;
+    case StreamArrival::kSteady:
+      (*this)[Counter::kLongStreams].Add(1);
+      break;
+    case StreamArrival::kOnePiece:
+      (*this)[Counter::kLongStreams].Add(1);
+      (*this)[stream.events() < kEventsOfALateReader ? Counter::kShortStreamsInOnePiece
+                                                     : Counter::kStreamsInOnePiece]
+          .Add(1);
+      return;
+    case StreamArrival::kBursts:
+      (*this)[Counter::kLongStreams].Add(1);
+      Record(Figure::kBurstDistance, instants.scheduled, *stream.GroupDistance());
+      return;
+  }
+  for (const Duration gap : stream.gaps()) Record(Figure::kChunkGap, instants.scheduled, gap);
 }
 
 void MetricsShard::State::RecordTokenTimes(const RequestInstants& instants,
                                            const Completion& completion) {
   const Timings& timings = completion.timings;
-  if (timings.connection_wait) (*this)[Figure::kConnectionWait].Record(*timings.connection_wait);
-  if (timings.first_token) {
-    (*this)[Figure::kTtft].Record(*timings.first_token - instants.dispatched);
-  }
+  const auto record = [&](Figure figure, Duration value) {
+    Record(figure, instants.scheduled, value);
+  };
+  if (timings.connection_wait) record(Figure::kConnectionWait, *timings.connection_wait);
+  if (timings.first_token) record(Figure::kTtft, *timings.first_token - instants.dispatched);
   if (timings.first_output_token) {
-    (*this)[Figure::kTtfo].Record(*timings.first_output_token - instants.dispatched);
+    record(Figure::kTtfo, *timings.first_output_token - instants.dispatched);
   }
-  if (const auto each = TimePerOutputToken(completion)) (*this)[Figure::kTpot].Record(*each);
+  if (const auto each = TimePerOutputToken(instants, completion)) record(Figure::kTpot, *each);
   if (completion.usage.output > 0) {
-    (*this)[Figure::kTimePerToken].Record((instants.completed - instants.dispatched) /
-                                          completion.usage.output);
+    record(Figure::kTimePerToken,
+           (instants.completed - instants.dispatched) / completion.usage.output);
   }
 }
 
@@ -157,8 +207,10 @@ bool MetricsShard::State::IsGood(const RequestInstants& instants,
                                  const Completion& completion) const {
   const RequestObjectives& bounds = options.objectives;
   const Timings& timings = completion.timings;
-  const auto tpot_value = TimePerOutputToken(completion);
-  const auto& gap = instants.longest_chunk_gap;
+  const auto tpot_value = TimePerOutputToken(instants, completion);
+  std::optional<Duration> gap;
+  if (instants.stream != nullptr && !IsBunched(*instants.stream))
+    gap = instants.stream->LongestGap();
   return Keeps(bounds.scheduled_latency, instants.completed - instants.scheduled) &&
          Keeps(bounds.service_latency, instants.completed - instants.dispatched) &&
          Keeps(bounds.ttft, Since(instants.dispatched, timings.first_token)) &&
@@ -181,12 +233,17 @@ void MetricsShard::Dropped(TimePoint scheduled) noexcept {
     series->Count(SeriesRecorder::kScheduled, scheduled);
     series->Count(SeriesRecorder::kDropped, scheduled);
   }
+  if (auto& cohorts = state_->cohorts) {
+    cohorts->Add(CohortRecorder::kScheduled, scheduled);
+    cohorts->Add(CohortRecorder::kLost, scheduled);
+  }
   (*state_)[Counter::kDropped].Add(1);
 }
 
 void MetricsShard::Dispatched(TimePoint scheduled, TimePoint dispatched, bool streamed) noexcept {
   state_->first_dispatch.LowerTo(dispatched.time_since_epoch().count());
-  (*state_)[Figure::kScheduleLag].Record(dispatched - scheduled);
+  state_->Record(Figure::kScheduleLag, scheduled, dispatched - scheduled);
+  if (state_->cohorts) state_->cohorts->Add(CohortRecorder::kScheduled, scheduled);
   if (auto& series = state_->series) {
     series->Count(SeriesRecorder::kScheduled, scheduled);
     series->Count(SeriesRecorder::kSent, dispatched);
@@ -195,16 +252,16 @@ void MetricsShard::Dispatched(TimePoint scheduled, TimePoint dispatched, bool st
   (*state_)[Counter::kSent].Add(1);
 }
 
-void MetricsShard::TokenEvent(TimePoint at, std::optional<Duration> gap) noexcept {
-  if (gap) (*state_)[Figure::kChunkGap].Record(*gap);
+void MetricsShard::TokenEvent(TimePoint at) noexcept {
   if (state_->series) state_->series->Count(SeriesRecorder::kTokens, at);
 }
 
 void MetricsShard::Succeeded(const RequestInstants& instants, const Completion& completion) {
   State& state = *state_;
-  state.RecordAttempts(completion.attempts, completion.provider, std::nullopt);
+  state.RecordAttempts(completion.attempts, completion.provider, instants.scheduled, std::nullopt);
   state.RecordFailover(completion.attempts, instants, true);
   state.RecordTokenTimes(instants, completion);
+  state.RecordStream(instants);
   state.RecordAnswer(completion);
   state[Counter::kInputTokens].Add(Tokens(completion.usage.input));
   state[Counter::kCachedInputTokens].Add(Tokens(completion.usage.cached_input));
@@ -212,20 +269,27 @@ void MetricsShard::Succeeded(const RequestInstants& instants, const Completion& 
   state[Counter::kReasoningTokens].Add(Tokens(completion.usage.reasoning));
   if (completion.token_source == TokenSource::kCountedEvents)
     state[Counter::kAnswersWithoutUsage].Add(1);
-  if (!state.options.objectives.empty() && state.IsGood(instants, completion))
-    state[Counter::kGood].Add(1);
+  const bool good = !state.options.objectives.empty() && state.IsGood(instants, completion);
+  if (good) state[Counter::kGood].Add(1);
   const Duration scheduled_latency = instants.completed - instants.scheduled;
-  state[Figure::kScheduledLatency].Record(scheduled_latency);
-  state[Figure::kServiceLatency].Record(instants.completed - instants.dispatched);
+  state.Record(Figure::kScheduledLatency, instants.scheduled, scheduled_latency);
+  state.Record(Figure::kServiceLatency, instants.scheduled,
+               instants.completed - instants.dispatched);
   if (state.series) state.series->Succeeded(instants.completed, scheduled_latency);
+  if (auto& cohorts = state.cohorts) {
+    cohorts->Add(CohortRecorder::kSucceeded, instants.scheduled);
+    cohorts->Add(CohortRecorder::kCompleted, instants.scheduled);
+    if (good) cohorts->Add(CohortRecorder::kGood, instants.scheduled);
+  }
   state.last_completion.RaiseTo(instants.completed.time_since_epoch().count());
   state[Counter::kSucceeded].Add(1);
 }
 
 void MetricsShard::Failed(const RequestInstants& instants, const Error& error) {
   State& state = *state_;
-  state.RecordAttempts(error.attempts, error.provider, error.kind);
+  state.RecordAttempts(error.attempts, error.provider, instants.scheduled, error.kind);
   state.RecordFailover(error.attempts, instants, false);
+  state.RecordStream(instants);
   const auto kind = std::min(static_cast<std::size_t>(error.kind), state.errors.size() - 1);
   ErrorSlot& slot = state.errors[kind];
   if (!slot.has_message.load(kRelaxed)) {
@@ -234,14 +298,19 @@ void MetricsShard::Failed(const RequestInstants& instants, const Error& error) {
   }
   slot.count.Add(1);
   state[Counter::kPartialOutputTokens].Add(Tokens(error.partial_tokens));
-  state[Figure::kFailedLatency].Record(instants.completed - instants.scheduled);
+  state.Record(Figure::kFailedLatency, instants.scheduled, instants.completed - instants.scheduled);
   if (state.series) state.series->Count(SeriesRecorder::kFailed, instants.completed);
+  if (state.cohorts) {
+    state.cohorts->Add(CohortRecorder::kLost, instants.scheduled);
+    state.cohorts->Add(CohortRecorder::kCompleted, instants.scheduled);
+  }
   state.last_completion.RaiseTo(instants.completed.time_since_epoch().count());
   state[Counter::kFailed].Add(1);
 }
 
 void MetricsShard::Unfinished(const RequestInstants& instants) noexcept {
   if (state_->series) state_->series->Count(SeriesRecorder::kUnfinished, instants.completed);
+  if (state_->cohorts) state_->cohorts->Add(CohortRecorder::kLost, instants.scheduled);
   (*state_)[Counter::kUnfinished].Add(1);
 }
 

@@ -16,6 +16,7 @@
 
 #include "llmload/metrics/histogram.h"
 #include "llmload/metrics/load_test_metrics.h"
+#include "src/metrics/cohort_recorder.h"
 #include "src/metrics/series_recorder.h"
 
 namespace llmload {
@@ -67,7 +68,9 @@ struct ErrorSlot {
 
 struct alignas(64) MetricsShard::State {
   explicit State(const MetricsOptions& run_options) : options(run_options) {
-    if (options.with_series) series.emplace(options.start);
+    if (!options.with_series) return;
+    series.emplace(options.start);
+    cohorts.emplace(options.start, options.judged);
   }
 
   metrics::Count& operator[](Counter counter) {
@@ -81,6 +84,12 @@ struct alignas(64) MetricsShard::State {
     return histograms[static_cast<std::size_t>(figure)];
   }
 
+  /// A value of a request that was scheduled at `scheduled`.
+  void Record(Figure figure, TimePoint scheduled, Duration value) noexcept {
+    (*this)[figure].Record(value);
+    if (cohorts) cohorts->Record(figure, scheduled, value);
+  }
+
   /// What this shard has recorded so far. Called by any thread.
   MetricsSnapshot Snapshot() const;
 
@@ -90,6 +99,7 @@ struct alignas(64) MetricsShard::State {
   metrics::SingleWriter<Duration::rep> first_dispatch{metrics::kNever};
   metrics::SingleWriter<Duration::rep> last_completion{std::numeric_limits<Duration::rep>::min()};
   std::optional<SeriesRecorder> series;
+  std::optional<CohortRecorder> cohorts;
 
   std::array<metrics::ErrorSlot, kErrorKindCount> errors;
   std::array<metrics::ProviderSlot, metrics::kProviderSlots> providers;
@@ -99,9 +109,10 @@ struct alignas(64) MetricsShard::State {
   bool IsGood(const RequestInstants& instants, const Completion& completion) const;
   void RecordAnswer(const Completion& completion);
   void RecordAttempts(const std::vector<Attempt>& list, std::string_view provider,
-                      std::optional<ErrorKind> error);
+                      TimePoint scheduled, std::optional<ErrorKind> error);
   void RecordFailover(const std::vector<Attempt>& list, const RequestInstants& instants,
                       bool success);
+  void RecordStream(const RequestInstants& instants);
   void RecordTokenTimes(const RequestInstants& instants, const Completion& completion);
 };
 

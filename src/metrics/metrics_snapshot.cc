@@ -44,11 +44,11 @@ std::optional<double> MetricsSnapshot::SuccessRate() const noexcept {
   return Ratio((*this)[Counter::kSucceeded], (*this)[Counter::kScheduled]);
 }
 
-std::optional<double> MetricsSnapshot::Throughput() const noexcept {
+std::optional<double> MetricsSnapshot::CompletedThroughput() const noexcept {
   return PerSecond(Completed(), ActiveTime());
 }
 
-std::optional<double> MetricsSnapshot::SuccessThroughput() const noexcept {
+std::optional<double> MetricsSnapshot::Throughput() const noexcept {
   return PerSecond((*this)[Counter::kSucceeded], ActiveTime());
 }
 
@@ -93,6 +93,7 @@ void MetricsSnapshot::Merge(const MetricsSnapshot& other) {
     }
   }
   series.Merge(other.series);
+  cohorts.Merge(other.cohorts);
   if (other.first_dispatch) {
     first_dispatch =
         std::min(first_dispatch.value_or(*other.first_dispatch), *other.first_dispatch);

@@ -219,6 +219,21 @@ void ResourceMonitor::Restart() {
   for (auto& track : tracks_) track->record = Track::Record{};
 }
 
+ResourceMonitor::Progress ResourceMonitor::SoFar() const {
+  const std::lock_guard lock(mutex_);
+  Progress progress;
+  for (const auto& track : tracks_) {
+    const Track::Record& record = track->record;
+    const bool is_first = track == tracks_.front();
+    progress.samples = is_first ? record.samples : std::min(progress.samples, record.samples);
+    if (!record.first || record.first->rss_bytes == 0) continue;
+    progress.peak_ratio =
+        std::max(progress.peak_ratio, static_cast<double>(record.rss.max()) /
+                                          static_cast<double>(record.first->rss_bytes));
+  }
+  return progress;
+}
+
 std::optional<ResourceSample> ResourceMonitor::Latest(std::size_t index) const {
   const std::lock_guard lock(mutex_);
   if (index >= tracks_.size()) return std::nullopt;

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <boost/math/distributions/binomial.hpp>
 #include <boost/math/distributions/normal.hpp>
+#include <boost/math/distributions/students_t.hpp>
 #include <boost/math/policies/policy.hpp>
+#include <boost/math/special_functions/beta.hpp>
+#include <boost/math/tools/toms748_solve.hpp>
 #include <cmath>
 #include <cstddef>
 #include <vector>
@@ -37,7 +40,58 @@ std::uint64_t LowerTailRank(std::uint64_t count, double p, double tail) {
 // Doubles are accurate enough, and long doubles would cost several times as much.
 using Policy = boost::math::policies::policy<boost::math::policies::promote_double<false>>;
 
+// P(Binomial(n, p) >= k), for any real k above 0 and up to n.
+double AtLeast(double k, double n, double p) {
+  return boost::math::ibeta(k, n - k + 1, p, Policy());
+}
+
+// The k from `low` to `high` at which the monotonous `excess` is 0.
+template <class Excess>
+double SolveCount(Excess excess, double low, double high) {
+  std::uintmax_t iterations = 100;
+  const auto close = [](double a, double b) { return b - a < 1e-6; };
+  const auto [a, b] =
+      boost::math::tools::toms748_solve(excess, low, high, close, iterations, Policy());
+  return (a + b) / 2;
+}
+
 }  // namespace
+
+double NormalQuantile(double p) {
+  return boost::math::quantile(boost::math::normal_distribution<double, Policy>(), p);
+}
+
+double StudentQuantile(double p, double degrees) {
+  return boost::math::quantile(boost::math::students_t_distribution<double, Policy>(degrees), p);
+}
+
+UnlikelyCounts UnlikelyCountsOf(double share, double trials, double tail) {
+  UnlikelyCounts counts;
+  if (std::pow(1 - share, trials) < tail) {
+    // Of so many or fewer: 1 - P(k + 1 or more).
+    counts.few = SolveCount([&](double k) { return 1 - AtLeast(k + 1, trials, share) - tail; }, 0,
+                            trials - 1e-9);
+  }
+  if (std::pow(share, trials) < tail) {
+    counts.many =
+        SolveCount([&](double k) { return tail - AtLeast(k, trials, share); }, 1e-9, trials);
+  }
+  return counts;
+}
+
+ProportionBounds ProportionBoundsOf(double fewest_successes, double most_successes, double trials,
+                                    double tail) {
+  ProportionBounds bounds;
+  if (fewest_successes > 0) {
+    const double k = std::min(fewest_successes, trials);
+    bounds.lower = boost::math::ibeta_inv(k, trials - k + 1, tail, Policy());
+  }
+  if (most_successes < trials) {
+    const double k = std::max(most_successes, 0.0);
+    bounds.upper = boost::math::ibeta_inv(k + 1, trials - k, 1 - tail, Policy());
+  }
+  return bounds;
+}
 
 std::uint64_t NearestRank(double quantile, std::uint64_t count) noexcept {
   // The small term undoes products such as 0.07 * 100 = 7.000000000000001.

@@ -34,12 +34,25 @@ Duration SeriesCells::End(std::size_t cell) noexcept {
 
 std::optional<Duration> SeriesPoint::LatencyQuantile(double quantile) const noexcept {
   std::uint64_t count = 0;
-  for (const Cell& cell : latency) count += cell.count;
+  for (const SeriesCell& cell : latency) count += cell.count;
   if (count == 0) return std::nullopt;
   std::uint64_t left = NearestRank(quantile, count);
   auto cell = latency.begin();
   while (cell->count < left) left -= (cell++)->count;
   return SeriesCells::End(cell->index);
+}
+
+void MergeCells(std::vector<SeriesCell>& cells, const std::vector<SeriesCell>& others) {
+  for (const SeriesCell& cell : others) {
+    const auto at =
+        std::lower_bound(cells.begin(), cells.end(), cell.index,
+                         [](const SeriesCell& a, std::uint16_t index) { return a.index < index; });
+    if (at != cells.end() && at->index == cell.index) {
+      at->count += cell.count;
+    } else {
+      cells.insert(at, cell);
+    }
+  }
 }
 
 void SeriesPoint::Merge(const SeriesPoint& other) {
@@ -50,16 +63,7 @@ void SeriesPoint::Merge(const SeriesPoint& other) {
   unfinished += other.unfinished;
   dropped += other.dropped;
   token_events += other.token_events;
-  for (const Cell& cell : other.latency) {
-    const auto at =
-        std::lower_bound(latency.begin(), latency.end(), cell.index,
-                         [](const Cell& a, std::uint16_t index) { return a.index < index; });
-    if (at != latency.end() && at->index == cell.index) {
-      at->count += cell.count;
-    } else {
-      latency.insert(at, cell);
-    }
-  }
+  MergeCells(latency, other.latency);
 }
 
 std::vector<std::uint64_t> TimeSeries::InFlight() const {

@@ -1,5 +1,6 @@
 #include "src/record/metrics_json.h"
 
+#include <algorithm>
 #include <bit>
 #include <stdexcept>
 #include <tuple>
@@ -10,6 +11,14 @@ using record::IsOf;
 using record::Json;
 using record::JsonReader;
 using record::JsonWriter;
+
+// [[index, count], ...]
+template <class Cell>
+static Json WriteCells(const std::vector<Cell>& cells) {
+  Json list = Json::array();
+  for (const Cell& cell : cells) list.push_back(Json::array({cell.index, cell.count}));
+  return list;
+}
 
 Json WriteForm(const Distribution& values) {
   Json json{{"count", values.count()}};
@@ -24,18 +33,13 @@ Json WriteForm(const Distribution& values) {
                                    {"upper_seconds", JsonWriter::ToJson(bounds.upper)}};
   }
   const Distribution::Parts& parts = values.parts();
-  Json cells = Json::array();
-  for (const Distribution::Cell& cell : parts.cells) {
-    cells.push_back(Json::array({cell.index, cell.count}));
-  }
   json["histogram"] = {
       {"overflow", parts.overflow},           {"negative", parts.negative},
       {"sum_nanoseconds", parts.sum},         {"min_nanoseconds", parts.min.count()},
-      {"max_nanoseconds", parts.max.count()}, {"cells", std::move(cells)}};
+      {"max_nanoseconds", parts.max.count()}, {"cells", WriteCells(parts.cells)}};
   return json;
 }
 
-// [[index, count], ...]
 template <class Cell>
 static void ReadCells(const Json& json, const std::string& place, std::vector<Cell>& cells) {
   cells.clear();
@@ -49,6 +53,17 @@ static void ReadCells(const Json& json, const std::string& place, std::vector<Ce
     Cell& cell = cells.emplace_back();
     JsonReader::Read(json[i][0], at + "[0]", cell.index);
     JsonReader::Read(json[i][1], at + "[1]", cell.count);
+  }
+}
+
+static void ReadSeriesCells(const Json& json, const std::string& place,
+                            std::vector<SeriesCell>& cells) {
+  ReadCells(json, place, cells);
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const bool ordered = i == 0 || cells[i - 1].index < cells[i].index;
+    if (ordered && cells[i].index < SeriesCells::kCount && cells[i].count > 0) continue;
+    JsonReader::Refuse(place + "[" + std::to_string(i) + "]", json[i],
+                       "cells in ascending order, below 216, each with a count");
   }
 }
 
@@ -102,13 +117,7 @@ static Json WriteForm(const TimeSeries& series) {
   add("p50_seconds", [](const SeriesPoint& p) { return p.LatencyQuantile(0.50); });
   add("p95_seconds", [](const SeriesPoint& p) { return p.LatencyQuantile(0.95); });
   add("p99_seconds", [](const SeriesPoint& p) { return p.LatencyQuantile(0.99); });
-  add("latency_cells", [](const SeriesPoint& p) {
-    Json cells = Json::array();
-    for (const SeriesPoint::Cell& cell : p.latency) {
-      cells.push_back(Json::array({cell.index, cell.count}));
-    }
-    return cells;
-  });
+  add("latency_cells", [](const SeriesPoint& p) { return WriteCells(p.latency); });
   return json;
 }
 
@@ -150,17 +159,78 @@ static void ReadForm(const Json& json, const std::string& place, TimeSeries& ser
   read("token_events", &SeriesPoint::token_events);
   const Json& cells = list("latency_cells", series.points.size());
   for (std::size_t i = 0; i < cells.size(); ++i) {
-    const std::string at = reader.Place("latency_cells") + "[" + std::to_string(i) + "]";
-    std::vector<SeriesPoint::Cell>& latency = series.points[i].latency;
-    ReadCells(cells[i], at, latency);
-    for (std::size_t c = 0; c < latency.size(); ++c) {
-      const bool ordered = c == 0 || latency[c - 1].index < latency[c].index;
-      if (!ordered || latency[c].index >= SeriesCells::kCount || latency[c].count == 0) {
-        JsonReader::Refuse(at + "[" + std::to_string(c) + "]", cells[i][c],
-                           "cells in ascending order, below 216, each with a count");
+    ReadSeriesCells(cells[i], reader.Place("latency_cells") + "[" + std::to_string(i) + "]",
+                    series.points[i].latency);
+  }
+}
+
+// One array for each count, and for each figure that was kept one array of cells a cohort.
+static Json WriteForm(const Cohorts& cohorts) {
+  Json json{{"interval_seconds", ToSeconds(cohorts.interval)}};
+  const auto add = [&](const char* name, std::uint64_t Cohort::*count) {
+    Json& list = json[name] = Json::array();
+    for (const Cohort& cohort : cohorts.cohorts) list.push_back(cohort.*count);
+  };
+  add("scheduled", &Cohort::scheduled);
+  add("succeeded", &Cohort::succeeded);
+  add("lost", &Cohort::lost);
+  add("completed", &Cohort::completed);
+  add("good", &Cohort::good);
+  add("attempts", &Cohort::attempts);
+  Json& figures = json["cells"] = Json::object();
+  for (const FigureInfo& row : kFigures) {
+    const auto has_it = [&](const Cohort& cohort) { return !cohort[row.figure].empty(); };
+    if (std::none_of(cohorts.cohorts.begin(), cohorts.cohorts.end(), has_it)) continue;
+    Json& list = figures[std::string(row.name)] = Json::array();
+    for (const Cohort& cohort : cohorts.cohorts) list.push_back(WriteCells(cohort[row.figure]));
+  }
+  return json;
+}
+
+static void ReadForm(const Json& json, const std::string& place, Cohorts& cohorts) {
+  JsonReader reader(json, place);
+  cohorts = {};
+  reader.Field("interval_seconds", cohorts.interval);
+  const auto doublings = cohorts.interval / Cohorts::kShortestInterval;
+  if (cohorts.interval % Cohorts::kShortestInterval != Duration::zero() || doublings < 1 ||
+      !std::has_single_bit(static_cast<std::uint64_t>(doublings))) {
+    JsonReader::Refuse(reader.Place("interval_seconds"), reader.At("interval_seconds"),
+                       "0.0625 seconds or that doubled, as often as you like");
+  }
+  const Json& first = reader.At("scheduled");
+  if (!first.is_array() || first.size() > Cohorts::kMost) {
+    JsonReader::Refuse(reader.Place("scheduled"), first, "an array of at most 192 values");
+  }
+  cohorts.cohorts.resize(first.size());
+  const auto check = [&](const Json& list, const std::string& at) {
+    if (list.is_array() && list.size() == cohorts.cohorts.size()) return;
+    JsonReader::Refuse(at, list, "an array as long as \"scheduled\"");
+  };
+  const auto read = [&](const char* name, std::uint64_t Cohort::*count) {
+    const Json& list = reader.At(name);
+    check(list, reader.Place(name));
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      JsonReader::Read(list[i], reader.Place(name) + "[" + std::to_string(i) + "]",
+                       cohorts.cohorts[i].*count);
+    }
+  };
+  read("scheduled", &Cohort::scheduled);
+  read("succeeded", &Cohort::succeeded);
+  read("lost", &Cohort::lost);
+  read("completed", &Cohort::completed);
+  read("good", &Cohort::good);
+  read("attempts", &Cohort::attempts);
+  reader.Object("cells", [&](JsonReader& figures) {
+    for (const FigureInfo& row : kFigures) {
+      if (!figures.Has(row.name)) continue;
+      const Json& list = figures.At(row.name);
+      check(list, figures.Place(row.name));
+      for (std::size_t i = 0; i < list.size(); ++i) {
+        ReadSeriesCells(list[i], figures.Place(row.name) + "[" + std::to_string(i) + "]",
+                        cohorts.cohorts[i][row.figure]);
       }
     }
-  }
+  });
 }
 
 template <class Archive, class T>
@@ -264,6 +334,7 @@ static void Visit(Archive& archive, T& metrics) {
   archive.Field("providers", metrics.providers);
   if constexpr (Archive::kReads) CheckProviders(metrics, archive);
   archive.Field("series", metrics.series);
+  archive.Field("cohorts", metrics.cohorts);
 }
 
 Json WriteForm(const MetricsSnapshot& metrics) {

@@ -224,6 +224,15 @@ static void Visit(Archive& archive, T& event) {
 }
 
 template <class Archive, class T>
+requires IsOf<T, Look>
+static void Visit(Archive& archive, T& look) {
+  archive.Field("at_seconds", look.at);
+  archive.Field("requests", look.requests);
+  archive.Field("error", look.error);
+  archive.Field("found", look.found);
+}
+
+template <class Archive, class T>
 requires IsOf<T, NamedDistribution>
 static void Visit(Archive& archive, T& distribution) {
   archive.Field("name", distribution.name);
@@ -270,7 +279,7 @@ static void WriteRates(const RunRecord& run, JsonWriter& archive) {
     rates.Field("success_rate", m.SuccessRate());
     rates.Field("offered_rate_per_second", run.OfferedRate());
     rates.Field("throughput_per_second", m.Throughput());
-    rates.Field("success_throughput_per_second", m.SuccessThroughput());
+    rates.Field("completed_throughput_per_second", m.CompletedThroughput());
     rates.Field("output_tokens_per_second", m.OutputTokensPerSecond());
     rates.Field("goodput_per_second", m.Goodput());
     rates.Field("good_fraction", m.GoodFraction());
@@ -311,6 +320,8 @@ static void Visit(Archive& archive, T& run) {
   archive.Field("shares", run.shares);
   archive.Field("interrupted", run.interrupted);
   archive.Field("stopped_because", run.stopped_because);
+  archive.Field("aborted_because", run.aborted_because);
+  archive.Field("looks", run.looks);
   archive.Field("drained", run.drained);
   archive.Field("faults", run.faults);
   archive.Field("configuration", run.configuration);

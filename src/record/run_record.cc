@@ -156,6 +156,8 @@ void RunRecord::Merge(const RunRecord& other) {
   }
   interrupted = interrupted || other.interrupted;
   if (stopped_because.empty()) stopped_because = other.stopped_because;
+  if (aborted_because.empty()) aborted_because = other.aborted_because;
+  looks.insert(looks.end(), other.looks.begin(), other.looks.end());
   drained = drained && other.drained;
   AppendNew(faults, other.faults);
 }

@@ -88,7 +88,7 @@ std::vector<std::pair<std::string, double>> CTestMeasurements(const RunReport& r
   all.Add("success_rate", m.SuccessRate());
   all.Add("offered_rate_per_second", run.OfferedRate());
   all.Add("throughput_per_second", m.Throughput());
-  all.Add("success_throughput_per_second", m.SuccessThroughput());
+  all.Add("completed_throughput_per_second", m.CompletedThroughput());
   all.Add("attempts_per_request", m.AttemptsPerRequest());
   all.Add("goodput_per_second", m.Goodput());
   all.Add("good_fraction", m.GoodFraction());

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
@@ -117,6 +119,22 @@ static void ReadForm(const Json& json, const std::string& place, Comparison& com
                       Comparison::kGreaterOrEqual, Comparison::kEqual});
 }
 
+// JSON has no number for it.
+template <class Archive, class Value>
+static void FieldThatMayBeInfinite(Archive& archive, std::string_view name, Value& value) {
+  constexpr std::string_view kInfinite = "infinite";
+  if constexpr (Archive::kReads) {
+    if (archive.At(name) == kInfinite) {
+      value = std::numeric_limits<double>::infinity();
+      return;
+    }
+  } else if (value && std::isinf(*value)) {
+    archive.Field(name, kInfinite);
+    return;
+  }
+  archive.Field(name, value);
+}
+
 template <class Archive, class T>
 requires IsOf<T, CriterionResult>
 static void Visit(Archive& archive, T& result) {
@@ -124,12 +142,17 @@ static void Visit(Archive& archive, T& result) {
   archive.Field("unit", result.unit);
   archive.Field("comparison", result.comparison);
   archive.Field("bound", result.bound);
-  archive.Field("observed", result.observed);
-  archive.Field("observed_lower", result.observed_lower);
-  archive.Field("observed_upper", result.observed_upper);
+  FieldThatMayBeInfinite(archive, "observed", result.observed);
+  FieldThatMayBeInfinite(archive, "observed_lower", result.observed_lower);
+  FieldThatMayBeInfinite(archive, "observed_upper", result.observed_upper);
   archive.Field("samples", result.samples);
+  archive.Field("effective_samples", result.effective_samples);
+  archive.Field("as_observed", result.as_observed);
+  archive.Field("confidence", result.confidence);
+  FieldThatMayBeInfinite(archive, "longer_by", result.longer_by);
   archive.Field("verdict", result.verdict);
   archive.Field("message", result.message);
+  archive.Field("remark", result.remark);
 }
 
 template <class Archive, class T>
@@ -140,6 +163,7 @@ static void Visit(Archive& archive, T& judgement) {
   archive.Field("criteria", judgement.criteria);
   archive.Field("invalid_reasons", judgement.invalid_reasons);
   archive.Field("recommendations", judgement.recommendations);
+  archive.Field("aborted_because", judgement.aborted_because);
 }
 
 std::string ToJson(const RunReport& report) {

@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <cstdlib>
 #include <ctime>
 #include <string_view>
@@ -21,7 +23,7 @@ using text::FormatNumber;
 using text::FormatQuantity;
 using text::Table;
 
-constexpr std::size_t kReasonWidth = 100;
+constexpr std::size_t kReasonWidth = 98;
 constexpr std::string_view kNothing = "-";
 
 std::string Count(std::uint64_t count) { return std::to_string(count); }
@@ -112,6 +114,12 @@ void PrintHeader(std::string& out, const RunReport& report, bool colour) {
   const auto add = [&table](std::string name, const std::string& value) {
     if (!value.empty()) table.Add({std::move(name), CleanLine(value)});
   };
+  // What is special about a test comes first.
+  for (const Detail& detail : configuration.details) add(CleanLine(detail.name), detail.value);
+  for (const Look& look : run.looks) {
+    add("look after " + Count(look.requests) + " requests",
+        FormatDuration(look.at) + ": " + look.found);
+  }
   add("started", WallClock(run.started_at));
   add("duration", FormatDuration(run.duration) + (run.interrupted ? " (interrupted)" : ""));
   for (const TargetRecord& target : configuration.targets) {
@@ -138,27 +146,58 @@ void PrintHeader(std::string& out, const RunReport& report, bool colour) {
     add("shares",
         std::to_string(run.shares.present.size()) + " of " + std::to_string(run.shares.of));
   }
-  for (const Detail& detail : configuration.details) add(CleanLine(detail.name), detail.value);
   add("run", run.run_id);
   add("llmload", run.origin.version + (run.origin.commit.empty() ? "" : " " + run.origin.commit) +
                      ", on " + run.origin.host);
   table.Print(out);
 }
 
+// "1000", and where they resemble their neighbours "1000 like 118".
+std::string SamplesOf(const CriterionResult& result) {
+  std::string samples = Count(result.samples);
+  if (result.effective_samples) {
+    samples += " like " + FormatNumber(std::floor(*result.effective_samples));
+  }
+  return samples;
+}
+
+// Each remark once, with the metrics it is about.
+void PrintRemarks(std::string& out, const std::vector<CriterionResult>& criteria) {
+  for (std::size_t i = 0; i < criteria.size(); ++i) {
+    const std::string& remark = criteria[i].remark;
+    const auto is_same = [&](const CriterionResult& other) { return other.remark == remark; };
+    const auto first = std::find_if(criteria.begin(), criteria.end(), is_same);
+    if (remark.empty() || first != criteria.begin() + static_cast<std::ptrdiff_t>(i)) continue;
+    std::string names;
+    for (std::size_t k = i; k < criteria.size(); ++k) {
+      if (is_same(criteria[k])) names += (names.empty() ? "" : ", ") + CleanLine(criteria[k].name);
+    }
+    Wrap(out, names + ": " + CleanLine(remark) + ".");
+  }
+}
+
+// What fits into a column: the unit of a rate is said by the metric's name.
+std::string_view ShortUnit(const std::string& unit) {
+  return unit == "requests/s" ? std::string_view("/s") : std::string_view(unit);
+}
+
 void PrintCriteria(std::string& out, const RunReport& report, bool colour) {
   if (report.judgement.criteria.empty()) return;
   Heading(out, "Criteria");
   Table table(5);
-  table.Add({"metric", "observed", "99 % confidence", "bound", "samples", "verdict"});
+  const double confidence = report.judgement.criteria.back().confidence;
+  table.Add({"metric", "observed", text::FormatPercent(confidence, 4) + " confidence", "bound",
+             "samples", "verdict"});
   for (const CriterionResult& result : report.judgement.criteria) {
     // Colours only in the last column: they have no width.
-    table.Add(
-        {CleanLine(result.name), Optional(result.observed, result.unit),
-         FormatInterval(result.observed_lower, result.observed_upper, result.unit),
-         std::string(ToString(result.comparison)) + " " + FormatQuantity(result.bound, result.unit),
-         Count(result.samples), Coloured(result.verdict, colour)});
+    const std::string_view unit = ShortUnit(result.unit);
+    table.Add({CleanLine(result.name), Optional(result.observed, unit),
+               FormatInterval(result.observed_lower, result.observed_upper, unit),
+               std::string(ToString(result.comparison)) + " " + FormatQuantity(result.bound, unit),
+               SamplesOf(result), Coloured(result.verdict, colour)});
   }
   table.Print(out);
+  PrintRemarks(out, report.judgement.criteria);
 }
 
 void PrintRequests(std::string& out, const RunRecord& run) {
@@ -167,6 +206,10 @@ void PrintRequests(std::string& out, const RunRecord& run) {
   Table table(2);
   for (const CounterInfo& row : kCounters) {
     if (row.of_tokens || (row.counter == Counter::kGood && !m.has_objectives)) continue;
+    // How streams arrived, where there is none to judge.
+    const bool of_streams =
+        row.counter >= Counter::kLongStreams && row.counter <= Counter::kShortStreamsInOnePiece;
+    if (of_streams && m[Counter::kLongStreams] == 0) continue;
     table.Add({std::string(row.title), Count(m[row.counter]), std::string(row.meaning)});
   }
   table.Add({"completed", Count(m.Completed()), "succeeded or failed"});
@@ -174,9 +217,9 @@ void PrintRequests(std::string& out, const RunRecord& run) {
   table.Add({"offered rate", Optional(run.OfferedRate(), "/s"),
              "measured arrivals / length of their phases"});
   table.Add({"throughput", Optional(m.Throughput(), "/s"),
-             "completed / (last completion - first dispatch)"});
-  table.Add({"throughput of successes", Optional(m.SuccessThroughput(), "/s"),
-             "succeeded / the same time"});
+             "succeeded / (last completion - first dispatch)"});
+  table.Add({"completed throughput", Optional(m.CompletedThroughput(), "/s"),
+             "completed / the same time"});
   table.Add({"attempts per request", Optional(m.AttemptsPerRequest()), ""});
   if (m.has_objectives) {
     table.Add(

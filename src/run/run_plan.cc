@@ -32,6 +32,8 @@ class PlanCheck {
     CheckLoad();
     CheckPrompts();
     CheckObjectives();
+    CheckStopRules();
+    if (plan_.until_conclusive && problems_.empty()) CheckUntilConclusive(*plan_.until_conclusive);
     for (const Criterion& criterion : plan_.criteria) CheckCriterion(criterion);
     return std::move(problems_);
   }
@@ -85,7 +87,7 @@ class PlanCheck {
   }
 
   void CheckLoad() {
-    Accepts("load: ", [&] { planned_ = PlannedLoadOf(plan_.load); });
+    Accepts("load: ", [&] { planned_ = PlannedLoadOf(WithSeed(plan_.load, plan_.Seed())); });
   }
 
   void CheckPrompts() {
@@ -127,6 +129,52 @@ class PlanCheck {
     check("chunk_gap", objectives.chunk_gap, Figure::kChunkGap);
   }
 
+  void CheckStopRules() {
+    for (const AbortRule& rule : plan_.stop.abort_when) {
+      const bool positive = rule.window > Duration::zero() &&
+                            rule.slower_than.value_or(Duration(1)) > Duration::zero();
+      if (rule.share > 0 && rule.share < 1 && positive) continue;
+      Add("stop.abort_when: got \"" + Describe(rule) +
+          "\", expected a share above 0 and below 1, and times above 0 s");
+    }
+  }
+
+  void CheckUntilConclusive(const UntilConclusive& until) {
+    const auto refuse = [&](const std::string& why) { Add("until_conclusive" + why); };
+    const MeasuredPart part = MeasuredPartOf(plan_.load);
+    const Duration planned = part.end ? *part.end - part.begin : Duration::zero();
+    if (until.longest < UntilConclusive::kEarliestLook || until.longest <= planned) {
+      refuse(".longest: got " + text::FormatDuration(until.longest) +
+             ", expected 60 s or more, and more than the planned " + text::FormatDuration(planned));
+    } else if (until.first_look && (*until.first_look < UntilConclusive::kEarliestLook ||
+                                    *until.first_look > until.longest)) {
+      refuse(".first_look: got " + text::FormatDuration(*until.first_look) +
+             ", expected 60 s to the longest length");
+    }
+    if (until.requests && *until.requests < planned_.requests.value_or(1)) {
+      refuse(".requests: got " + std::to_string(*until.requests) +
+             ", expected at least the planned " + std::to_string(planned_.requests.value_or(1)));
+    }
+    const ClosedLoop* const closed = plan_.load.closed_loop();
+    if (closed != nullptr && closed->duration && closed->requests != ClosedLoop::kUnlimited) {
+      refuse(
+          ": the closed loop has a duration and a number of requests; leave one of them out, to "
+          "say "
+          "what its planned length is");
+    }
+    if (plan_.criteria.empty()) refuse(": there is no criterion to decide");
+    if (plan_.share.of > 1)
+      refuse(": a share of a run cannot tell when the whole has shown enough");
+    if (plan_.stop.enough) refuse(": stop.enough ends the run, too; leave one of them out");
+    Accepts("until_conclusive: ", [&] { PlannedLoadOf(LongestLoad(plan_)); });
+    for (const Criterion& criterion : plan_.criteria) {
+      const MetricNeeds& needs = criterion.metric().needs();
+      if (needs.measurement.empty() && needs.distribution.empty()) continue;
+      refuse(": \"" + criterion.Describe() +
+             "\" is known after the last request only, so that no look could decide it");
+    }
+  }
+
   static std::string NoStream(Figure figure) {
     return "the requests do not ask for streamed answers, and only those have a " +
            std::string(InfoOf(figure).title) + "; stream the answers, or leave it out";
@@ -160,7 +208,11 @@ class PlanCheck {
       refuse("nothing in this run makes the distribution \"" + needs.distribution + "\"; " +
              Known(&ExtraFigures::distributions));
     }
-    if (needs.figure && needs.quantile) CheckSamples(*needs.figure, *needs.quantile, refuse);
+    // What is not as observed has more samples when the run goes on.
+    const bool goes_on = plan_.until_conclusive && !criterion.as_observed();
+    if (needs.figure && needs.quantile && !goes_on) {
+      CheckSamples(*needs.figure, *needs.quantile, refuse);
+    }
   }
 
   template <class Refuse>
@@ -207,6 +259,12 @@ class PlanCheck {
 };
 
 }  // namespace
+
+LoadShape LongestLoad(const RunPlan& plan) {
+  LoadShape load = WithSeed(plan.load, plan.Seed());
+  if (!plan.until_conclusive) return load;
+  return Prolonged(load, plan.until_conclusive->longest, plan.until_conclusive->requests);
+}
 
 PlannedLoad PlannedLoadOf(const LoadShape& load) {
   if (const ClosedLoop* const loop = load.closed_loop()) {

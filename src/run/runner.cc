@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "llmload/load/load_generator.h"
+#include "src/run/abort_rules.h"
+#include "src/run/run_looks.h"
 
 namespace llmload {
 namespace {
@@ -101,7 +103,22 @@ class Runner::Impl {
     }
   }
 
-  RunRecord Measure(const RunPlan& plan) {
+  RunReport Run(const RunPlan& plan) {
+    CheckPlan(plan);
+    std::optional<RunLooks> looks;
+    if (plan.until_conclusive) looks.emplace(plan);
+    RunReport report;
+    report.record = Measure(plan, looks ? &*looks : nullptr);
+    const JudgingOptions options =
+        looks ? looks->HowToJudge()
+              : JudgingOptions{.confidence_required = plan.confidence_required};
+    report.judgement = Judge(report.record, plan.criteria, plan.validity, options);
+    if (looks) looks->Conclude(report.record, report.judgement);
+    return report;
+  }
+
+  // `looks`: null for a run that ends as planned.
+  RunRecord Measure(const RunPlan& plan, RunLooks* looks) {
     CheckPlan(plan);
     if (plan.checks_targets) CheckTargets(plan);
     const auto started_at =
@@ -110,15 +127,22 @@ class Runner::Impl {
     const auto prompts = MakePromptSource(plan.prompts, plan.request, plan.Seed());
     ResourceMonitor resources;
     for (const auto& sampler : plan.samplers) resources.AddProbe(sampler);
-    const PlannedLoad planned = PlannedLoadOf(plan.load);
+    const LoadShape shape = looks != nullptr ? looks->load() : WithSeed(plan.load, plan.Seed());
+    const PlannedLoad planned = PlannedLoadOf(shape);
+    AbortRules abort_rules(plan.stop.abort_when);
+    std::string aborted_because;
 
     LoadOptions load;
-    load.shape = plan.load;
+    load.shape = shape;
     load.seed = plan.Seed();
     load.prompts = prompts;
     load.share = plan.share;
     load.workers = plan.workers;
     load.objectives = plan.objectives;
+    for (const Criterion& criterion : plan.criteria) {
+      const auto& figure = criterion.metric().needs().figure;
+      if (figure) load.judged |= FiguresOf(*figure);
+    }
     load.drain_timeout = plan.stop.drain_timeout;
     load.interrupted_drain_timeout = plan.stop.interrupted_drain_timeout;
     load.stop_on_signals = plan.stop.on_signals;
@@ -129,6 +153,9 @@ class Runner::Impl {
     const auto snapshot = [&](const LiveCounters& counters, Duration elapsed) {
       RunSnapshot now{.elapsed = elapsed, .total = planned.duration, .counters = counters};
       if (const auto sample = resources.Latest()) now.rss_bytes = sample->rss_bytes;
+      const ResourceMonitor::Progress sampled = resources.SoFar();
+      now.resource_samples = sampled.samples;
+      now.peak_memory_ratio = sampled.peak_ratio;
       return now;
     };
     if (!observers_.empty()) {
@@ -137,9 +164,34 @@ class Runner::Impl {
         observers_.Tell([&](RunObserver& observer) { observer.OnSnapshot(now); });
       };
     }
-    if (plan.stop.when) {
-      load.stop_when = [&](const LiveCounters& counters, Duration elapsed) {
-        return plan.stop.when(snapshot(counters, elapsed));
+    if (plan.stop.when || !abort_rules.empty()) {
+      load.stop_when = [&](const LiveCounters& counters, Duration elapsed,
+                           const auto& measured) -> std::optional<std::string> {
+        if (auto reason = abort_rules.Ask(counters, elapsed, measured)) {
+          return aborted_because = *std::move(reason);
+        }
+        return plan.stop.when ? plan.stop.when(snapshot(counters, elapsed)) : std::nullopt;
+      };
+    }
+    if (plan.stop.enough) {
+      load.finish_when = [&](const LiveCounters& counters, Duration elapsed, const auto&) {
+        return plan.stop.enough(snapshot(counters, elapsed));
+      };
+    }
+    if (looks != nullptr) {
+      load.looks = looks->times();
+      load.looks.enough = [&](const LoadLooks::View& view) {
+        RunRecord record;
+        record.configuration.closed_loop = shape.closed_loop() != nullptr;
+        record.configuration.objectives = plan.objectives;
+        record.metrics = view.so_far;
+        record.health.loop_delay = view.loop_delay;
+        record.resources = resources.Summarise();
+        return looks->Enough(view.look, record);
+      };
+      load.finish_interval = std::chrono::seconds(1);
+      load.finish_when = [&](const LiveCounters&, Duration elapsed, const auto& measured) {
+        return looks->MayFailForCertain(elapsed) && looks->IsCertainToFail(measured());
       };
     }
 
@@ -154,6 +206,10 @@ class Runner::Impl {
     record.run_id = run_id;
     record.started_at = started_at;
     record.resources = resources.Summarise(began);
+    if (!aborted_because.empty()) {
+      record.aborted_because = std::exchange(record.stopped_because, {});
+      record.interrupted = false;
+    }
     for (const ExtraFigures& extra : plan.extra_figures) extra.read(record, began);
     observers_.Tell([&](RunObserver& observer) { observer.OnEnd(record); });
     for (std::string& failure : observers_.TakeFailures()) {
@@ -199,14 +255,8 @@ Runner::~Runner() = default;
 
 void Runner::AddObserver(RunObserver& observer) { impl_->AddObserver(observer); }
 void Runner::CheckTargets(const RunPlan& plan) { impl_->CheckTargets(plan); }
-RunRecord Runner::Measure(const RunPlan& plan) { return impl_->Measure(plan); }
+RunRecord Runner::Measure(const RunPlan& plan) { return impl_->Measure(plan, nullptr); }
+RunReport Runner::Run(const RunPlan& plan) { return impl_->Run(plan); }
 void Runner::RequestStop() { impl_->RequestStop(); }
-
-RunReport Runner::Run(const RunPlan& plan) {
-  RunReport report;
-  report.record = Measure(plan);
-  report.judgement = Judge(report.record, plan.criteria, plan.validity);
-  return report;
-}
 
 }  // namespace llmload

@@ -131,6 +131,7 @@ Target Local(const Clock& clock, const TargetOverrides& overrides) {
   if (auto key = SecretText("LLMLOAD_LOCAL_API_KEY")) options.api_key = std::move(*key);
   Target target;
   target.url = options.base_url;
+  target.costs_nothing = LoopbackPort(target.url).has_value();
   target.credential_help = "check LLMLOAD_LOCAL_API_KEY";
   target.provider =
       Make<OpenAiProvider>(target.url, std::move(options), clock, overrides, {"LLMLOAD_LOCAL_URL"},
@@ -218,6 +219,7 @@ Target Ollama(const Clock& clock, const TargetOverrides& overrides) {
   if (auto key = SecretText("OLLAMA_API_KEY")) options.api_key = std::move(*key);
   Target target;
   target.url = options.base_url;
+  target.costs_nothing = LoopbackPort(target.url).has_value();
   target.credential_help = "check OLLAMA_API_KEY";
   target.provider =
       Make<OllamaProvider>(target.url, std::move(options), clock, overrides, {"OLLAMA_HOST"},

@@ -61,6 +61,11 @@ void LoadTest::Prepare() {
   plan.name = NameOfCurrentTest();
   if (plan.request.model.empty()) plan.request.model = environment_.model;
   if (!plan.seed) plan.seed = environment_.seed;
+  if (environment_.confidence_required) plan.confidence_required = true;
+  // Of what could go on: a closed loop of a special test has the length that it needs.
+  if (plan.load.profile() != nullptr && !plan.until_conclusive) {
+    plan.until_conclusive = environment_.until_conclusive;
+  }
   plan_ = world_.Furnish(std::move(plan));
   CheckPlan(plan_);
   outputs_ = OpenOutputs(environment_.outputs);

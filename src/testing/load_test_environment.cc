@@ -16,6 +16,10 @@ LoadTestEnvironment LoadTestEnvironment::Read() {
   }
   read.seed = environment::Integer("LLMLOAD_SEED", 0, std::numeric_limits<std::uint64_t>::max())
                   .value_or(read.seed);
+  read.confidence_required = environment::OneOf("LLMLOAD_CONFIDENCE", {"required"}).has_value();
+  if (const auto until = environment::Text("LLMLOAD_UNTIL_CONCLUSIVE")) {
+    read.until_conclusive = ParseUntilConclusive("LLMLOAD_UNTIL_CONCLUSIVE", *until);
+  }
   if (const auto outputs = environment::Text("LLMLOAD_OUTPUT")) {
     read.outputs = ParseOutputs("LLMLOAD_OUTPUT", *outputs);
   }

@@ -1,5 +1,6 @@
 #include "llmload/world/world.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "llmload/service/openai_provider.h"
@@ -22,8 +23,32 @@ RunPlan World::Furnish(RunPlan plan) const {
     plan.lanes = lanes;
     plan.checks_targets = plan.checks_targets && checks_targets;
   }
-  if (plan.samplers.empty()) plan.samplers = samplers;
+  if (plan.samplers.empty()) {
+    plan.samplers = samplers;
+    const bool judges_memory =
+        std::any_of(plan.criteria.begin(), plan.criteria.end(),
+                    [](const Criterion& c) { return c.metric().needs().memory; });
+    if (judges_memory) plan.details.push_back({.name = "memory of", .value = MemorySubject()});
+  }
   return plan;
+}
+
+bool World::CostsNothing() const noexcept {
+  return !lanes.empty() && std::all_of(lanes.begin(), lanes.end(),
+                                       [](const Lane& lane) { return lane.target.costs_nothing; });
+}
+
+std::string World::MemorySubject() const {
+  std::string names;
+  for (const auto& sampler : samplers) {
+    names += (names.empty() ? "" : ", ") + sampler->Label();
+    if (const auto pid = sampler->Pid()) names += " (pid " + std::to_string(*pid) + ")";
+  }
+  if (server_) return names + ": the generator and the embedded server together";
+  if (simulated_) return names + ", simulated";
+  if (samplers.size() > 1) return names;
+  return names +
+         ": the generator alone, since no process of the server is known here (LLMLOAD_LOCAL_PID)";
 }
 
 World RealWorld(Target target, std::optional<pid_t> server, std::string own_label) {
@@ -56,9 +81,9 @@ World VirtualWorld(simulation::SimulationOptions options) {
   World world = VirtualWorld();
   world.simulated_ =
       std::make_shared<simulation::SimulatedProvider>(std::move(options), world.clock());
-  world.lanes.push_back(
-      {.target = {
-           .provider = world.simulated_, .unavailable = {}, .url = "simulation in virtual time"}});
+  world.lanes.push_back({.target = {.provider = world.simulated_,
+                                    .url = "simulation in virtual time",
+                                    .costs_nothing = true}});
   return world;
 }
 
@@ -69,8 +94,8 @@ World EmbeddedServerWorld(fake_server::FakeLlmServerOptions options, std::string
   provider.base_url = server->base_url();
   provider.ca_pem = server->ca_pem();
   World world = RealWorld({.provider = std::make_shared<OpenAiProvider>(std::move(provider)),
-                           .unavailable = {},
-                           .url = server->base_url() + " (embedded fake LLM server)"},
+                           .url = server->base_url() + " (embedded fake LLM server)",
+                           .costs_nothing = true},
                           std::nullopt, std::move(own_label));
   world.server_ = std::move(server);
   return world;

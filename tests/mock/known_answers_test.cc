@@ -48,12 +48,16 @@ class KnownProvider final : public Provider {
   const ProviderIdentity& Identity() const noexcept override { return identity_; }
 
   boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest& request,
-                                                      StreamObserver*) override {
+                                                      StreamObserver* observer) override {
     const std::uint64_t index = std::stoull(request.messages.front().content);
     asked_.emplace_back(index, clock_.Now());
     const Answer answer = AnswerTo(index, seed_);
     const TimePoint start = clock_.Now();
+    // The first token by itself, and all others at the end.
+    co_await clock_.SleepUntil(start + answer.first_token);
+    observer->OnToken({.at = clock_.Now()});
     co_await clock_.SleepUntil(start + answer.latency);
+    for (std::int64_t i = 1; i < kTokens; ++i) observer->OnToken({.at = clock_.Now()});
     Completion completion;
     completion.provider = identity_.name;
     completion.usage.output = kTokens;
@@ -197,7 +201,8 @@ TEST(KnownAnswers, EveryPercentileIsWithinTheHistogramsErrorForEverySchedule) {
         const Answer answer = AnswerTo(index, seed);
         latency.push_back(answer.latency);
         ttft.push_back(answer.first_token);
-        tpot.push_back((answer.latency - answer.first_token) / (kTokens - 1));
+        const auto window = static_cast<double>((answer.latency - answer.first_token).count());
+        tpot.emplace_back(std::llround(window / (kTokens - 1)));
       }
       ExpectDistribution(metrics[Figure::kScheduledLatency], latency, "scheduled latency");
       ExpectDistribution(metrics[Figure::kServiceLatency], latency, "service latency");

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -100,6 +101,61 @@ TEST_F(VirtualProductionReadiness, MeetsCombinedCriteria) {
   EXPECT_EQ(Report().record.metrics[Counter::kScheduled], 1200u);
 }
 
+// Of 1200 requests, exactly 48 fail, evenly spread: 96 % succeed.
+class VirtualReadinessWith48Failures : public Judged<Simulated<ProductionReadinessTest>> {
+  std::vector<Fault> Faults() const override {
+    std::vector<Fault> faults;
+    for (std::uint64_t i = 1; i <= 48; ++i) {
+      faults.push_back(
+          {.kind = FaultKind::kHttpError, .first_arrival = 25 * i, .last_arrival = 25 * i});
+    }
+    return faults;
+  }
+};
+TEST_F(VirtualReadinessWith48Failures, PassesAsObservedAndSaysThatARepeatCouldMissIt) {
+  RunAndJudge();
+  EXPECT_EQ(Metrics()[Counter::kFailed], 48u);
+  EXPECT_EQ(Report().judgement.verdict, Verdict::kPass) << Reason();
+  EXPECT_THAT(Report().judgement.criteria[0].remark,
+              HasSubstr("holds in this run; a repeat could miss it"));
+}
+
+// The same with an environment variable set.
+template <class Fixture>
+class WithVariable : public Fixture {
+ protected:
+  WithVariable(const char* name, const char* value) : name_(name) { ::setenv(name, value, 1); }
+  ~WithVariable() override { ::unsetenv(name_); }
+
+ private:
+  const char* name_;
+};
+
+class StrictReadinessWith48Failures : public WithVariable<VirtualReadinessWith48Failures> {
+ protected:
+  StrictReadinessWith48Failures() : WithVariable("LLMLOAD_CONFIDENCE", "required") {}
+};
+TEST_F(StrictReadinessWith48Failures, IsInconclusive) {
+  RunAndJudge();
+  EXPECT_EQ(Report().judgement.verdict, Verdict::kInconclusive) << Reason();
+  EXPECT_THAT(Reason(), HasSubstr("success rate is 0.96 "));
+}
+
+class ProlongedReadinessWith48Failures : public WithVariable<VirtualReadinessWith48Failures> {
+ protected:
+  ProlongedReadinessWith48Failures() : WithVariable("LLMLOAD_UNTIL_CONCLUSIVE", "1h") {}
+  RunPlan Plan() override {
+    RunPlan plan = VirtualReadinessWith48Failures::Plan();
+    plan.confidence_required = true;
+    return plan;
+  }
+};
+TEST_F(ProlongedReadinessWith48Failures, PassesAfterALongerRun) {
+  RunAndJudge();  // no failure comes after the first 1200 requests
+  EXPECT_EQ(Report().judgement.verdict, Verdict::kPass) << Reason();
+  EXPECT_GT(Metrics()[Counter::kScheduled], 4000u);
+}
+
 class VirtualReadinessWithTail : public Judged<Simulated<ProductionReadinessTest>> {
   std::vector<Fault> Faults() const override {
     return {{.kind = FaultKind::kSlowFirstToken, .probability = 0.03, .delay = 11s}};
@@ -116,7 +172,7 @@ TEST_F(VirtualReadinessWithTail, FailsOnALongTailNamingP99AndNotP95) {
 class VirtualMemoryUsage : public Simulated<MemoryUsageTest> {};
 TEST_F(VirtualMemoryUsage, StaysStableUnderLoad) {
   RunAndJudge();
-  EXPECT_EQ(Report().record.metrics[Counter::kSucceeded], 500u);
+  EXPECT_GE(Report().record.metrics[Counter::kSucceeded], 500u);
 }
 
 // A server whose memory is a function of the requests that have arrived, warm-up included.

@@ -18,30 +18,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration kBound = 1s;
-constexpr std::size_t kPopulation = 1 << 16;
-
 double Between(Random& random, double low, double high) {
   return low + (high - low) * random.Uniform();
-}
-
-// Latencies from which runs are drawn, with replacement: so their quantile is known exactly.
-std::vector<Duration> Population(LatencyShape shape, double quantile, Duration value) {
-  Random random(1);  // the system under test is the same for every seed
-  std::vector<double> relative(kPopulation);
-  for (double& latency : relative) {
-    const bool slow = shape == LatencyShape::kTwoModes && random.Chance(0.1);
-    const double sigma = shape == LatencyShape::kTwoModes ? 0.3 : 0.5;
-    latency = std::exp(sigma * random.Normal()) * (slow ? 10 : 1);
-  }
-  std::vector<double> sorted = relative;
-  std::sort(sorted.begin(), sorted.end());
-  const auto rank = static_cast<std::size_t>(std::ceil(quantile * kPopulation));
-  const double scale = static_cast<double>(value.count()) / sorted[rank - 1];
-  std::vector<Duration> population;
-  population.reserve(kPopulation);
-  for (const double latency : relative) population.emplace_back(std::llround(latency * scale));
-  return population;
 }
 
 RunRecord RecordOf(std::uint64_t succeeded, std::uint64_t failed) {
@@ -192,39 +170,6 @@ VerdictShares JudgeRuns(std::uint64_t runs,
     }
   }
   return shares;
-}
-
-VerdictShares SimulateLatency(double quantile, double ratio, LatencyShape shape,
-                              std::uint64_t requests, std::uint64_t runs, std::uint64_t seed) {
-  const Duration value(std::llround(ratio * static_cast<double>(kBound.count())));
-  const std::vector<Duration> population = Population(shape, quantile, value);
-  const std::vector<Criterion> criteria = {(quantile < 0.97 ? P95() : P99()) < kBound};
-  return JudgeRuns(runs, [&](std::uint64_t run) {
-    Random random = Random::Stream(seed, run);
-    Histogram latencies;
-    for (std::uint64_t i = 0; i < requests; ++i) {
-      latencies.Record(population[random.Next() % kPopulation]);
-    }
-    RunRecord record = RecordOf(requests, 0);
-    record.metrics[Figure::kScheduledLatency] = latencies.Snapshot();
-    return Judge(record, criteria).verdict;
-  });
-}
-
-VerdictShares SimulateSuccessRate(double bound, double failure_rate, std::uint64_t requests,
-                                  std::uint64_t runs, std::uint64_t seed) {
-  const std::vector<Criterion> criteria = {SuccessRate() >= bound};
-  return JudgeRuns(runs, [&](std::uint64_t run) {
-    Random random = Random::Stream(seed, run);
-    // From failure to failure: the gaps between them are geometric.
-    std::uint64_t failed = 0;
-    for (double at = 0;; ++at, ++failed) {
-      at += std::floor(std::log1p(-random.Uniform()) / std::log1p(-failure_rate));
-      if (at >= static_cast<double>(requests)) break;
-    }
-    RunRecord record = RecordOf(requests - failed, failed);
-    return Judge(record, criteria).verdict;
-  });
 }
 
 std::string Describe(MemoryNoise noise) {

@@ -4,9 +4,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "llmload/judge/verdict.h"
+#include "llmload/run/until_conclusive.h"
 
 namespace llmload {
 
@@ -27,22 +30,73 @@ struct VerdictShares {
 /// Judges `runs` runs, numbered from 0.
 VerdictShares JudgeRuns(std::uint64_t runs, const std::function<Verdict(std::uint64_t run)>& judge);
 
-/// The shape of simulated latencies.
-enum class LatencyShape : std::uint8_t {
-  kLogNormal,  ///< sigma 0.5, as answers of one model are
-  kTwoModes,   ///< one answer in ten is ten times slower: a queue, a cold start, a retry
+/// How long a simulated run is.
+struct RunLength {
+  std::uint64_t requests = 0;
+  double seconds = 0;  ///< over which they are scheduled, evenly
 };
 
-/// `runs` runs of `requests` successful requests each, whose latencies have `ratio` times the bound
-/// as their true `quantile` (0.95 or 0.99), judged by `P95() < bound` or `P99() < bound`. Each run
-/// is a function of `seed` and its number.
-VerdictShares SimulateLatency(double quantile, double ratio, LatencyShape shape,
-                              std::uint64_t requests, std::uint64_t runs, std::uint64_t seed);
+/// Phases of a service: exponential lengths, from a stationary start.
+struct Phases {
+  double seconds = 0;  ///< the mean length of a slow or failing one; 0: each request for itself
+  double share = 0;    ///< of the time, or of the requests
+};
 
-/// `runs` runs of `requests` requests each, of which each fails with probability `failure_rate`,
-/// judged by `SuccessRate() >= bound`.
-VerdictShares SimulateSuccessRate(double bound, double failure_rate, std::uint64_t requests,
-                                  std::uint64_t runs, std::uint64_t seed);
+/// A service whose latencies are log-normal, each `factor` times as long in a slow phase.
+struct LatencySystem {
+  std::string name;
+  double sigma = 0.5;      ///< of the logarithm, as answers of one model have it
+  double correlation = 0;  ///< of the logarithm from one request to the next
+  Phases slow = {};
+  double factor = 1;
+};
+
+/// A service that fails in a part of the requests of its failing phases, and in none of the others.
+struct FailureSystem {
+  std::string name;
+  Phases failing = {.seconds = 0, .share = 1};
+};
+
+LatencySystem IndependentLatencies();
+/// One answer in ten is ten times slower: a queue, a cold start, a retry.
+LatencySystem TwoModes();
+/// First-order autoregression.
+LatencySystem Correlated(double correlation);
+/// A tenth of the time is three times as slow.
+LatencySystem SlowPhases(double seconds);
+FailureSystem IndependentFailures();
+/// A tenth of the time.
+FailureSystem FailingPhases(double seconds);
+
+/// How many phases a run is expected to hold; nothing for a service without any.
+std::optional<double> ExpectedPhases(const Phases& phases, const RunLength& length);
+
+/// `runs` runs of successful requests, whose latencies have `ratio` times the bound as their true
+/// `quantile` (one of `kQuantiles`), judged by `Percentile(quantile) < bound`. The bound lies
+/// elsewhere between the edges of cells in each run. Each run is a function of `seed` and its
+/// number.
+VerdictShares SimulateLatency(double quantile, double ratio, const LatencySystem& system,
+                              const RunLength& length, std::uint64_t runs, std::uint64_t seed);
+
+/// What became of runs that went on until they were conclusive.
+struct LookShares {
+  VerdictShares verdicts;
+  std::vector<double> seconds;  ///< how long each was, in ascending order
+  std::uint64_t given_up = 0;   ///< runs that ended before the longest length without a verdict
+
+  /// Of those runs, the share that was decided within `limit` seconds, in per cent.
+  double DecidedWithin(double limit) const;
+  std::vector<double> decided_seconds;  ///< those that ended with PASS or FAIL, likewise
+};
+
+/// As `SimulateLatency`, of runs at 1000 requests a minute that go on as `until` says.
+LookShares SimulateLooks(double quantile, double ratio, const LatencySystem& system,
+                         const UntilConclusive& until, std::uint64_t runs, std::uint64_t seed);
+
+/// `runs` runs of requests of which `failure_rate` fail in the long run, judged by `SuccessRate()
+/// >= bound`.
+VerdictShares SimulateSuccessRate(double bound, double failure_rate, const FailureSystem& system,
+                                  const RunLength& length, std::uint64_t runs, std::uint64_t seed);
 
 /// What the resident memory of a simulated process of 30 MB does beside leaking.
 enum class MemoryNoise : std::uint8_t {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "llmload/core/time.h"
 #include "llmload/judge/verdict.h"
@@ -22,6 +23,18 @@ struct ConfidenceInterval {
   std::optional<double> upper;
 };
 
+/// How a record is judged: what follows from the plan as a whole.
+struct Judging {
+  /// A request that failed, was dropped or did not end counts as infinitely slow in every latency.
+  /// False where the plan states how many failures it tolerates: then percentiles are of the
+  /// successes.
+  bool failures_are_slow = true;
+  /// Criteria `AsObserved` are judged by their intervals like all others.
+  bool confidence_required = false;
+  /// The probability of error on each side of an interval.
+  double error = 0.005;
+};
+
 /// What a metric says about a run.
 struct Observation {
   std::optional<double> value;        ///< in the metric's unit; empty: nothing was observed
@@ -32,10 +45,19 @@ struct Observation {
   /// 99 % confidence interval (0.5 % beyond each side) of the true value that `value` estimates.
   /// Empty: `value` is not an estimate (a count, a maximum) and is judged as it is.
   std::optional<ConfidenceInterval> interval;
-  /// `value` is the share of `samples` independent requests that had some quality, in [0, 1].
+  /// The size of an independent sample that says as much as `samples` requests that resemble their
+  /// neighbours; empty: it is not known to be another one.
+  std::optional<double> effective_samples;
+  std::vector<std::string> notes;    ///< what the message says besides
+  std::vector<std::string> remarks;  ///< what `CriterionResult::remark` says
+  /// How long the requests were scheduled for; empty: not known.
+  std::optional<Duration> watched;
+  /// `value` is the share of `samples` requests that had some quality, in [0, 1].
   bool is_proportion = false;
-  /// The interval narrows with the root of `samples`: then a message can say how many would do.
-  bool narrows_with_samples = true;
+  /// The factor by which the run would have to be longer to decide about `bound`, if the value
+  /// stays what it is; empty where that cannot be told. Null: the interval narrows with the root of
+  /// `samples`.
+  std::function<std::optional<double>(double bound)> longer_by;
   std::string remark;  ///< why there is no value, or what limits it
   /// Observation ended early: it can violate a criterion, but not confirm it.
   bool partial = false;
@@ -46,8 +68,12 @@ struct Observation {
 struct MetricNeeds {
   std::optional<Figure> figure;    ///< a distribution of the catalogue that must get values
   std::optional<double> quantile;  ///< of `figure`: needs `MinimumSamples` values
+  std::optional<double> rank;      ///< of `figure`: the quantile, 1 for the maximum
+  bool is_mean = false;            ///< the value is the mean of `figure`
   bool objectives = false;         ///< requests must have objectives
   bool is_share = false;           ///< the value is in [0, 1]
+  bool states_failures = false;    ///< a bound says how many failures are tolerated
+  bool memory = false;             ///< processes must be sampled
   std::string measurement;         ///< of `RunRecord::measurements`; empty: none
   std::string distribution;        ///< of `RunRecord::distributions`; empty: none
 };
@@ -67,8 +93,15 @@ struct CriterionResult {
   std::optional<double> observed_lower;  ///< 99 % confidence; empty: no estimate, or no bound
   std::optional<double> observed_upper;
   std::uint64_t samples = 0;
+  /// See `Observation::effective_samples`.
+  std::optional<double> effective_samples;
+  bool as_observed = false;  ///< judged by the value of this run, whatever its interval
+  double confidence = 0.99;  ///< of the interval
+  /// See `Observation::longer_by`; empty unless the verdict is INCONCLUSIVE for want of samples.
+  std::optional<double> longer_by;
   Verdict verdict = Verdict::kInconclusive;
   std::string message;  ///< one sentence that names metric, observed value, bound and samples
+  std::string remark;   ///< what a reader of the verdict should know besides; may be empty
 
   friend bool operator==(const CriterionResult&, const CriterionResult&) = default;
 };
@@ -80,14 +113,16 @@ class Criterion;
 /// Cheap to copy.
 class Metric {
  public:
-  using Observe = std::function<Observation(const RunRecord&)>;
+  using Observe = std::function<Observation(const RunRecord&, const Judging&)>;
 
   Metric(std::string name, std::string unit, Observe observe, MetricNeeds needs = {});
 
   const std::string& name() const noexcept { return name_; }
   const std::string& unit() const noexcept { return unit_; }
   const MetricNeeds& needs() const noexcept { return needs_; }
-  Observation Of(const RunRecord& record) const { return observe_(record); }
+  Observation Of(const RunRecord& record, const Judging& judging = {}) const {
+    return observe_(record, judging);
+  }
 
   Criterion operator<(double bound) const;
   Criterion operator<=(double bound) const;
@@ -120,6 +155,11 @@ class Criterion {
   Comparison comparison() const noexcept { return comparison_; }
   double bound() const noexcept { return bound_; }
 
+  /// This criterion, judged by the value of the run itself: what did hold PASSes, with a remark
+  /// where a repeat could miss it. For tests that document what a run showed.
+  Criterion AsObserved() const;
+  bool as_observed() const noexcept { return as_observed_; }
+
   /// "p95 scheduled latency < 5 s".
   std::string Describe() const;
 
@@ -131,25 +171,27 @@ class Criterion {
   /// for proportions: a bound of 0 or 1 is about the requests of this run, since no sample could
   /// confirm it, and is judged by the value alone; and where not one request had the quality, a
   /// bound that asks for some is violated. See docs/verdicts.md.
-  CriterionResult Evaluate(const RunRecord& record) const;
+  CriterionResult Evaluate(const RunRecord& record, const Judging& judging = {}) const;
 
  private:
   Metric metric_;
   Comparison comparison_;
   double bound_;
+  bool as_observed_ = false;
 };
 
-/// succeeded / attempted, in [0, 1]. Judged with the confidence interval of `Proportion`.
+/// succeeded / attempted, in [0, 1]. Judged with an exact confidence interval of the effective
+/// sample size (docs/verdicts.md).
 Metric SuccessRate();
 /// A share of your own: `part` of `whole` requests, with the exact confidence interval
 /// (`ExactProportionBounds`) under the assumption that they are independent. Not observed if
 /// `whole` is 0.
 Metric Proportion(std::string name, std::function<std::uint64_t(const RunRecord&)> part,
                   std::function<std::uint64_t(const RunRecord&)> whole);
-/// Completed requests per second, failures included: `MetricsSnapshot::Throughput`.
-Metric Throughput();
 /// Successful requests per second.
-Metric SuccessThroughput();
+Metric Throughput();
+/// Completed requests per second, failures included.
+Metric CompletedThroughput();
 /// Requests per second that meet every one of `RunPlan::objectives`.
 Metric Goodput();
 /// Their share of the requests attempted, in [0, 1].
@@ -162,10 +204,11 @@ Metric AttemptsPerRequest();
 /// Requests that more than one provider was asked for.
 Metric FailedOverRequests();
 
-/// The percentile of a figure over successes, judged with the confidence interval of
-/// `QuantileBounds`. Below the minimum sample count (statistics.h) the verdict is INCONCLUSIVE. For
-/// the request latencies (scheduled, service), a run in which no request succeeded FAILs.
-/// `quantile` is one of `kQuantiles`; another one throws ConfigurationError.
+/// The percentile of a figure over successes, and over all other requests as infinitely slow unless
+/// a criterion says how many may fail. Judged with the order statistics of the effective sample
+/// size (docs/verdicts.md). Below the minimum sample count (statistics.h) the verdict is
+/// INCONCLUSIVE. For the request latencies (scheduled, service), a run in which no request
+/// succeeded FAILs. `quantile` is one of `kQuantiles`; another one throws ConfigurationError.
 Metric Percentile(double quantile, Figure figure = Figure::kScheduledLatency);
 Metric P50(Figure figure = Figure::kScheduledLatency);
 Metric P90(Figure figure = Figure::kScheduledLatency);

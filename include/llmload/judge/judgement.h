@@ -34,12 +34,24 @@ struct ValidityLimits {
   std::string generator_process = "test process";
 };
 
+/// What was agreed on about how a run is judged.
+struct JudgingOptions {
+  /// Criteria `AsObserved` are judged by their intervals like all others.
+  bool confidence_required = false;
+  /// The probability of error on each side of an interval.
+  double error = 0.005;
+  /// For each criterion, in their order, the result that stands whatever the record says; empty:
+  /// none. Shorter lists leave the rest open.
+  std::vector<std::optional<CriterionResult>> decided = {};
+};
+
 /// What the record of a run was judged to be.
 struct Judgement {
   Verdict verdict = Verdict::kInconclusive;
   std::vector<CriterionResult> criteria;     ///< in the order they were given
   std::vector<std::string> invalid_reasons;  ///< why the measurement cannot be trusted
-  /// What to change so that it can, in the order of the reasons.
+  std::string aborted_because;               ///< the abort rule that ended the run; else empty
+  /// What to change so that it can be trusted, in the order of the reasons.
   std::vector<std::string> recommendations;
 
   friend bool operator==(const Judgement&, const Judgement&) = default;
@@ -47,9 +59,10 @@ struct Judgement {
 
 /// Evaluates every criterion and checks the generator's health (schedule lag, dropped arrivals,
 /// event loops, CPU, descriptors, ports, interruption, accounting identity, faults that the run
-/// found itself). A run without any criterion is INCONCLUSIVE. Pure.
+/// found itself). A run without any criterion is INCONCLUSIVE; one that an abort rule ended is
+/// FAIL. Pure.
 Judgement Judge(const RunRecord& record, std::span<const Criterion> criteria,
-                const ValidityLimits& limits = {});
+                const ValidityLimits& limits = {}, const JudgingOptions& options = {});
 
 /// The verdict's reason in one sentence, naming every violated criterion (or cause) with its
 /// numbers.

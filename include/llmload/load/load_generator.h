@@ -34,6 +34,32 @@ struct Share {
   unsigned of = 1;     ///< 1 to 65536; of an open loop, at most `max_in_flight`
 };
 
+/// When a run is looked at, to see whether it has shown enough to end before its schedule does.
+///
+/// What a look sees are the measured requests that were to begin before it, from the answer to each
+/// of them on: it waits for the slowest of them while the load goes on. It never sees a part of the
+/// requests of an instant, which would be the quick ones.
+struct LoadLooks {
+  /// The first look is at the requests with an index below this one; 0: there is no such look. Of a
+  /// closed loop.
+  std::uint64_t requests = 0;
+  /// The other looks, since the start of the run. In ascending order, not after the end.
+  std::vector<Duration> at;
+  /// What there is to see at a look.
+  struct View {
+    std::size_t look = 0;     ///< counted from 0
+    MetricsSnapshot so_far;   ///< of the measured requests before it
+    Distribution loop_delay;  ///< of the event loops up to now; empty in virtual time
+  };
+  /// Asked once at each look, on the thread that called `Run`. True ends the load as its schedule
+  /// would: nothing more is sent, and what is in flight is waited for. `LoadResult::metrics` are
+  /// then `so_far`, and the requests that began after the look are in `unmeasured`.
+  std::function<bool(const View& view)> enough;
+
+  bool empty() const noexcept { return requests == 0 && at.empty(); }
+  std::size_t size() const noexcept { return at.size() + (requests > 0 ? 1 : 0); }
+};
+
 /// What a run sends and when, and what bounds it.
 struct LoadOptions {
   LoadShape shape;
@@ -49,6 +75,9 @@ struct LoadOptions {
 
   /// What makes a request a good one, for goodput. Empty: goodput is not measured.
   RequestObjectives objectives;
+
+  /// Figures whose values are kept by the time of their requests, for verdicts on them.
+  FigureSet judged = MetricsOptions{}.judged;
 
   /// Event loops: in real time each on a thread of its own, in virtual time all on one thread. 0:
   /// one per core, and one in virtual time.
@@ -81,11 +110,23 @@ struct LoadOptions {
   /// ends the run and leaves `Run`.
   std::function<void(const LiveCounters& counters, Duration elapsed)> on_progress;
 
-  /// Asked after each call of `on_progress`, at the same interval and on the same thread. A reason
-  /// ends the run as an interruption does, and is `LoadResult::stopped_because`.
-  std::function<std::optional<std::string>(const LiveCounters& counters, Duration elapsed)>
+  /// Asked after each call of `on_progress`, at the same interval and on the same thread, while
+  /// requests are still to begin: those that are left then are the slow ones. A reason
+  /// ends the run as an interruption does, and is `LoadResult::stopped_because`. `measured` gives
+  /// all that was measured so far, and costs a few hundred microseconds.
+  std::function<std::optional<std::string>(const LiveCounters& counters, Duration elapsed,
+                                           const std::function<MetricsSnapshot()>& measured)>
       stop_when;
   Duration progress_interval = std::chrono::seconds(1);
+
+  /// Asked every `finish_interval` on the same thread, likewise. True ends the load as its schedule
+  /// would: nothing more is sent, and what is in flight is waited for.
+  std::function<bool(const LiveCounters& counters, Duration elapsed,
+                     const std::function<MetricsSnapshot()>& measured)>
+      finish_when;
+  Duration finish_interval = std::chrono::milliseconds(100);
+
+  LoadLooks looks;
 };
 
 /// What a run asked for, read off the requests that were sent, measured or not.
@@ -108,11 +149,12 @@ struct LoadResult {
   Duration duration{};  ///< from the start of the schedule to the end of the last request
   /// Arrivals of the share's whole schedule, measured or not. More than were scheduled if the run
   /// was interrupted, or if a closed loop's duration ended it; `ClosedLoop::kUnlimited` if that is
-  /// what was asked for.
+  /// what was asked for. Those that were sent, if `finish_when` or a look ended the run.
   std::uint64_t planned = 0;
   /// In an open loop, the part of `planned` that is measured, and how long those phases last.
   std::uint64_t planned_measured = 0;
   Duration measured_duration{};
+  std::optional<std::size_t> ended_at_look;  ///< the look that showed enough
   bool interrupted = false;     ///< ended early: by a signal, `RequestStop` or `stop_when`
   std::string stopped_because;  ///< the reason that `stop_when` gave; empty if it gave none
   bool drained = true;          ///< every provider call ended, at the latest when cancelled
@@ -151,7 +193,7 @@ class LoadGenerator {
   /// seconds, and so is other work of the provider on the event loops two seconds after the last
   /// request. Only a provider that blocks its thread can delay the end.
   ///
-  /// Throws `PromptSourceError`, and whatever `on_progress` and `stop_when` throw.
+  /// Throws `PromptSourceError`, and whatever the functions in the options throw.
   LoadResult Run(std::vector<Provider*> providers);
   LoadResult Run(Provider& provider) { return Run(std::vector<Provider*>{&provider}); }
 

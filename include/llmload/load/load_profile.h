@@ -110,6 +110,8 @@ struct LoadProfile {
   /// Requests in flight over all workers and shares. An arrival beyond it is dropped and counted,
   /// never delayed.
   std::size_t max_in_flight = 10'000;
+  /// No arrival comes after so many, over all phases.
+  std::uint64_t max_arrivals = ~std::uint64_t{0};
 };
 
 /// Open loop of one measured phase at one rate.
@@ -170,6 +172,20 @@ class LoadShape : public std::variant<LoadProfile, ClosedLoop> {
   /// Null for a profile.
   const ClosedLoop* closed_loop() const noexcept { return std::get_if<ClosedLoop>(this); }
 };
+
+/// The part of a load that is measured, from the start of the run on.
+struct MeasuredPart {
+  Duration begin{};
+  std::optional<Duration> end;  ///< empty: the number of requests alone ends it
+};
+/// Precondition: a shape that makes sense.
+MeasuredPart MeasuredPartOf(const LoadShape& shape);
+
+/// The load that goes on as `shape` ends, until its measured part has lasted for `longest` or
+/// `max_requests` have been sent, those that are not measured included. Throws `ConfigurationError`
+/// for a load that has no way to go on: its last measured phase has no constant rate.
+LoadShape Prolonged(const LoadShape& shape, Duration longest,
+                    std::optional<std::uint64_t> max_requests);
 
 /// `shape` with `seed` in place of a seed that is not set: the one place where a run's seed reaches
 /// its load. Arrivals, think times and prompts (`MakePromptSource`) each take their own streams of

@@ -97,6 +97,9 @@ class Distribution {
   /// empty.
   Duration ValueAtQuantile(double quantile) const noexcept;
 
+  /// How many values read back as more than `bound`.
+  std::uint64_t CountAbove(Duration bound) const noexcept;
+
   /// The percentile with its 99 % confidence bounds (statistics.h). All zero and empty when empty.
   QuantileBounds BoundsAtQuantile(double quantile) const;
 

@@ -22,6 +22,7 @@ enum class Figure : std::uint8_t {
   kTtfo,
   kTpot,
   kChunkGap,
+  kBurstDistance,
   kTimePerToken,
   kConnectionWait,
   kFailedLatency,
@@ -34,7 +35,8 @@ enum class Figure : std::uint8_t {
 enum class FigureScope : std::uint8_t {
   kSuccesses,          ///< every request that succeeded
   kStreamedSuccesses,  ///< every streamed answer with the tokens that the figure needs
-  kTokenEvents,        ///< every token event of a stream but its first
+  kTokenEvents,        ///< every read with a token of a stream but its first
+  kBurstyStreams,      ///< every stream whose tokens arrived in bursts
   kFailures,           ///< every request that failed
   kSent,               ///< every request that was handed to the provider
   kFailedOver,         ///< every request that more than one provider was asked for
@@ -63,9 +65,12 @@ inline constexpr std::array<FigureInfo, kFigureCount> kFigures{{
     {Figure::kTtfo, "ttfo", "", "time to first output token", "first output token - dispatched",
      FigureScope::kStreamedSuccesses},
     {Figure::kTpot, "tpot", "", "time per output token",
-     "(last token - first token) / (output tokens - 1)", FigureScope::kStreamedSuccesses},
+     "(last token - first token) / tokens after the first instant",
+     FigureScope::kStreamedSuccesses},
     {Figure::kChunkGap, "chunk_gap", "gap", "time between chunks",
-     "token event - the token event before it", FigureScope::kTokenEvents},
+     "read with a token - the read with a token before it", FigureScope::kTokenEvents},
+    {Figure::kBurstDistance, "burst_distance", "", "time between bursts",
+     "(last token - first token) / (bursts - 1)", FigureScope::kBurstyStreams},
     {Figure::kTimePerToken, "time_per_token", "", "service time per output token",
      "(completed - dispatched) / output tokens", FigureScope::kSuccesses},
     {Figure::kConnectionWait, "connection_wait", "", "wait for a connection",
@@ -92,6 +97,9 @@ enum class Counter : std::uint8_t {
   kFailedOver,
   kAttempts,
   kStreamed,
+  kLongStreams,
+  kStreamsInOnePiece,
+  kShortStreamsInOnePiece,
   kGood,
   kInputTokens,
   kCachedInputTokens,
@@ -123,6 +131,11 @@ inline constexpr std::array<CounterInfo, kCounterCount> kCounters{{
     {Counter::kFailedOver, "failed_over", "failed over", "went to more than one provider"},
     {Counter::kAttempts, "attempts", "provider attempts", "retries and failover included"},
     {Counter::kStreamed, "streamed", "streamed", "asked for as a stream"},
+    {Counter::kLongStreams, "long_streams", "long streams", "with 16 token events or more"},
+    {Counter::kStreamsInOnePiece, "streams_in_one_piece", "  of these in one piece",
+     "more than 5000 token events a second"},
+    {Counter::kShortStreamsInOnePiece, "short_streams_in_one_piece", "  the same, short ones",
+     "with fewer than 50 token events"},
     {Counter::kGood, "good", "good", "met every objective of a request"},
     {Counter::kInputTokens, "input_tokens", "input", "", true},
     {Counter::kCachedInputTokens, "cached_input_tokens", "  of these cached", "", true},

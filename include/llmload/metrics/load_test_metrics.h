@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "llmload/core/time.h"
+#include "llmload/metrics/cohorts.h"
 #include "llmload/metrics/metrics_snapshot.h"
+#include "llmload/metrics/stream_times.h"
 #include "llmload/provider/completion.h"
 #include "llmload/provider/error.h"
 
@@ -20,15 +22,17 @@ struct RequestInstants {
   TimePoint scheduled{};
   TimePoint dispatched{};
   TimePoint completed{};
-  /// The longest time between two successive token events; empty below two of them.
-  std::optional<Duration> longest_chunk_gap;
+  /// When its token events came; null for an answer that was not streamed.
+  const StreamTimes* stream = nullptr;
 };
 
 /// What is measured beside what always is.
 struct MetricsOptions {
   RequestObjectives objectives;  ///< for goodput; none: it is not measured
   TimePoint start{};             ///< of the run: instants in a snapshot count from it
-  bool with_series = false;      ///< keep the per-second series
+  bool with_series = false;      ///< keep the per-second series and the cohorts
+  /// Figures whose values the cohorts keep: those that criteria are about.
+  FigureSet judged = FiguresOf(Figure::kScheduledLatency, Figure::kServiceLatency);
 };
 
 /// The metrics of one worker. One thread writes; others may read through `LoadTestMetrics`
@@ -50,8 +54,8 @@ class MetricsShard {
   /// A request, which asks for a stream or not, was handed to the provider. Records the schedule
   /// lag.
   void Dispatched(TimePoint scheduled, TimePoint dispatched, bool streamed = false) noexcept;
-  /// A token event of a stream came, `gap` after the one before it, if there was one.
-  void TokenEvent(TimePoint at, std::optional<Duration> gap) noexcept;
+  /// A token event of a stream came.
+  void TokenEvent(TimePoint at) noexcept;
   void Succeeded(const RequestInstants& instants, const Completion& completion);
   void Failed(const RequestInstants& instants, const Error& error);
   /// A request was in flight when the run stopped; `instants.completed` is the instant of the stop.
@@ -74,6 +78,9 @@ struct LiveCounters {
   std::uint64_t dropped = 0;
   std::uint64_t unfinished = 0;
   std::optional<Duration> p95;  ///< of the scheduled latency so far; empty before the first success
+
+  /// Adds the counts of other requests of the same run; `p95` stays as it is.
+  LiveCounters& operator+=(const LiveCounters& other) noexcept;
 };
 
 /// All metrics of a run: one shard per worker, merged on reading.
@@ -95,6 +102,9 @@ class LoadTestMetrics {
 
   /// The counters that a progress line shows. Costs tens of microseconds per shard.
   LiveCounters Live() const;
+  /// The same without the percentile, for which the latencies are added to `latencies` unless that
+  /// is null: then it costs nanoseconds.
+  LiveCounters Live(Distribution* latencies) const;
 
   /// Requests handed to the provider so far. Costs a few nanoseconds per shard.
   std::uint64_t Sent() const;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "llmload/core/time.h"
+#include "llmload/metrics/cohorts.h"
 #include "llmload/metrics/distribution.h"
 #include "llmload/metrics/figures.h"
 #include "llmload/metrics/time_series.h"
@@ -67,6 +68,7 @@ struct MetricsSnapshot {
   std::array<ErrorCount, kErrorKindCount> errors{};      ///< indexed by `ErrorKind`
   std::vector<ProviderUsage> providers;                  ///< by name, region and model
   TimeSeries series;                                     ///< without points if none was asked for
+  Cohorts cohorts;                                       ///< likewise
   // Since the start of the run.
   std::optional<Duration> first_dispatch;
   std::optional<Duration> last_completion;  ///< of a success or failure
@@ -93,9 +95,9 @@ struct MetricsSnapshot {
   std::optional<Duration> ActiveTime() const noexcept;
 
   // Empty where the denominator is zero. Rates are per second of `ActiveTime`.
-  std::optional<double> SuccessRate() const noexcept;        ///< succeeded / scheduled
-  std::optional<double> Throughput() const noexcept;         ///< (succeeded + failed) / time
-  std::optional<double> SuccessThroughput() const noexcept;  ///< succeeded / time
+  std::optional<double> SuccessRate() const noexcept;          ///< succeeded / scheduled
+  std::optional<double> CompletedThroughput() const noexcept;  ///< (succeeded + failed) / time
+  std::optional<double> Throughput() const noexcept;           ///< succeeded / time
   std::optional<double> OutputTokensPerSecond() const noexcept;
   std::optional<double> Goodput() const noexcept;       ///< good / time; with objectives
   std::optional<double> GoodFraction() const noexcept;  ///< good / scheduled; with objectives

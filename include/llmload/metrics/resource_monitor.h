@@ -144,6 +144,13 @@ class ResourceMonitor {
   /// Forgets all samples, so that the next one is the baseline: call it at the end of a warm-up.
   void Restart();
 
+  /// How far the sampling is.
+  struct Progress {
+    std::uint64_t samples = 0;  ///< of the process that has the fewest
+    double peak_ratio = 0;      ///< peak / initial memory, the highest of all processes
+  };
+  Progress SoFar() const;
+
   /// The latest sample of probe `index`, in the order of `AddProbe`; empty before its first.
   std::optional<ResourceSample> Latest(std::size_t index = 0) const;
 

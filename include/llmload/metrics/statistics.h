@@ -38,6 +38,31 @@ struct ProportionBounds {
   double upper = 1;
 };
 
+/// The quantile of the standard normal distribution. Precondition: 0 < p < 1.
+double NormalQuantile(double p);
+/// The quantile of Student's t distribution. Precondition: 0 < p < 1, degrees > 0.
+double StudentQuantile(double p, double degrees);
+
+/// How many of some trials are too few, and too many, to be chance. Real numbers: a sample whose
+/// members resemble each other counts like a smaller one, of no whole size.
+struct UnlikelyCounts {
+  /// P(Binomial(trials, share) <= few) = tail, by the incomplete beta function; empty where even 0
+  /// is no more unlikely than that.
+  std::optional<double> few;
+  /// P(Binomial(trials, share) >= many) = tail; empty where even all of them are no more unlikely.
+  std::optional<double> many;
+};
+
+/// Precondition: 0 < share < 1, trials > 0, 0 < tail < 0.5.
+UnlikelyCounts UnlikelyCountsOf(double share, double trials, double tail);
+
+/// The probabilities at which so few as `successes`, or so many, of `trials` are just as unlikely
+/// as `tail`: `ExactProportionBounds` for counts that are no whole numbers (Korn and Graubard,
+/// Survey Methodology 24, 1998, pp. 193–201). Counts beyond 0 and `trials` give 0 and 1.
+/// Precondition: trials > 0, 0 < tail < 0.5.
+ProportionBounds ProportionBoundsOf(double fewest_successes, double most_successes, double trials,
+                                    double tail);
+
 /// Two-sided confidence bounds of a probability of which `successes` in `trials` independent trials
 /// were seen: the exact interval of Clopper and Pearson (Biometrika 26, 1934, pp. 404–413), which
 /// gives each side at most half of 1 - `confidence`. Without trials: [0, 1]. Precondition:

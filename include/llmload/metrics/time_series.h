@@ -20,15 +20,18 @@ struct SeriesCells {
   static Duration End(std::size_t cell) noexcept;
 };
 
+/// How many values fall into one of `SeriesCells`.
+struct SeriesCell {
+  std::uint16_t index = 0;
+  std::uint32_t count = 0;
+  friend bool operator==(const SeriesCell&, const SeriesCell&) = default;
+};
+
+/// Adds cells to others. Both are in ascending order of their index.
+void MergeCells(std::vector<SeriesCell>& cells, const std::vector<SeriesCell>& others);
+
 /// What happened in one interval of a run.
 struct SeriesPoint {
-  /// Scheduled latencies of the successes of the interval that fall into one of `SeriesCells`.
-  struct Cell {
-    std::uint16_t index = 0;
-    std::uint32_t count = 0;
-    friend bool operator==(const Cell&, const Cell&) = default;
-  };
-
   std::uint64_t scheduled = 0;  ///< arrivals whose instant came
   std::uint64_t sent = 0;
   std::uint64_t succeeded = 0;
@@ -36,7 +39,9 @@ struct SeriesPoint {
   std::uint64_t unfinished = 0;
   std::uint64_t dropped = 0;
   std::uint64_t token_events = 0;  ///< of streams
-  std::vector<Cell> latency;       ///< in ascending order of their index, none empty
+  /// Scheduled latencies of the successes of the interval, in ascending order of their cell, none
+  /// empty.
+  std::vector<SeriesCell> latency;
 
   /// The nearest-rank percentile of the scheduled latency of the requests that succeeded in this
   /// interval; empty without any. Never below the true value, and above it by at most 12.5 %.

@@ -88,6 +88,15 @@ struct NamedValue {
   friend bool operator==(const NamedValue&, const NamedValue&) = default;
 };
 
+/// A look at a run that goes on until it is conclusive.
+struct Look {
+  Duration at{};               ///< since the start of the run
+  std::uint64_t requests = 0;  ///< that were measured up to it
+  double error = 0;            ///< allowed on each side of an interval
+  std::string found;           ///< "all criteria are decided", "undecided: p95 scheduled latency"
+  friend bool operator==(const Look&, const Look&) = default;
+};
+
 /// Which shares of a run a record holds.
 struct RunShares {
   unsigned of = 1;                      ///< how many shares the run was divided into
@@ -116,6 +125,8 @@ struct RunRecord {
 
   bool interrupted = false;     ///< a signal or a stop rule ended the run early
   std::string stopped_because;  ///< the reason of the stop rule; else empty
+  std::string aborted_because;  ///< the abort rule that ended the run as hopeless; else empty
+  std::vector<Look> looks;      ///< of a run that goes on until it is conclusive
   bool drained = true;          ///< every provider call ended, at the latest when it was cancelled
   /// Why the measurement cannot be trusted, as far as the run itself found out.
   std::vector<std::string> faults;

@@ -25,7 +25,14 @@ RunPlan ProductionReadinessPlan();
 /// and buffers up. Passes with increase < 100 %, peak < 2 x initial, growth < 50 % for each sampled
 /// process (definitions: `ResourceSummary`), and less than `kMaxLeakBytesPerRequest` left behind by
 /// each request (`MemoryLeakPerRequest`).
-RunPlan MemoryUsagePlan();
+///
+/// 500 requests to a fast server are over before memory can be sampled often enough to judge it. On
+/// a target that costs nothing the load goes on until there are `kMemorySamples`, or twice the
+/// initial memory is in use, and for 60 s at most.
+RunPlan MemoryUsagePlan(bool costs_nothing = false);
+
+/// Six seconds of them tell a leak from its noise (docs/verdicts.md).
+inline constexpr std::uint64_t kMemorySamples = 120;
 
 /// Does the circuit breaker open under a high error rate, and keep load off a failing primary? 20
 /// requests, one after the other. Passes if the breaker opens at exactly the failure that its

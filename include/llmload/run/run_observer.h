@@ -26,6 +26,8 @@ struct RunSnapshot {
   std::optional<Duration> total;           ///< planned length, where there is one
   LiveCounters counters;                   ///< of all requests, measured or not
   std::optional<std::uint64_t> rss_bytes;  ///< of the first process that is sampled
+  std::uint64_t resource_samples = 0;      ///< of the process that has the fewest
+  double peak_memory_ratio = 0;            ///< the highest peak / initial memory of any of them
 };
 
 /// Sees a run. All functions are called on the thread that called the `Runner`, one after the

@@ -17,7 +17,9 @@
 #include "llmload/load/prompt_source.h"
 #include "llmload/metrics/resource_monitor.h"
 #include "llmload/record/run_record.h"
+#include "llmload/run/abort_rule.h"
 #include "llmload/run/run_observer.h"
+#include "llmload/run/until_conclusive.h"
 #include "llmload/service/target.h"
 
 namespace llmload {
@@ -40,6 +42,11 @@ struct StopRules {
   /// Asked once a second; a reason ends the run. The record holds the reason, and the run is
   /// INVALID. Empty: no such rule.
   std::function<std::optional<std::string>(const RunSnapshot&)> when = {};
+  /// A run that is hopeless by one of these ends early, as FAIL.
+  std::vector<AbortRule> abort_when = {};
+  /// Asked ten times a second; true ends the load as its schedule would. For a load that could go
+  /// on and has shown enough. Empty: the schedule ends it.
+  std::function<bool(const RunSnapshot&)> enough = {};
 };
 
 /// Figures that the generator does not see, such as the calls that reached one provider of a chain:
@@ -67,7 +74,11 @@ struct RunPlan {
 
   RequestObjectives objectives;     ///< what makes a request a good one; none: not measured
   std::vector<Criterion> criteria;  ///< what the run has to meet
-  ValidityLimits validity;          ///< how healthy the generator has to be
+  /// The load goes on until the criteria are decided; empty: it ends as planned.
+  std::optional<UntilConclusive> until_conclusive = std::nullopt;
+  /// Criteria `AsObserved` are judged by their intervals like all others.
+  bool confidence_required = false;
+  ValidityLimits validity;  ///< how healthy the generator has to be
 
   /// The processes that are sampled.
   std::vector<std::shared_ptr<ResourceProbe>> samplers;
@@ -88,6 +99,10 @@ struct PlannedLoad {
   std::optional<std::uint64_t> measured_requests;  ///< those that are measured, at most
   std::optional<Duration> duration;                ///< of the schedule; empty: as long as it takes
 };
+
+/// The load that a run of this plan sends at most: the plan's own, or what it may go on to. Throws
+/// `ConfigurationError` for one that has no way to go on.
+LoadShape LongestLoad(const RunPlan& plan);
 
 /// Throws `ConfigurationError` for a load that makes no sense. Linear in the number of arrivals, at
 /// a few nanoseconds each.

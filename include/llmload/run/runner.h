@@ -50,7 +50,8 @@ class Runner {
   /// the plan's prompt source throws, with the number of the request, ends the run.
   RunRecord Measure(const RunPlan& plan);
 
-  /// Measures, and judges the record by the plan's criteria and limits.
+  /// Measures, and judges the record by the plan's criteria and limits. This alone looks at the run
+  /// on the way, and lets it go on until it is conclusive.
   RunReport Run(const RunPlan& plan);
 
   /// Ends the run early, as a signal would. Thread-safe; in virtual time, call it on the running

@@ -43,6 +43,9 @@ struct Target {
   std::string unavailable = {};                  ///< the reason, and what to set
   std::string url = {};                          ///< base URL, for the report
   std::string credential_help = {};  ///< what to check if the service refuses the credential
+  /// Requests are free: a plan may send as many as it needs. A gateway on this machine may still
+  /// pay for them.
+  bool costs_nothing = false;
 };
 
 /// The port of a URL that points at this machine; nullopt for any other URL, and for a text that is

@@ -11,6 +11,7 @@
 
 #include "llmload/core/load_gate.h"
 #include "llmload/report/output.h"
+#include "llmload/run/until_conclusive.h"
 #include "llmload/service/target.h"
 
 namespace llmload {
@@ -22,6 +23,11 @@ struct LoadTestEnvironment {
   std::string model = "gpt-3.5-turbo";              ///< LLMLOAD_MODEL
   std::optional<pid_t> local_pid;                   ///< LLMLOAD_LOCAL_PID
   std::uint64_t seed = 1;                           ///< LLMLOAD_SEED
+  /// LLMLOAD_CONFIDENCE=required: what was observed has to be certain, too
+  /// (`Criterion::AsObserved`).
+  bool confidence_required = false;
+  /// LLMLOAD_UNTIL_CONCLUSIVE=10m: a run goes on until its criteria are decided.
+  std::optional<UntilConclusive> until_conclusive;
   /// LLMLOAD_OUTPUT (default: the table), and the JSON form in the folder LLMLOAD_REPORT_DIR.
   std::vector<OutputSpec> outputs = {{.kind = "table", .where = {}}};
 

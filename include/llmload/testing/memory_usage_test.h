@@ -15,7 +15,7 @@ class MemoryUsageTest : public LoadTest {
   /// otherwise as every load test.
   World MakeWorld() override;
 
-  RunPlan Plan() override { return MemoryUsagePlan(); }
+  RunPlan Plan() override { return MemoryUsagePlan(TestWorld().CostsNothing()); }
 };
 
 }  // namespace llmload

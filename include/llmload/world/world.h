@@ -43,6 +43,11 @@ class World {
 
   std::vector<Lane> lanes;
   std::vector<std::shared_ptr<ResourceProbe>> samplers;
+  /// True if requests to all of its targets are free.
+  bool CostsNothing() const noexcept;
+  /// Whose memory the samplers see, and whose they do not, in one line.
+  std::string MemorySubject() const;
+
   /// False where the targets need no question before the load, because they cannot be down.
   bool checks_targets = true;
 
@@ -51,7 +56,8 @@ class World {
   /// The simulated provider; null if there is none.
   simulation::SimulatedProvider* simulated() const noexcept { return simulated_.get(); }
 
-  /// `plan` with the lanes and samplers of this world where it has none of its own.
+  /// `plan` with the lanes and samplers of this world where it has none of its own. A plan with
+  /// criteria on memory gets a detail that says whose memory it is.
   RunPlan Furnish(RunPlan plan) const;
 
  private:

@@ -46,6 +46,10 @@ std::string FormatNumber(double value, int digits) {
   return text;
 }
 
+std::string FormatPercent(double share, int digits) {
+  return FormatNumber(share * 100, digits) + " %";
+}
+
 std::string FormatDuration(Duration value, int digits) {
   const double nanoseconds = static_cast<double>(value.count());
   const double size = std::abs(nanoseconds);

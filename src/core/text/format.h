@@ -15,6 +15,9 @@ namespace llmload::text {
 /// Whole numbers as they are, others with `digits` significant digits; "1e+20" only beyond 10^15.
 std::string FormatNumber(double value, int digits = 4);
 
+/// A share in per cent: "2.5 %".
+std::string FormatPercent(double share, int digits = 3);
+
 /// "34.1 µs", "812 ms", "1.25 s": `digits` significant digits in the unit that fits.
 std::string FormatDuration(Duration value, int digits = 3);
 

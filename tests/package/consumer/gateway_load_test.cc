@@ -18,7 +18,7 @@ class GatewayLoad : public SustainedLoadTest {
   }
   RunPlan Plan() override {
     RunPlan plan = SustainedLoadPlan();
-    plan.load = OpenLoop{.rate_per_second = 200, .duration = 1s};
+    plan.load = OpenLoop{.rate_per_second = 200, .duration = 2s};
     plan.criteria = {SuccessRate() >= 0.9, P95() < 5s};
     return plan;
   }
@@ -28,7 +28,7 @@ TEST_F(GatewayLoad, DISABLED_HoldsTwoHundredPerSecond) { RunAndJudge(); }
 class EmbeddedLoad : public SustainedLoadTest {
   RunPlan Plan() override {
     RunPlan plan = SustainedLoadPlan();
-    plan.load = OpenLoop{.rate_per_second = 100, .duration = 1s};
+    plan.load = OpenLoop{.rate_per_second = 100, .duration = 2s};
     plan.criteria = {SuccessRate() >= 0.9};
     return plan;
   }

@@ -236,8 +236,8 @@ TEST(StopWhen, EndsTheRunWithItsReason) {
   options.shape = OpenLoop{.rate_per_second = 10, .duration = 1h};
   options.prompts = Hello();
   int asked = 0;
-  options.stop_when = [&](const LiveCounters& counters,
-                          Duration elapsed) -> std::optional<std::string> {
+  options.stop_when = [&](const LiveCounters& counters, Duration elapsed,
+                          const auto&) -> std::optional<std::string> {
     ++asked;
     if (elapsed < 3s) return std::nullopt;
     return std::to_string(counters.sent) + " sent";
@@ -258,7 +258,7 @@ TEST(StopWhen, WithoutAReasonLeavesTheRunAlone) {
   LoadOptions options;
   options.shape = OpenLoop{.rate_per_second = 10, .duration = 3s};
   options.prompts = Hello();
-  options.stop_when = [](const LiveCounters&, Duration) { return std::nullopt; };
+  options.stop_when = [](const LiveCounters&, Duration, const auto&) { return std::nullopt; };
   const LoadResult result = LoadGenerator(std::move(options), clock).Run(provider);
   EXPECT_FALSE(result.interrupted);
   EXPECT_EQ(result.stopped_because, "");

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <stdexcept>
 #include <thread>
+#include <vector>
 
 #include "llmload/load/load_generator.h"
 #include "llmload/mocks/mock_provider.h"
@@ -66,6 +67,64 @@ TEST_F(LoadGeneratorOnThreads, WorkersShareOneProfileAndOneClosedLoop) {
   EXPECT_EQ(closed.metrics[Counter::kSucceeded], 300u);
   for (const auto& count : seen) EXPECT_EQ(count, 1);
   ExpectIdentity(closed.metrics);
+}
+
+TEST_F(LoadGeneratorOnThreads, ALookSeesExactlyWhatWasDueBeforeIt) {
+  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(SystemClock::Instance(), 3ms));
+  LoadOptions options = Open(1000, 10s);
+  options.workers = 4;
+  options.looks.at = {100ms, 200ms};
+  std::vector<std::uint64_t> seen;
+  options.looks.enough = [&](const LoadLooks::View& view) {
+    ExpectIdentity(view.so_far);
+    seen.push_back(view.so_far[Counter::kScheduled]);
+    return view.look == 1;
+  };
+  const LoadResult result = LoadGenerator(std::move(options)).Run(provider_);
+  EXPECT_EQ(seen, (std::vector<std::uint64_t>{100, 200}));
+  EXPECT_EQ(result.ended_at_look, 1u);
+  EXPECT_FALSE(result.interrupted);
+  EXPECT_EQ(result.metrics[Counter::kSucceeded], 200u);
+  EXPECT_EQ(result.planned_measured, 200u);
+  EXPECT_LT(result.unmeasured[Counter::kScheduled], 9800u);
+  ExpectIdentity(result.metrics);
+  ExpectIdentity(result.unmeasured);
+}
+
+TEST_F(LoadGeneratorOnThreads, ALookOfAClosedLoopSeesItsFirstRequests) {
+  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(SystemClock::Instance(), 1ms));
+  LoadOptions options;
+  options.shape = ClosedLoop{
+      .concurrency = 8, .requests = ClosedLoop::kUnlimited, .warm_up_requests = 50, .duration = 1h};
+  options.prompts = PromptsFrom(MakeRequest);
+  options.workers = 3;
+  options.looks.requests = 300;
+  options.looks.enough = [](const LoadLooks::View& view) {
+    EXPECT_EQ(view.so_far[Counter::kScheduled], 250u);
+    return true;
+  };
+  const LoadResult result = LoadGenerator(std::move(options)).Run(provider_);
+  EXPECT_EQ(result.ended_at_look, 0u);
+  EXPECT_EQ(result.metrics[Counter::kSucceeded], 250u);
+  EXPECT_GE(result.unmeasured[Counter::kSucceeded], 50u);
+  ExpectIdentity(result.unmeasured);
+}
+
+TEST_F(LoadGeneratorOnThreads, EndsWhereItHasShownEnough) {
+  ON_CALL(provider_, Complete).WillByDefault(RespondAfter(SystemClock::Instance(), 1ms));
+  LoadOptions options = Open(500, 1h);
+  options.workers = 2;
+  options.finish_interval = 20ms;
+  options.finish_when = [](const LiveCounters& counters, Duration, const auto& measured) {
+    EXPECT_GE(measured()[Counter::kScheduled], counters.succeeded);
+    return counters.succeeded >= 20;
+  };
+  const LoadResult result = LoadGenerator(std::move(options)).Run(provider_);
+  EXPECT_FALSE(result.interrupted);
+  EXPECT_GE(result.metrics[Counter::kSucceeded], 20u);
+  EXPECT_EQ(result.metrics[Counter::kUnfinished], 0u);
+  EXPECT_EQ(result.planned, result.metrics[Counter::kScheduled]);
+  ExpectIdentity(result.metrics);
 }
 
 TEST_F(LoadGeneratorOnThreads, ExceptionFromTheProgressCallbackEndsTheRunAndReachesTheCaller) {

@@ -91,8 +91,8 @@ TEST(LoadTestMetrics, MergesShardsIntoOneRun) {
   EXPECT_EQ(run.Completed(), 3u);
   EXPECT_EQ(run.first_dispatch, Duration(0));
   EXPECT_EQ(run.last_completion, Duration(8s));
-  EXPECT_DOUBLE_EQ(run.Throughput().value(), 3.0 / 8);
-  EXPECT_DOUBLE_EQ(run.SuccessThroughput().value(), 2.0 / 8);
+  EXPECT_DOUBLE_EQ(run.CompletedThroughput().value(), 3.0 / 8);
+  EXPECT_DOUBLE_EQ(run.Throughput().value(), 2.0 / 8);
   EXPECT_DOUBLE_EQ(run.OutputTokensPerSecond().value(), 22.0 / 8);
   EXPECT_EQ(run[Figure::kScheduledLatency].min(), 1s);
   EXPECT_EQ(run[Figure::kScheduledLatency].max(), 3s);
@@ -153,7 +153,10 @@ TEST(LoadTestMetrics, TokenTimesComeFromStreamingAnswersOnly) {
   EXPECT_EQ(metrics.Snapshot()[Figure::kTtft].count(), 0u);
 
   Completion streamed = Answer();
-  const RequestInstants instants = Instants(1s, 100ms, 3s);
+  RequestInstants instants = Instants(1s, 100ms, 3s);
+  StreamTimes stream;
+  for (int i = 0; i <= 10; ++i) stream.Event(instants.dispatched + 400ms + i * 200ms);
+  instants.stream = &stream;
   streamed.timings.first_token = instants.dispatched + 400ms;
   streamed.timings.first_output_token = instants.dispatched + 900ms;
   streamed.timings.last_token = instants.dispatched + 2400ms;

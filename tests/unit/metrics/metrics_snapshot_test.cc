@@ -25,10 +25,20 @@ void RecordOne(MetricsShard& shard, Random& random) {
   const TimePoint scheduled = kStart + between(100s);
   const TimePoint dispatched = scheduled + between(5ms);
   const Duration service = 1ms + between(5s);
+  StreamTimes stream;
+  stream.Event(dispatched + service / 4);
+  // Short, in one piece of few or of many events, or in bursts.
+  const std::uint64_t kind_of_stream = random.Below(4);
+  const std::uint64_t at_once = kind_of_stream == 1 ? 20 : kind_of_stream == 2 ? 80 : 0;
+  for (std::uint64_t i = 0; i < at_once; ++i) stream.Event(dispatched + service / 4);
+  for (std::uint64_t i = 0; i < 40 && kind_of_stream == 3; ++i) {
+    stream.Event(dispatched + service / 4 + 30ms * static_cast<int>(i / 5));
+  }
+  if (kind_of_stream == 0) stream.Event(dispatched + service);
   const RequestInstants instants{.scheduled = scheduled,
                                  .dispatched = dispatched,
                                  .completed = dispatched + service,
-                                 .longest_chunk_gap = between(1s)};
+                                 .stream = &stream};
   shard.Scheduled();
   const std::uint64_t outcome = random.Below(10);
   if (outcome == 0) return shard.Dropped(scheduled);
@@ -52,8 +62,8 @@ void RecordOne(MetricsShard& shard, Random& random) {
   completion.timings.first_token = dispatched + service / 4;
   completion.timings.first_output_token = dispatched + service / 3;
   completion.timings.last_token = instants.completed;
-  shard.TokenEvent(dispatched + service / 4, std::nullopt);
-  shard.TokenEvent(instants.completed, service * 3 / 4);
+  shard.TokenEvent(dispatched + service / 4);
+  shard.TokenEvent(instants.completed);
   const TimePoint fallback = dispatched + service / 2;
   if (random.Chance(0.3)) {
     completion.attempts = {{.provider = "a",

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,6 +33,38 @@ TEST(ProcProbe, SeesMemoryThatThisProcessTouches) {
   ASSERT_TRUE(after);
   EXPECT_GE(after->rss_bytes, before->rss_bytes + kSize / 2);
   EXPECT_EQ(block[kSize / 2], 'x');
+}
+
+TEST(ProcProbe, SeesTheMemoryOfAnotherProcessAndNotItsOwn) {
+  constexpr std::size_t kSize = 64u << 20;
+  int ready[2];
+  ASSERT_EQ(pipe(ready), 0);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    void* const block =
+        mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (block == MAP_FAILED) _exit(1);
+    std::memset(block, 'x', kSize);
+    if (write(ready[1], "r", 1) != 1) _exit(1);
+    pause();
+    _exit(0);
+  }
+  char byte = 0;
+  ASSERT_EQ(read(ready[0], &byte, 1), 1);
+  ProcProbe probe("child", child);
+  const auto its = probe.Read();
+  const auto own = ProcProbe::Self()->Read();
+  kill(child, SIGKILL);
+  EXPECT_EQ(waitpid(child, nullptr, 0), child);
+  close(ready[0]);
+  close(ready[1]);
+  ASSERT_TRUE(its && own);
+  // What it shares with this process may not be counted as its own; the block is its own for
+  // certain.
+  EXPECT_GE(its->rss_bytes, kSize);
+  EXPECT_GE(its->rss_bytes, own->rss_bytes / 2 + kSize / 2);
+  EXPECT_NE(its->rss_bytes, own->rss_bytes);
 }
 
 TEST(ProcProbe, CountsThreadsAndDescriptors) {

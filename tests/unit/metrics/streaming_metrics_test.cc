@@ -1,7 +1,7 @@
 // Goodput, chunk gaps, the per-second series and the dimensions of a run.
 #include <gtest/gtest.h>
 
-#include <optional>
+#include <algorithm>
 #include <string>
 
 #include "llmload/metrics/load_test_metrics.h"
@@ -19,19 +19,27 @@ struct Shape {
   Duration ttfo = 200ms;
   Duration service = 1s;
   std::int64_t tokens = 9;
-  std::optional<Duration> longest_gap = 150ms;
+  int events = 9;  // evenly from the first token to the end
+  std::int64_t reasoning = 0;
   bool streamed = true;
 };
 
 void Succeed(MetricsShard& shard, const Shape& shape = {}) {
   const TimePoint dispatched = kStart + shape.lag;
-  RequestInstants instants{.scheduled = kStart,
-                           .dispatched = dispatched,
-                           .completed = dispatched + shape.service,
-                           .longest_chunk_gap = shape.longest_gap};
+  StreamTimes stream;
+  for (int i = 0; i < shape.events; ++i) {
+    stream.Event(dispatched + shape.ttft +
+                 (shape.service - shape.ttft) * i / std::max(shape.events - 1, 1));
+  }
+  const RequestInstants instants{.scheduled = kStart,
+                                 .dispatched = dispatched,
+                                 .completed = dispatched + shape.service,
+                                 .stream = shape.streamed ? &stream : nullptr};
   Completion completion;
   completion.provider = "openai";
   completion.usage.output = shape.tokens;
+  completion.usage.reasoning = shape.reasoning;
+  completion.token_events = shape.events;
   if (shape.streamed) {
     completion.timings.first_token = dispatched + shape.ttft;
     completion.timings.first_output_token = dispatched + shape.ttfo;
@@ -71,8 +79,8 @@ TEST(Goodput, EachObjectiveIsABoundThatMayJustBeMet) {
   over({.ttfo = 200ms - 1ns});
   exact({.tpot = 112'500us});  // 900 ms / 8
   over({.tpot = 112'500us - 1ns});
-  exact({.chunk_gap = 150ms});
-  over({.chunk_gap = 150ms - 1ns});
+  exact({.chunk_gap = 112'500us});
+  over({.chunk_gap = 112'500us - 1ns});
 }
 
 TEST(Goodput, OneMissedObjectiveIsEnough) {
@@ -81,7 +89,7 @@ TEST(Goodput, OneMissedObjectiveIsEnough) {
 }
 
 TEST(Goodput, AnAnswerThatWasNotStreamedMeetsNoStreamingObjective) {
-  const Shape unary{.longest_gap = std::nullopt, .streamed = false};
+  const Shape unary{.streamed = false};
   EXPECT_EQ(Good({.service_latency = 1s}, unary), 1u);
   EXPECT_EQ(Good({.ttft = 1h}, unary), 0u);
   EXPECT_EQ(Good({.ttfo = 1h}, unary), 0u);
@@ -90,7 +98,7 @@ TEST(Goodput, AnAnswerThatWasNotStreamedMeetsNoStreamingObjective) {
 }
 
 TEST(Goodput, ASingleTokenHasNothingToWaitForInBetween) {
-  const Shape single{.tokens = 1, .longest_gap = std::nullopt};
+  const Shape single{.tokens = 1, .events = 1};
   EXPECT_EQ(Good({.tpot = 1ns, .chunk_gap = 1ns}, single), 1u);
 }
 
@@ -119,16 +127,59 @@ TEST(TokensPerSecond, OfARequestAreOutputTokensOverServiceTime) {
   EXPECT_EQ(run[Figure::kTimePerToken].max(), Duration(100ms));
 }
 
+Duration TimePerToken(const Shape& shape) {
+  LoadTestMetrics metrics;
+  Succeed(metrics.AddShard(), shape);
+  return metrics.Snapshot()[Figure::kTpot].max();
+}
+
+TEST(TimePerOutputToken, IsTheWindowOverTheTokensAfterItsFirstInstant) {
+  EXPECT_EQ(TimePerToken({.tokens = 9, .events = 9}), Duration(112'500us));  // 900 ms / 8
+  EXPECT_EQ(TimePerToken({.tokens = 18, .events = 9}), Duration(56'250us)) << "two with each event";
+}
+
+TEST(TimePerOutputToken, LeavesOutWhatWasReasonedInSilence) {
+  // 490 tokens before the first one was seen, then 10 of them 100 ms apart.
+  EXPECT_EQ(TimePerToken({.ttft = 100ms,
+                          .ttfo = 100ms,
+                          .service = 1s,
+                          .tokens = 500,
+                          .events = 10,
+                          .reasoning = 490}),
+            Duration(100ms));
+}
+
+TEST(TimePerOutputToken, IsNotKnownWhereAllTokensCameAtOnce) {
+  LoadTestMetrics metrics;
+  Succeed(metrics.AddShard(), {.tokens = 50, .events = 1});
+  EXPECT_TRUE(metrics.Snapshot()[Figure::kTpot].empty()) << "not zero";
+}
+
+TEST(BunchedStreams, HaveNoTimesBetweenTokens) {
+  LoadTestMetrics metrics;
+  Succeed(metrics.AddShard(), {.ttft = 998ms, .ttfo = 998ms, .tokens = 60, .events = 60});
+  const MetricsSnapshot run = metrics.Snapshot();
+  EXPECT_EQ(run[Counter::kLongStreams], 1u);
+  EXPECT_EQ(run[Counter::kStreamsInOnePiece], 1u);
+  EXPECT_TRUE(run[Figure::kTpot].empty());
+  EXPECT_TRUE(run[Figure::kChunkGap].empty());
+}
+
 TEST(ChunkGap, CountsGapsAndSeriesCountsEvents) {
   LoadTestMetrics metrics({.start = kStart, .with_series = true});
   MetricsShard& shard = metrics.AddShard();
-  shard.TokenEvent(kStart, std::nullopt);
-  shard.TokenEvent(kStart + 400ms, 400ms);
-  shard.TokenEvent(kStart + 400ms, 0ms);
-  shard.TokenEvent(kStart + 1400ms, 1s);
+  StreamTimes stream;
+  for (const Duration at : {0ms, 400ms, 400ms, 1400ms}) {
+    stream.Event(kStart + at);
+    shard.TokenEvent(kStart + at);
+  }
+  shard.Dispatched(kStart, kStart, true);
+  shard.Succeeded(
+      {.scheduled = kStart, .dispatched = kStart, .completed = kStart + 1400ms, .stream = &stream},
+      Completion{});
   const MetricsSnapshot run = metrics.Snapshot();
-  EXPECT_EQ(run[Figure::kChunkGap].count(), 3u);
-  EXPECT_EQ(run[Figure::kChunkGap].min(), Duration(0));
+  EXPECT_EQ(run[Figure::kChunkGap].count(), 2u) << "a read has no gap inside";
+  EXPECT_EQ(run[Figure::kChunkGap].min(), Duration(400ms));
   EXPECT_EQ(run[Figure::kChunkGap].max(), Duration(1s));
   ASSERT_EQ(run.series.points.size(), 2u);
   EXPECT_EQ(run.series.points[0].token_events, 3u);

@@ -27,7 +27,11 @@ MetricsSnapshot SampleMetrics() {
     const TimePoint scheduled = kStart + i * 60ms;
     const TimePoint dispatched = scheduled + 200us;
     const Duration service = 400ms + (i * 37 % 50) * 60ms;
-    const RequestInstants instants{scheduled, dispatched, dispatched + service};
+    StreamTimes stream;
+    for (int token = 0; token < 4; ++token) {
+      stream.Event(dispatched + service / 4 + token * (service / 16));
+    }
+    const RequestInstants instants{scheduled, dispatched, dispatched + service, &stream};
     shard.Scheduled();
     shard.Dispatched(scheduled, dispatched, true);
     if (i % 67 == 0) {
@@ -64,9 +68,7 @@ MetricsSnapshot SampleMetrics() {
                               .output_tokens = 16}};
     }
     for (int token = 0; token < 4; ++token) {
-      const Duration gap = service / 16;
-      shard.TokenEvent(dispatched + service / 4 + token * gap,
-                       token > 0 ? std::optional(gap) : std::nullopt);
+      shard.TokenEvent(dispatched + service / 4 + token * (service / 16));
     }
     shard.Succeeded(instants, completion);
   }

@@ -156,6 +156,18 @@ TEST_F(FailoverProviderTest, EveryExtraInvocationIsPaidFromTheBudget) {
   EXPECT_GT(exhausted, 150);
 }
 
+TEST_F(FailoverProviderTest, AChainWithinAnotherLeavesTheDepositToIt) {
+  for (const bool deposits : {true, false}) {
+    const auto budget =
+        std::make_shared<RetryBudget>(RetryBudgetOptions{.ratio = 0.5, .reserve = 0});
+    FailoverProvider chain({{.provider = Provide("first", {Answers()})}},
+                           {.budget = budget, .deposit_per_request = deposits}, clock_);
+    for (int i = 0; i < 4; ++i) Ask(chain);
+    EXPECT_EQ(budget->requests(), deposits ? 4u : 0u);
+    EXPECT_EQ(budget->TryWithdraw(), deposits);
+  }
+}
+
 TEST_F(FailoverProviderTest, AnExhaustedBudgetSaysWhyAndReturnsTheProbesSlot) {
   const auto budget = std::make_shared<RetryBudget>(RetryBudgetOptions{.ratio = 0, .reserve = 0});
   const auto breaker = Breaker({.initial_state = BreakerState::kHalfOpen});

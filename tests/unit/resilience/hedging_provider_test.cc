@@ -98,6 +98,18 @@ TEST_F(HedgingProviderTest, TheBudgetPaysForEverySecondAttempt) {
   EXPECT_EQ(budget->requests(), 2u);
 }
 
+TEST_F(HedgingProviderTest, AHedgeWithinAChainLeavesTheDepositToIt) {
+  for (const bool deposits : {true, false}) {
+    const auto budget =
+        std::make_shared<RetryBudget>(RetryBudgetOptions{.ratio = 0.5, .reserve = 0});
+    HedgingProvider hedge(Provide("first", {Answers()}), Provide("second", {Answers()}),
+                          {.delay = 1s, .budget = budget, .deposit_per_request = deposits}, clock_);
+    for (int i = 0; i < 4; ++i) Ask(hedge);
+    EXPECT_EQ(budget->requests(), deposits ? 4u : 0u);
+    EXPECT_EQ(budget->TryWithdraw(), deposits);
+  }
+}
+
 TEST_F(HedgingProviderTest, TheFirstTokenDecidesAStream) {
   TokenLog log;
   const auto first = Provide("first", {Streams(1500ms, {"a", "b", "c"})});

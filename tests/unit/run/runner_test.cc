@@ -9,6 +9,7 @@
 #include "llmload/core/environment.h"
 #include "llmload/run/documented_plans.h"
 #include "llmload/world/world.h"
+#include "tests/unit/run/run_in.h"
 
 namespace llmload {
 namespace {
@@ -24,10 +25,6 @@ RunPlan Plan() {
   plan.request = {.model = "small", .max_tokens = 16, .stream = true};
   plan.criteria = {SuccessRate() >= 0.95, P95() < 5s};
   return plan;
-}
-
-RunReport RunIn(const World& world, const RunPlan& plan) {
-  return Runner(world.clock()).Run(world.Furnish(plan));
 }
 
 class Watcher final : public RunObserver {

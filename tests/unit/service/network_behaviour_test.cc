@@ -113,6 +113,27 @@ TEST_F(NetworkBehaviour, GoesThroughAProxyEndToEnd) {
                                  Not(HasSubstr("Proxy-Authorization"))));
 }
 
+TEST_F(NetworkBehaviour, AcceptsAWildcardForAWholeLabelOnly) {
+  const auto call = [this](const std::string& name) {
+    ScriptedServer proxy(
+        {{ReadRequest(), Send("HTTP/1.1 200 Connection established\r\n\r\n"),
+          test_support::Step{test_support::Step::Kind::kHandshake, {}, 0ms}, ReadRequest(),
+          Send(test_support::Answer(200, test_support::CompletionBody())), Hang()}},
+        Authority().MakeServer("DNS:" + name), false);
+    OpenAiOptions options;
+    options.base_url = "https://llm.example.test/v1";
+    options.ca_pem = Authority().pem();
+    options.api_key = Secret("sk-test-0123456789");
+    options.proxy = "http://127.0.0.1:" + std::to_string(proxy.port());
+    OpenAiProvider provider(std::move(options));
+    return caller_.Call(provider, TestRequest(false)).has_value();
+  };
+  EXPECT_TRUE(call("*.example.test"));
+  EXPECT_FALSE(call("l*.example.test"));
+  EXPECT_FALSE(call("*m.example.test"));
+  EXPECT_FALSE(call("*.test"));
+}
+
 TEST_F(NetworkBehaviour, NamesTheProxyThatRefuses) {
   for (const char* status :
        {"407 Proxy Authentication Required", "403 Forbidden", "502 Bad Gateway"}) {

@@ -19,9 +19,9 @@ class LoadTestEnvironmentTest : public ::testing::Test {
   ~LoadTestEnvironmentTest() override { Clear(); }
 
   static void Clear() {
-    for (const char* name :
-         {"SKIP_LOAD_TESTS", "LLMLOAD_PROVIDER", "LLMLOAD_MODEL", "LLMLOAD_REPORT_DIR",
-          "LLMLOAD_OUTPUT", "LLMLOAD_LOCAL_PID", "LLMLOAD_SEED"}) {
+    for (const char* name : {"SKIP_LOAD_TESTS", "LLMLOAD_PROVIDER", "LLMLOAD_MODEL",
+                             "LLMLOAD_REPORT_DIR", "LLMLOAD_OUTPUT", "LLMLOAD_LOCAL_PID",
+                             "LLMLOAD_SEED", "LLMLOAD_CONFIDENCE", "LLMLOAD_UNTIL_CONCLUSIVE"}) {
       ::unsetenv(name);
     }
   }
@@ -55,6 +55,8 @@ TEST_F(LoadTestEnvironmentTest, DefaultsCostNothing) {
   EXPECT_EQ(read.provider, ProviderChoice::kFake);
   EXPECT_EQ(read.model, "gpt-3.5-turbo");
   EXPECT_EQ(read.seed, 1u);
+  EXPECT_FALSE(read.confidence_required);
+  EXPECT_FALSE(read.until_conclusive);
   EXPECT_EQ(read.outputs, (std::vector<OutputSpec>{{.kind = "table", .where = {}}}));
 }
 
@@ -65,6 +67,8 @@ TEST_F(LoadTestEnvironmentTest, EveryVariableIsRead) {
   Set("LLMLOAD_OUTPUT", "summary,json=run.json");
   Set("LLMLOAD_LOCAL_PID", "4711");
   Set("LLMLOAD_SEED", "99");
+  Set("LLMLOAD_CONFIDENCE", "required");
+  Set("LLMLOAD_UNTIL_CONCLUSIVE", "10m,requests=9000");
   const LoadTestEnvironment read = LoadTestEnvironment::Read();
   EXPECT_EQ(read.provider, ProviderChoice::kLocal);
   EXPECT_EQ(read.model, "llama3");
@@ -73,6 +77,10 @@ TEST_F(LoadTestEnvironmentTest, EveryVariableIsRead) {
                                                    {.kind = "json", .where = "reports/"}}));
   EXPECT_EQ(read.local_pid, 4711);
   EXPECT_EQ(read.seed, 99u);
+  EXPECT_TRUE(read.confidence_required);
+  ASSERT_TRUE(read.until_conclusive);
+  EXPECT_EQ(read.until_conclusive->longest, Duration(std::chrono::minutes(10)));
+  EXPECT_EQ(read.until_conclusive->requests, 9000u);
 }
 
 TEST_F(LoadTestEnvironmentTest, MalformedValuesNameTheVariable) {
@@ -86,6 +94,10 @@ TEST_F(LoadTestEnvironmentTest, MalformedValuesNameTheVariable) {
                         "bedrock, anthropic, ollama, local"));
   EXPECT_THAT(message("LLMLOAD_SEED", "-1"), HasSubstr("LLMLOAD_SEED: got \"-1\""));
   EXPECT_THAT(message("LLMLOAD_OUTPUT", "html"), HasSubstr("LLMLOAD_OUTPUT: got \"html\""));
+  EXPECT_THAT(message("LLMLOAD_CONFIDENCE", "yes"),
+              HasSubstr("LLMLOAD_CONFIDENCE: got \"yes\", expected one of: required"));
+  EXPECT_THAT(message("LLMLOAD_UNTIL_CONCLUSIVE", "soon"),
+              HasSubstr("LLMLOAD_UNTIL_CONCLUSIVE: got \"soon\""));
   EXPECT_THAT(message("LLMLOAD_LOCAL_PID", "0"), HasSubstr("LLMLOAD_LOCAL_PID: got \"0\""));
 }
 

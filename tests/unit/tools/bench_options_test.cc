@@ -28,8 +28,9 @@ using Arguments = std::vector<std::string>;
 class BenchOptionsTest : public ::testing::Test {
  protected:
   BenchOptionsTest() {
-    for (const char* name : {"LLMLOAD_PROVIDER", "LLMLOAD_MODEL", "LLMLOAD_SEED",
-                             "LLMLOAD_LOCAL_PID", "LLMLOAD_OUTPUT", "AZURE_OPENAI_DEPLOYMENT"}) {
+    for (const char* name :
+         {"LLMLOAD_PROVIDER", "LLMLOAD_MODEL", "LLMLOAD_SEED", "LLMLOAD_LOCAL_PID",
+          "LLMLOAD_OUTPUT", "AZURE_OPENAI_DEPLOYMENT", "LLMLOAD_UNTIL_CONCLUSIVE"}) {
       ::unsetenv(name);
     }
   }
@@ -189,6 +190,27 @@ TEST_F(BenchOptionsTest, CriteriaAndObjectives) {
   EXPECT_EQ(options.plan.objectives.chunk_gap, Duration(2s));
 }
 
+TEST_F(BenchOptionsTest, HowLongARunMayGoOnComesFromOptionThenEnvironment) {
+  EXPECT_FALSE(With({}).plan.until_conclusive);
+  const auto until = With({"--until-conclusive", "10m,requests=9000"}).plan.until_conclusive;
+  ASSERT_TRUE(until);
+  EXPECT_EQ(until->longest, Duration(10min));
+  EXPECT_EQ(until->requests, 9000u);
+  ::setenv("LLMLOAD_UNTIL_CONCLUSIVE", "5m", 1);
+  EXPECT_EQ(With({}).plan.until_conclusive->longest, Duration(5min));
+  ::unsetenv("LLMLOAD_UNTIL_CONCLUSIVE");
+}
+
+TEST_F(BenchOptionsTest, RulesThatEndAHopelessRun) {
+  const auto rules =
+      With({"--abort-when", "failures>50%", "--abort-when", "latency:p95>30s over 1m"})
+          .plan.stop.abort_when;
+  ASSERT_EQ(rules.size(), 2u);
+  EXPECT_EQ(rules[0], AbortRule{});
+  EXPECT_EQ(rules[1].slower_than, Duration(30s));
+  EXPECT_EQ(rules[1].window, Duration(1min));
+}
+
 TEST_F(BenchOptionsTest, OutputsComeFromOptionThenEnvironment) {
   const OutputSpec table{.kind = "table", .where = {}};
   const OutputSpec summary{.kind = "summary", .where = {}};
@@ -236,6 +258,12 @@ TEST_F(BenchOptionsTest, ErrorsNameOptionValueAndWhatIsAccepted) {
       {{"--rate", "1", "--warm-up", "x"}, {"--warm-up: got \"x\""}},
       {{"--rate", "1", "--duration", "720h", "--warm-up", "1h"}, {"--rate and --duration", "days"}},
       {{"--rate", "1", "--max-in-flight", "0"}, {"--max-in-flight: got \"0\"", "from 1 to"}},
+      {{"--rate", "1", "--until-conclusive", "soon"},
+       {"--until-conclusive: got \"soon\"", "a time above 0"}},
+      {{"--rate", "1", "--until-conclusive", "10m,looks=9"},
+       {"--until-conclusive: got \"10m,looks=9\"", "TIME[,requests=N][,first-look=TIME]"}},
+      {{"--rate", "1", "--abort-when", "cost>5"},
+       {"--abort-when: got \"cost>5\"", "failures>SHARE or latency:PERCENTILE>TIME"}},
       {{"--rate", "1", "--workers", "0"}, {"--workers: got \"0\"", "from 1 to 256"}},
       {{"--rate", "1", "--seed", "-1"}, {"--seed"}},
       {{"--rate", "1", "--seed", "many"}, {"--seed: got \"many\""}},

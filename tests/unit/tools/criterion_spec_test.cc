@@ -63,7 +63,7 @@ TEST(CriterionSpec, NamesMetricBoundAndUnit) {
       {"success>=0.95", SuccessRate().name(), 0.95, ""},
       {"success>95%", SuccessRate().name(), 0.95, ""},
       {"throughput>=90/s", Throughput().name(), 90, "requests/s"},
-      {"success-throughput>5400/min", SuccessThroughput().name(), 90, "requests/s"},
+      {"completed-throughput>5400/min", CompletedThroughput().name(), 90, "requests/s"},
       {"completed>=900", CompletedRequests().name(), 900, ""},
       {"succeeded>=900", SuccessfulRequests().name(), 900, ""},
       {"failed==0", FailedRequests().name(), 0, ""},
@@ -134,8 +134,9 @@ TEST(CriterionSpec, ErrorsNameCriterionPartValueAndWhatIsAccepted) {
 }
 
 TEST(CriterionSpec, HelpListsEveryMetricAndStatistic) {
-  EXPECT_THAT(CriterionSpecHelp(), AllOf(HasSubstr("p99.9, mean, max"), HasSubstr("ttft:STATISTIC"),
-                                         HasSubstr("success-throughput"), HasSubstr("rss-growth")));
+  EXPECT_THAT(CriterionSpecHelp(),
+              AllOf(HasSubstr("p99.9, mean, max"), HasSubstr("ttft:STATISTIC"),
+                    HasSubstr("completed-throughput  "), HasSubstr("rss-growth")));
 }
 
 }  // namespace

@@ -97,7 +97,16 @@ class OnePlan : public LoadTest {
       metrics->first_dispatch.reset();
       metrics->last_completion.reset();
       metrics->series = {};
+      metrics->cohorts = {};
       for (Distribution& values : metrics->distributions) values = CountOf(values);
+      // How the tokens of a stream fall into reads.
+      for (const Figure figure : {Figure::kTpot, Figure::kChunkGap, Figure::kBurstDistance}) {
+        (*metrics)[figure] = {};
+      }
+      for (const Counter counter :
+           {Counter::kStreamsInOnePiece, Counter::kShortStreamsInOnePiece}) {
+        (*metrics)[counter] = 0;
+      }
       for (ProviderUsage& usage : metrics->providers) {
         usage.attempt_latency = CountOf(usage.attempt_latency);
         usage.attempt_ttft = CountOf(usage.attempt_ttft);

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "llmload/load/arrival_schedule.h"
+#include "src/core/text/parse.h"
 #include "tests/unit/tools/message_of.h"
-#include "tools/option_values.h"
 
 namespace llmload::tools {
 namespace {
@@ -124,20 +124,20 @@ TEST(ProfileSpec, ErrorsNamePhasePartValueAndWhatIsAccepted) {
 }
 
 TEST(OptionValues, TimesAndRatesHaveUnits) {
-  EXPECT_EQ(ParseTime("t", "250us"), 250us);
-  EXPECT_EQ(ParseTime("t", "1.5ms"), 1500us);
-  EXPECT_EQ(ParseTime("t", "2m"), 120s);
-  EXPECT_EQ(ParseTime("t", "2min"), 120s);
-  EXPECT_EQ(ParseTime("t", "0.5h"), 1800s);
-  EXPECT_EQ(ParseTime("t", "0"), 0s);
-  EXPECT_EQ(ParseTime("t", "720h"), 720h);
+  EXPECT_EQ(text::ParseTime("t", "250us"), 250us);
+  EXPECT_EQ(text::ParseTime("t", "1.5ms"), 1500us);
+  EXPECT_EQ(text::ParseTime("t", "2m"), 120s);
+  EXPECT_EQ(text::ParseTime("t", "2min"), 120s);
+  EXPECT_EQ(text::ParseTime("t", "0.5h"), 1800s);
+  EXPECT_EQ(text::ParseTime("t", "0"), 0s);
+  EXPECT_EQ(text::ParseTime("t", "720h"), 720h);
   for (const char* bad : {"", "s", "5", "-1s", "1 s", "1e300s", "721h", "infs", "1sx"}) {
-    EXPECT_THAT(MessageOf([&] { ParseTime("t", bad); }),
+    EXPECT_THAT(MessageOf([&] { text::ParseTime("t", bad); }),
                 HasSubstr("t: got \"" + std::string(bad) + "\", expected a time"));
   }
-  EXPECT_EQ(ParseRate("r", "90"), 90);
-  EXPECT_EQ(ParseRate("r", "90/min"), 1.5);
-  EXPECT_EQ(ParseRate("r", "7200/h"), 2);
+  EXPECT_EQ(text::ParseRate("r", "90"), 90);
+  EXPECT_EQ(text::ParseRate("r", "90/min"), 1.5);
+  EXPECT_EQ(text::ParseRate("r", "7200/h"), 2);
 }
 
 }  // namespace

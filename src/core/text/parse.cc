@@ -1,11 +1,13 @@
-#include "tools/option_values.h"
+#include "src/core/text/parse.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <optional>
 
-namespace llmload::tools {
+#include "src/core/text/ascii.h"
+
+namespace llmload::text {
 namespace {
 
 constexpr std::string_view kTimeAccepted =
@@ -74,6 +76,17 @@ double ParseRate(std::string_view name, std::string_view text) {
   throw ConfigurationError::Invalid(name, text, kRateAccepted);
 }
 
+double ParseShare(std::string_view name, std::string_view text) {
+  constexpr std::string_view kAccepted = "a share from 0 to 1, or from 0% to 100%";
+  if (!text.ends_with('%')) return ParseNumber<double>(name, text, 0, 1, kAccepted);
+  try {
+    const std::string_view number = Trim(text.substr(0, text.size() - 1));
+    return ParseNumber<double>(name, number, 0, 100, kAccepted) / 100;
+  } catch (const ConfigurationError&) {
+    throw ConfigurationError::Invalid(name, text, kAccepted);
+  }
+}
+
 std::vector<std::string_view> SplitAt(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
   for (std::size_t begin = 0; begin <= text.size();) {
@@ -84,4 +97,4 @@ std::vector<std::string_view> SplitAt(std::string_view text, char separator) {
   return parts;
 }
 
-}  // namespace llmload::tools
+}  // namespace llmload::text

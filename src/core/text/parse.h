@@ -1,8 +1,8 @@
-// Values of command-line options, taken as text and parsed here: the option library's own messages
-// name neither what is accepted nor, for some types, that a value was cut short ("99999" as a
-// 16-bit port).
-#ifndef LLMLOAD_TOOLS_OPTION_VALUES_H_
-#define LLMLOAD_TOOLS_OPTION_VALUES_H_
+// Values of options and environment variables, parsed here: the option library's own messages name
+// neither what is accepted nor, for some types, that a value was cut short ("99999" as a 16-bit
+// port).
+#ifndef LLMLOAD_SRC_CORE_TEXT_PARSE_H_
+#define LLMLOAD_SRC_CORE_TEXT_PARSE_H_
 
 #include <charconv>
 #include <string>
@@ -12,11 +12,10 @@
 
 #include "llmload/core/environment.h"
 #include "llmload/core/time.h"
-#include "src/core/text/ascii.h"
 
-namespace llmload::tools {
+namespace llmload::text {
 
-/// The number that `text` is, in [min, max]. Throws `ConfigurationError` that names the option, the
+/// The number that `text` is, in [min, max]. Throws `ConfigurationError` that names `name`, the
 /// text and what is accepted. So do all functions here.
 template <class Number>
 Number ParseNumber(std::string_view name, std::string_view text, Number min, Number max,
@@ -40,11 +39,12 @@ Duration ParsePositiveTime(std::string_view name, std::string_view text);
 /// Requests per second: "10", "10/s", "1000/min", "36000/h". 0 to 10^7 per second.
 double ParseRate(std::string_view name, std::string_view text);
 
+/// A share: "0.95" or "95%". 0 to 1.
+double ParseShare(std::string_view name, std::string_view text);
+
 /// `text` split at `separator`; one empty part for an empty text.
 std::vector<std::string_view> SplitAt(std::string_view text, char separator);
 
-using text::Trim;
+}  // namespace llmload::text
 
-}  // namespace llmload::tools
-
-#endif  // LLMLOAD_TOOLS_OPTION_VALUES_H_
+#endif  // LLMLOAD_SRC_CORE_TEXT_PARSE_H_
