@@ -42,7 +42,7 @@ install_packages() {
     "libboost${boost}-dev" "libboost-program-options${boost}-dev")
   case "$workflow" in
     test) packages+=(python3 python3-yaml) ;;  # for the tests of documents and scripts
-    interop) packages+=(python3 python3-botocore) ;;
+    interop) packages+=(python3 python3-botocore nginx) ;;
     counts) packages+=(python3 valgrind) ;;
     asan-ubsan | tsan | fuzz)
       packages+=(clang "libclang-rt-${clang}-dev")
