@@ -41,7 +41,7 @@ class SilentPrimary : public SustainedLoadTest {
 
   RunPlan Plan() override {
     RunPlan plan = SustainedLoadPlan();
-    plan.load = OpenLoop{.rate_per_second = 10, .duration = 15min};
+    plan.load = OpenLoop{.rate_per_second = 12, .duration = 10min};
     plan.stop.drain_timeout = 2min;
     plan.criteria = {SuccessRate() >= 0.999, (P99() < 5s).AsObserved()};
     return plan;

@@ -90,7 +90,7 @@ def measure(buffering, gap_ms, tokens, size="4k", stops=False):
 
 
 def bench(url, tokens, report, stops):
-    command = [LLMLOAD, "bench", "--provider", "openai", "--url", url, "--model", "m", "--rate", "10/s", "--duration", "3s",
+    command = [LLMLOAD, "bench", "--provider", "openai", "--url", url, "--model", "m", "--rate", "20/s", "--duration", "1500ms",
                "--workers", "1", "--max-tokens", str(tokens), "--slo", "tpot:p50<5s", "--slo", "gap:p50<5s", "--output",
                f"json={report}", "--quiet"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("LLMLOAD_", "OPENAI_"))}

@@ -9,7 +9,7 @@
 #include "llmload/core/environment.h"
 #include "llmload/run/documented_plans.h"
 #include "llmload/world/world.h"
-#include "tests/unit/run/run_in.h"
+#include "tests/support/run_in.h"
 
 namespace llmload {
 namespace {
@@ -48,6 +48,24 @@ TEST(Runner, MeasuresAndJudgesAPlan) {
   EXPECT_EQ(report.record.metrics[Counter::kScheduled], 1000u);
   EXPECT_EQ(report.record.OfferedRate(), 100.0);
   EXPECT_FALSE(CheckAccounting(report.record.metrics));
+}
+
+TEST(Runner, SaysWhoseMemoryIsJudged) {
+  const auto subject = [](const World& world) {
+    RunPlan plan = Plan();
+    EXPECT_TRUE(world.Furnish(plan).details.empty()) << "no criterion is about memory";
+    plan.criteria = {MemoryGrowth() < 0.5};
+    const RunPlan furnished = world.Furnish(plan);
+    EXPECT_EQ(furnished.details.size(), 1u);
+    return furnished.details.at(0).value;
+  };
+  EXPECT_EQ(subject(VirtualWorld(simulation::SimulationOptions{})), "test process, simulated");
+  EXPECT_THAT(subject(RealWorld({.unavailable = "far", .url = "https://llm.example.test/v1"})),
+              HasSubstr(": the generator alone, since no process of the server is known here"));
+  EXPECT_THAT(subject(RealWorld({.unavailable = "near", .url = "https://127.0.0.1:1/v1"}, 1)),
+              HasSubstr("test process (pid "));
+  EXPECT_THAT(subject(RealWorld({.unavailable = "near", .url = "https://127.0.0.1:1/v1"}, 1)),
+              HasSubstr(", local server (pid 1)"));
 }
 
 TEST(Runner, RecordsWhatWasDone) {

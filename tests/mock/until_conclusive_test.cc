@@ -8,7 +8,7 @@
 #include "llmload/run/runner.h"
 #include "llmload/world/world.h"
 #include "src/run/run_looks.h"
-#include "tests/unit/run/run_in.h"
+#include "tests/support/run_in.h"
 
 namespace llmload {
 namespace {

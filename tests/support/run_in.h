@@ -1,6 +1,6 @@
 // A plan run in a world.
-#ifndef LLMLOAD_TESTS_UNIT_RUN_RUN_IN_H_
-#define LLMLOAD_TESTS_UNIT_RUN_RUN_IN_H_
+#ifndef LLMLOAD_TESTS_SUPPORT_RUN_IN_H_
+#define LLMLOAD_TESTS_SUPPORT_RUN_IN_H_
 
 #include "llmload/run/runner.h"
 #include "llmload/world/world.h"
@@ -13,4 +13,4 @@ inline RunReport RunIn(const World& world, const RunPlan& plan) {
 
 }  // namespace llmload
 
-#endif  // LLMLOAD_TESTS_UNIT_RUN_RUN_IN_H_
+#endif  // LLMLOAD_TESTS_SUPPORT_RUN_IN_H_
