@@ -76,15 +76,26 @@ class Filler {
   }
   void Fill(SeriesPoint& p) {
     All(p.scheduled, p.sent, p.succeeded, p.failed, p.unfinished, p.dropped, p.token_events);
+    FillCells(p.latency);
+  }
+  void FillCells(std::vector<SeriesCell>& filled) {
     std::set<std::uint16_t> cells;
     for (std::uint64_t i = random_.Below(5); i > 0; --i) {
       cells.insert(static_cast<std::uint16_t>(random_.Below(SeriesCells::kCount)));
     }
-    p.latency.clear();
+    filled.clear();
     for (const std::uint16_t index : cells) {
       const auto count = static_cast<std::uint32_t>(1 + random_.Below(1'000'000));
-      p.latency.push_back({.index = index, .count = count});
+      filled.push_back({.index = index, .count = count});
     }
+  }
+  void Fill(Cohort& c) {
+    All(c.scheduled, c.succeeded, c.lost, c.completed, c.good, c.attempts);
+    for (std::vector<SeriesCell>& cells : c.figures) FillCells(cells);
+  }
+  void Fill(Cohorts& c) {
+    c.interval = Cohorts::kShortestInterval * (std::int64_t{1} << random_.Below(12));
+    Fill(c.cohorts);
   }
   void Fill(TimeSeries& series) {
     series.interval = std::chrono::seconds(std::int64_t{1} << random_.Below(12));
@@ -101,7 +112,7 @@ class Filler {
         u.output_tokens, u.attempt_latency, u.attempt_ttft);
   }
   void Fill(MetricsSnapshot& m) {
-    All(m.counters, m.distributions, m.errors, m.providers, m.series, m.first_dispatch,
+    All(m.counters, m.distributions, m.errors, m.providers, m.series, m.cohorts, m.first_dispatch,
         m.last_completion, m.has_objectives);
     const auto key = [](const ProviderUsage& u) { return std::tie(u.name, u.region, u.model); };
     std::sort(m.providers.begin(), m.providers.end(),
@@ -144,12 +155,13 @@ class Filler {
         r.series);
   }
   void Fill(TimelineEvent& e) { All(e.at, e.what); }
+  void Fill(Look& l) { All(l.at, l.requests, l.error, l.found); }
   void Fill(NamedDistribution& d) { All(d.name, d.values); }
   void Fill(NamedValue& v) { All(v.name, v.value); }
   void Fill(RunRecord& r) {
     All(r.name, r.run_id, r.origin, r.duration, r.configuration, r.metrics, r.unmeasured, r.health,
         r.resources, r.timeline, r.distributions, r.measurements, r.interrupted, r.stopped_because,
-        r.drained, r.faults);
+        r.aborted_because, r.looks, r.drained, r.faults);
     r.started_at = std::chrono::sys_time<Duration>(
         std::chrono::milliseconds(random_.Below(4'000'000'000'000)));
     r.shares.of = 1 + static_cast<unsigned>(random_.Below(6));
@@ -161,12 +173,13 @@ class Filler {
   }
   void Fill(CriterionResult& c) {
     All(c.name, c.unit, c.bound, c.observed, c.observed_lower, c.observed_upper, c.samples,
-        c.message);
+        c.effective_samples, c.as_observed, c.confidence, c.longer_by, c.message, c.remark);
+    if (random_.Chance(0.2)) c.observed_upper = std::numeric_limits<double>::infinity();
     Fill(c.comparison, Comparison::kEqual);
     Fill(c.verdict, Verdict::kInvalid);
   }
   void Fill(Judgement& j) {
-    All(j.criteria, j.invalid_reasons, j.recommendations);
+    All(j.criteria, j.invalid_reasons, j.recommendations, j.aborted_because);
     Fill(j.verdict, Verdict::kInvalid);
   }
 
