@@ -163,7 +163,6 @@ static void Visit(Archive& archive, T& judgement) {
   archive.Field("criteria", judgement.criteria);
   archive.Field("invalid_reasons", judgement.invalid_reasons);
   archive.Field("recommendations", judgement.recommendations);
-  archive.Field("aborted_because", judgement.aborted_because);
 }
 
 std::string ToJson(const RunReport& report) {
@@ -192,6 +191,7 @@ RunReport ReadReport(std::string_view text, const std::string& name) {
   RunReport report;
   Visit(archive, report.judgement);
   report.record = record::ReadRecord(json, name);
+  report.judgement.aborted_because = report.record.aborted_because;
   return report;
 }
 

@@ -50,7 +50,7 @@ struct Judgement {
   Verdict verdict = Verdict::kInconclusive;
   std::vector<CriterionResult> criteria;     ///< in the order they were given
   std::vector<std::string> invalid_reasons;  ///< why the measurement cannot be trusted
-  std::string aborted_because;               ///< the abort rule that ended the run; else empty
+  std::string aborted_because;               ///< that of the record
   /// What to change so that it can be trusted, in the order of the reasons.
   std::vector<std::string> recommendations;
 

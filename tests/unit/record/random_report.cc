@@ -179,7 +179,7 @@ class Filler {
     Fill(c.verdict, Verdict::kInvalid);
   }
   void Fill(Judgement& j) {
-    All(j.criteria, j.invalid_reasons, j.recommendations, j.aborted_because);
+    All(j.criteria, j.invalid_reasons, j.recommendations);
     Fill(j.verdict, Verdict::kInvalid);
   }
 
@@ -192,6 +192,7 @@ class Filler {
 RunReport RandomReport(Random& random) {
   RunReport report;
   Filler(random).All(report.record, report.judgement);
+  report.judgement.aborted_because = report.record.aborted_because;
   return report;
 }
 
