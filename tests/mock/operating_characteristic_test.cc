@@ -216,6 +216,7 @@ INSTANTIATE_TEST_SUITE_P(Systems, LookCharacteristic,
                                            Correlated(0.97), SlowPhases(1)));
 
 TEST(LookCharacteristic, ARunTakesAsLongAsItMust) {
+  if (test_support::kSanitized) GTEST_SKIP() << "not under a sanitizer";
   for (const double ratio : {0.9, 1.1}) {
     const LookShares off =
         SimulateLooks(0.95, ratio, IndependentLatencies(), kAtMost, RequestRuns(), kSeed);
