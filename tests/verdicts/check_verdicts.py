@@ -77,7 +77,8 @@ def check_late_generators(url, authority):
 
     if os.environ.get("LLMLOAD_FULL_COUNTS"):
         once = bench(url, authority, "latency:p99.9<100ms", 40, stops=0.3, rate="200/s", times=1)
-        expect(once["verdict"] == "INVALID", "one stop of 300 ms does not fail p99.9", once["reason"])
+        # All slow requests are of one block of time: that alone leaves it open.
+        expect(once["verdict"] in ("INVALID", "INCONCLUSIVE"), "one stop of 300 ms does not fail p99.9", once["reason"])
 
     slow = bench(url, authority, "latency:p95<2ms", 10)
     expect(slow["verdict"] in ("FAIL", "INVALID"), "a service that is slower than its bound does not pass", slow["reason"])
