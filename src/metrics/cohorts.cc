@@ -1,6 +1,6 @@
 #include "llmload/metrics/cohorts.h"
 
-#include <utility>
+#include "src/metrics/intervals.h"
 
 namespace llmload {
 
@@ -15,20 +15,9 @@ void Cohort::Merge(const Cohort& other) {
 }
 
 void Cohorts::Merge(const Cohorts& other) {
-  while (interval < other.interval) DoubleInterval();
-  const auto factor = static_cast<std::size_t>(interval / other.interval);
-  const std::size_t size = (other.cohorts.size() + factor - 1) / factor;
-  if (cohorts.size() < size) cohorts.resize(size);
-  for (std::size_t i = 0; i < other.cohorts.size(); ++i) {
-    cohorts[i / factor].Merge(other.cohorts[i]);
-  }
+  metrics::MergeIntervals(cohorts, interval, other.cohorts, other.interval);
 }
 
-void Cohorts::DoubleInterval() {
-  std::vector<Cohort> joined((cohorts.size() + 1) / 2);
-  for (std::size_t i = 0; i < cohorts.size(); ++i) joined[i / 2].Merge(cohorts[i]);
-  cohorts = std::move(joined);
-  interval *= 2;
-}
+void Cohorts::DoubleInterval() { metrics::DoubleInterval(cohorts, interval); }
 
 }  // namespace llmload

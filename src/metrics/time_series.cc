@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <bit>
-#include <utility>
 
 #include "llmload/metrics/statistics.h"
+#include "src/metrics/intervals.h"
 
 namespace llmload {
 namespace {
@@ -80,22 +80,9 @@ std::vector<std::uint64_t> TimeSeries::InFlight() const {
 }
 
 void TimeSeries::Merge(const TimeSeries& other) {
-  while (interval < other.interval) DoubleInterval();
-  if (points.size() < other.points.size() && interval == other.interval) {
-    points.resize(other.points.size());
-  }
-  const auto factor = static_cast<std::size_t>(interval / other.interval);
-  for (std::size_t i = 0; i < other.points.size(); ++i) {
-    if (i / factor >= points.size()) points.resize(i / factor + 1);
-    points[i / factor].Merge(other.points[i]);
-  }
+  metrics::MergeIntervals(points, interval, other.points, other.interval);
 }
 
-void TimeSeries::DoubleInterval() {
-  std::vector<SeriesPoint> merged((points.size() + 1) / 2);
-  for (std::size_t i = 0; i < points.size(); ++i) merged[i / 2].Merge(points[i]);
-  points = std::move(merged);
-  interval *= 2;
-}
+void TimeSeries::DoubleInterval() { metrics::DoubleInterval(points, interval); }
 
 }  // namespace llmload

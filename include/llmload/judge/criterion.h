@@ -97,7 +97,8 @@ struct CriterionResult {
   std::optional<double> effective_samples;
   bool as_observed = false;  ///< judged by the value of this run, whatever its interval
   double confidence = 0.99;  ///< of the interval
-  /// See `Observation::longer_by`; empty unless the verdict is INCONCLUSIVE for want of samples.
+  /// See `Observation::longer_by`. Only an INCONCLUSIVE result that more samples could decide has
+  /// it.
   std::optional<double> longer_by;
   Verdict verdict = Verdict::kInconclusive;
   std::string message;  ///< one sentence that names metric, observed value, bound and samples
