@@ -6,6 +6,8 @@ target_compile_features(llmload_build_options INTERFACE cxx_std_20)
 target_compile_options(llmload_build_options INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow
   -Wno-missing-field-initializers  # designated initialisers leave out what has a default on purpose
+  # GCC collects its garbage less often: a twentieth less time for up to half a gigabyte more memory.
+  $<$<CXX_COMPILER_ID:GNU>:--param=ggc-min-expand=300;--param=ggc-min-heapsize=600000>
   # GCC 12 to 14 take Asio's allocation of coroutine frames for a mismatch; it is not one.
   $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>
   # False alarms of GCC 12 alone, once it inlines: std::string's operator+ (GCC bug 105651), and std::regex and
