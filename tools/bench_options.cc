@@ -40,6 +40,12 @@ po::options_description Describe() {
       "set")("model", text("NAME"),
              "default: LLMLOAD_MODEL, or a small one of the provider's; Azure: the deployment")(
       "ca-file", text("FILE"), "PEM certificates to trust beside the system's")(
+      "max-tokens-field", text("NAME"),
+      "max_tokens or max_completion_tokens, for services that speak OpenAI's API; default: "
+      "LLMLOAD_MAX_TOKENS_FIELD, else max_tokens, and the other one if the service refuses it")(
+      "stream-options", text("WHAT"),
+      "send (ask for the usage of a stream) or omit; default: LLMLOAD_STREAM_OPTIONS, else send, "
+      "and omit if the service refuses it")(
       "spend",
       "allow a target that is not on this machine, and may cost money (or SKIP_LOAD_TESTS=0)");
   po::options_description load("Load: one of --rate, --concurrency and --profile", kWidth,
@@ -193,6 +199,21 @@ void ReadTarget(const Given& given, BenchOptions& options) {
       throw ConfigurationError::Invalid("--ca-file", options.target.ca_file,
                                         "the path of an existing file (PEM certificates)");
     }
+  }
+  const auto one_of = [&given](const char* name, std::string_view first, std::string_view second) {
+    const std::string value = given.Text(name);
+    if (value != first && value != second) {
+      throw ConfigurationError::Invalid("--" + std::string(name), value,
+                                        std::string(first) + " or " + std::string(second));
+    }
+    return value;
+  };
+  if (given.Has("max-tokens-field")) {
+    options.target.max_tokens_field =
+        one_of("max-tokens-field", "max_tokens", "max_completion_tokens");
+  }
+  if (given.Has("stream-options")) {
+    options.target.stream_options = one_of("stream-options", "send", "omit");
   }
   options.plan.request.model =
       given.Has("model") ? given.Text("model") : ModelFromEnvironment(options.provider);

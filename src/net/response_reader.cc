@@ -36,16 +36,19 @@ void ResponseHead::Clear() {
 }
 
 void ResponseHead::Add(std::string_view name, std::string_view value) {
-  const auto lower = [](char c) { return text::Lower(c); };
-  // A folded value could carry a line feed.
-  const auto flat = [](char c) { return c == '\n' ? ' ' : c; };
   std::size_t at = fields_.size();
-  fields_.resize(at + name.size() + value.size() + 2, '\n');
-  std::transform(name.begin(), name.end(), fields_.begin() + static_cast<std::ptrdiff_t>(at),
-                 lower);
-  at += name.size() + 1;
-  std::transform(value.begin(), value.end(), fields_.begin() + static_cast<std::ptrdiff_t>(at),
-                 flat);
+  fields_.append(name);
+  std::transform(fields_.begin() + static_cast<std::ptrdiff_t>(at), fields_.end(),
+                 fields_.begin() + static_cast<std::ptrdiff_t>(at),
+                 [](char c) { return text::Lower(c); });
+  fields_.push_back('\n');
+  at = fields_.size();
+  fields_.append(value);
+  // A folded value could carry a line feed.
+  if (value.find('\n') != std::string_view::npos) {
+    std::replace(fields_.begin() + static_cast<std::ptrdiff_t>(at), fields_.end(), '\n', ' ');
+  }
+  fields_.push_back('\n');
 }
 
 ResponseReader::Parser::Parser(ResponseReader& reader) : reader_(reader) {
@@ -55,6 +58,7 @@ ResponseReader::Parser::Parser(ResponseReader& reader) : reader_(reader) {
 }
 
 void ResponseReader::Parser::on_response_impl(int code, View, int, Code&) {
+  reader_.has_status_ = true;
   reader_.head_.Clear();
   reader_.head_.status = code;
 }
@@ -99,13 +103,28 @@ ResponseReader::Status ResponseReader::Outcome() const {
   return next_ == ResponseSink::Next::kStop ? Status::kStopped : Status::kNeedMore;
 }
 
+// True for "HTTP/1.1 200" without the space that has to follow even if there is no reason: some
+// proxies leave it out, and clients accept that.
+bool ResponseReader::LacksReason(std::string_view input) const {
+  constexpr std::size_t kStatusEnd = 12;
+  return !has_status_ && input.size() > kStatusEnd && input.starts_with("HTTP/1.") &&
+         input[kStatusEnd] == '\r';
+}
+
 ResponseReader::Status ResponseReader::Feed(std::string_view bytes, TimePoint at) {
   at_ = at;
   started_ = started_ || !bytes.empty();
-  const bool joined = !pending_.empty();
+  bool joined = !pending_.empty();
   if (joined) pending_.append(bytes);
   std::string_view input = joined ? std::string_view(pending_) : bytes;
   while (!input.empty()) {
+    if (LacksReason(input)) {
+      std::string mended(input);
+      mended.insert(mended.find('\r'), " ");
+      pending_ = std::move(mended);
+      input = pending_;
+      joined = true;
+    }
     boost::beast::error_code error;
     const std::size_t used = parser_->put(boost::asio::buffer(input.data(), input.size()), error);
     input.remove_prefix(used);
@@ -128,6 +147,7 @@ ResponseReader::Status ResponseReader::Feed(std::string_view bytes, TimePoint at
       problem_ = "unexpected interim answer";
       return Status::kMalformed;
     }
+    has_status_ = false;
     parser_.emplace(*this);
   }
   if (joined) {

@@ -20,6 +20,18 @@ class ResponseHead {
   /// Value of the first field of this name, which is given in lower case; empty if there is none.
   std::string_view Get(std::string_view name) const;
 
+  /// Calls `take(name, value)` for each field, in their order; names are in lower case.
+  template <class Take>
+  void ForEach(Take take) const {
+    std::string_view rest = fields_;
+    while (!rest.empty()) {
+      const std::size_t name_end = rest.find('\n');
+      const std::size_t value_end = rest.find('\n', name_end + 1);
+      take(rest.substr(0, name_end), rest.substr(name_end + 1, value_end - name_end - 1));
+      rest.remove_prefix(value_end + 1);
+    }
+  }
+
   void Clear();
   void Add(std::string_view name, std::string_view value);
   /// Bytes of all fields.
@@ -98,6 +110,7 @@ class ResponseReader {
   };
 
   Status Outcome() const;
+  bool LacksReason(std::string_view input) const;
   void TakeBody(std::string_view body);
 
   ResponseHead& head_;
@@ -108,6 +121,7 @@ class ResponseReader {
   TimePoint at_{};
   int interim_answers_ = 0;
   bool started_ = false;
+  bool has_status_ = false;  // of the answer that is being parsed
   bool head_done_ = false;
   bool leftover_ = false;
   ResponseSink::Next next_ = ResponseSink::Next::kContinue;

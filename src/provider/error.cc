@@ -141,9 +141,14 @@ ErrorKind KindOfHttpStatus(int http_status) noexcept {
     case 402:
       return ErrorKind::kQuotaExhausted;
     case 408:  // the service gave up waiting: the services' own clients try again
+    case 424:  // what the service depends on failed: TGI's failed generation, Bedrock's model error
+    case 425:  // too early: the same request may be sent later
+    case 499:  // a proxy's client, which is the gateway itself, gave up
       return ErrorKind::kServerError;
+    case 420:  // an older "too many requests"
     case 429:
       return ErrorKind::kRateLimited;
+    case 498:  // Groq: no capacity in the flex tier
     case 503:
     case 529:
       return ErrorKind::kOverloaded;

@@ -376,6 +376,15 @@ ConnectionCounters FailoverProvider::Connections() const {
   return sum;
 }
 
+std::optional<std::string> FailoverProvider::AdaptTo(const Error& refusal) {
+  for (const FailoverTarget& target : chain_->targets) {
+    if (target.provider->Identity().name == refusal.provider) {
+      return target.provider->AdaptTo(refusal);
+    }
+  }
+  return {};
+}
+
 asio::awaitable<Result<Completion>> FailoverProvider::Complete(const CompletionRequest& request,
                                                                StreamObserver* observer) {
   return Run::Start(chain_, request, observer);

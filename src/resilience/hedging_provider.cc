@@ -204,6 +204,13 @@ ConnectionCounters HedgingProvider::Connections() const {
   return sum;
 }
 
+std::optional<std::string> HedgingProvider::AdaptTo(const Error& refusal) {
+  for (const auto& provider : pair_->providers) {
+    if (provider->Identity().name == refusal.provider) return provider->AdaptTo(refusal);
+  }
+  return {};
+}
+
 asio::awaitable<Result<Completion>> HedgingProvider::Complete(const CompletionRequest& request,
                                                               StreamObserver* observer) {
   return Run::Start(pair_, request, observer);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
 #include <mutex>
 #include <utility>
 
@@ -92,7 +93,9 @@ class Runner::Impl {
 
   void AddObserver(RunObserver& observer) { observers_.Add(observer); }
 
-  void CheckTargets(const RunPlan& plan) {
+  // Returns what was found out: details for the report.
+  std::vector<Detail> CheckTargets(const RunPlan& plan) {
+    std::vector<Detail> details;
     const auto prompts = MakePromptSource(plan.prompts, plan.request, plan.Seed());
     for (const Lane& lane : plan.lanes) {
       TargetCheck check{.state = TargetState::kUnavailable,
@@ -100,7 +103,12 @@ class Runner::Impl {
       if (lane.target.provider) check = CheckTarget(lane.target, prompts->MakeRequest(0), clock_);
       if (!lane.name.empty()) check.message = lane.name + ": " + check.message;
       if (check.state != TargetState::kReady) throw TargetNotReady(check);
+      for (std::string& adaptation : check.adaptations) {
+        details.push_back({.name = lane.name.empty() ? "adapted" : "adapted, " + lane.name,
+                           .value = std::move(adaptation)});
+      }
     }
+    return details;
   }
 
   RunReport Run(const RunPlan& plan) {
@@ -120,7 +128,8 @@ class Runner::Impl {
   // `looks`: null for a run that ends as planned.
   RunRecord Measure(const RunPlan& plan, RunLooks* looks) {
     CheckPlan(plan);
-    if (plan.checks_targets) CheckTargets(plan);
+    std::vector<Detail> found;
+    if (plan.checks_targets) found = CheckTargets(plan);
     const auto started_at =
         std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
     const std::string run_id = plan.run_id.empty() ? MakeRunId(started_at) : plan.run_id;
@@ -205,6 +214,7 @@ class Runner::Impl {
     RunRecord record = RecordOf(plan, *prompts, std::move(result));
     record.run_id = run_id;
     record.started_at = started_at;
+    std::move(found.begin(), found.end(), std::back_inserter(record.configuration.details));
     record.resources = resources.Summarise(began);
     if (!aborted_because.empty()) {
       record.aborted_because = std::exchange(record.stopped_because, {});
@@ -254,7 +264,7 @@ Runner::Runner(Clock& clock) : impl_(std::make_unique<Impl>(clock)) {}
 Runner::~Runner() = default;
 
 void Runner::AddObserver(RunObserver& observer) { impl_->AddObserver(observer); }
-void Runner::CheckTargets(const RunPlan& plan) { impl_->CheckTargets(plan); }
+std::vector<Detail> Runner::CheckTargets(const RunPlan& plan) { return impl_->CheckTargets(plan); }
 RunRecord Runner::Measure(const RunPlan& plan) { return impl_->Measure(plan, nullptr); }
 RunReport Runner::Run(const RunPlan& plan) { return impl_->Run(plan); }
 void Runner::RequestStop() { impl_->RequestStop(); }

@@ -3,8 +3,10 @@
 #include <charconv>
 #include <initializer_list>
 #include <utility>
+#include <vector>
 
 #include "src/core/text/ascii.h"
+#include "src/wire/error_words.h"
 #include "src/wire/retry_after.h"
 #include "src/wire/timestamp.h"
 
@@ -18,8 +20,20 @@ constexpr std::size_t kMaxMessage = 512;
 constexpr std::size_t kMaxWord = 128;
 constexpr std::size_t kMaxRawUsage = 4 << 10;
 
-std::string MediaType(std::string_view content_type) {
-  return text::Lower(text::Trim(content_type.substr(0, content_type.find(';'))));
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+std::string_view WithoutByteOrderMark(std::string_view body) {
+  if (body.starts_with(kByteOrderMark)) body.remove_prefix(kByteOrderMark.size());
+  return body;
+}
+
+// Position of the first character that is neither white space nor a byte order mark, of which only
+// a part may have come; npos if there is none yet.
+std::size_t FirstCharacter(std::string_view body) {
+  if (body.size() < kByteOrderMark.size() && kByteOrderMark.starts_with(body)) {
+    return std::string_view::npos;
+  }
+  return body.find_first_not_of(" \t\r\n", body.size() - WithoutByteOrderMark(body).size());
 }
 
 std::string_view FirstOf(const net::ResponseHead& head,
@@ -37,12 +51,17 @@ AnswerSink::AnswerSink(bool stream, const ProviderLimits& limits, std::span<cons
     : stream_(stream), limits_(limits), secrets_(secrets), decoder_(decoder), observer_(observer) {}
 
 bool AnswerSink::HasOutput() const {
-  if (mode_ == Mode::kNoHead) return false;
+  if (mode_ == Mode::kNoHead || mode_ == Mode::kUndecided) return false;
   return mode_ != Mode::kStream || completion_.token_events > 0;
 }
 
+// Some services count no output although they sent some.
+bool AnswerSink::IsUsageCredible() const {
+  return has_usage_ && (completion_.usage.output > 0 || completion_.token_events == 0);
+}
+
 std::int64_t AnswerSink::output_tokens() const {
-  return has_usage_ ? completion_.usage.output : completion_.token_events;
+  return IsUsageCredible() ? completion_.usage.output : completion_.token_events;
 }
 
 AnswerSink::Next AnswerSink::OnHead(const net::ResponseHead& head, TimePoint) {
@@ -57,17 +76,14 @@ AnswerSink::Next AnswerSink::OnHead(const net::ResponseHead& head, TimePoint) {
     ReadErrorHead(head);
     return http_status_ < 400 ? Next::kStop : Next::kContinue;
   }
-  mode_ = Mode::kBody;
+  mode_ = stream_ ? Mode::kUndecided : Mode::kBody;
   const std::string_view encoding = head.Get("content-encoding");
   if (!encoding.empty() && text::Lower(encoding) != "identity") {
     return Fail(
         ErrorKind::kMalformedResponse,
         "the answer is compressed, although the request excluded that: " + std::string(encoding));
   }
-  if (stream_ && decoder_.IsStream(MediaType(head.Get("content-type")))) {
-    mode_ = Mode::kStream;
-    return Next::kContinue;
-  }
+  if (stream_) return Next::kContinue;
   const std::string_view length_text = head.Get("content-length");
   std::uint64_t length = 0;
   std::from_chars(length_text.data(), length_text.data() + length_text.size(), length);
@@ -80,8 +96,11 @@ AnswerSink::Next AnswerSink::OnHead(const net::ResponseHead& head, TimePoint) {
 }
 
 void AnswerSink::ReadErrorHead(const net::ResponseHead& head) {
-  retry_after_ = wire::ReadRetryAfter([&](std::string_view name) { return head.Get(name); },
-                                      std::chrono::system_clock::now());
+  std::vector<wire::HeaderField> fields;
+  head.ForEach([&fields](std::string_view name, std::string_view value) {
+    fields.push_back({.name = name, .value = value});
+  });
+  retry_after_ = wire::ReadRetryAfter(fields, std::chrono::system_clock::now());
   const std::string_view should_retry = head.Get("x-should-retry");
   if (should_retry == "true") should_retry_ = true;
   if (should_retry == "false") should_retry_ = false;
@@ -91,16 +110,38 @@ void AnswerSink::ReadErrorHead(const net::ResponseHead& head) {
 }
 
 AnswerSink::Next AnswerSink::OnBody(std::string_view bytes, TimePoint at) {
+  at_ = at;
   switch (mode_) {
     case Mode::kStream:
-      at_ = at;
       return ToNext(decoder_.FeedStream(bytes, *this));
     case Mode::kError:
       body_.append(bytes.substr(0, kMaxErrorBody - body_.size()));
       return body_.size() < kMaxErrorBody ? Next::kContinue : Next::kStop;
+    case Mode::kUndecided:
+      return TakeFirstBytes(bytes);
     default:
-      break;
+      return TakeBody(bytes);
   }
+}
+
+// The media type does not tell whether an answer is a stream: gateways give a stream any type, and
+// errors that of a stream.
+AnswerSink::Next AnswerSink::TakeFirstBytes(std::string_view bytes) {
+  const Next next = TakeBody(bytes);
+  if (next != Next::kContinue) return next;
+  const std::size_t first = FirstCharacter(body_);
+  if (first == std::string::npos) return Next::kContinue;
+  if (!decoder_.MayBeStream(body_[first])) {
+    mode_ = Mode::kBody;
+    return Next::kContinue;
+  }
+  mode_ = Mode::kStream;
+  const Status status = decoder_.FeedStream(body_, *this);
+  body_.clear();
+  return ToNext(status);
+}
+
+AnswerSink::Next AnswerSink::TakeBody(std::string_view bytes) {
   if (bytes.size() > limits_.body_bytes - body_.size()) {
     return Fail(ErrorKind::kResponseTooLarge, "the body of the answer has more than " +
                                                   std::to_string(limits_.body_bytes) + " bytes");
@@ -121,8 +162,7 @@ AnswerSink::Next AnswerSink::ToNext(Status status) {
       break;
   }
   FailWith(decoder_.failure());
-  // After an error event the service still follows the protocol.
-  return error_->kind == ErrorKind::kStreamError ? Next::kStop : Next::kAbort;
+  return decoder_.failure().said_by_service ? Next::kStop : Next::kAbort;
 }
 
 void AnswerSink::OnToken(TokenKind kind, std::string_view text) {
@@ -162,6 +202,12 @@ AnswerSink::Next AnswerSink::Fail(ErrorKind kind, std::string message) {
 }
 
 void AnswerSink::FailWith(wire::DecodeFailure failure) {
+  // Some services say how long to wait in the message only.
+  const bool asks_to_wait =
+      failure.kind == ErrorKind::kRateLimited || failure.kind == ErrorKind::kOverloaded;
+  if (!failure.retry_after && asks_to_wait) {
+    failure.retry_after = wire::ParseRetryText(failure.message);
+  }
   Error& error = error_.emplace();
   error.kind = failure.kind;
   error.message = std::move(failure.message);
@@ -170,17 +216,17 @@ void AnswerSink::FailWith(wire::DecodeFailure failure) {
 }
 
 void AnswerSink::FinishBody() {
-  const Status status = decoder_.DecodeAnswer(body_, *this);
+  const Status status = decoder_.DecodeAnswer(WithoutByteOrderMark(body_), *this);
   if (error_) return;
-  if (status != Status::kDone) {
-    // An error in a body of status 200 says more than that the body is not a stream.
-    wire::DecodeFailure failure = decoder_.failure();
-    if (stream_ && failure.kind == ErrorKind::kMalformedResponse) {
-      failure.message = "the answer is not a stream of this API";
-    }
-    FailWith(std::move(failure));
+  // An error in a body of status 200 says more than that the body is not a stream.
+  if (status != Status::kDone &&
+      (!stream_ || decoder_.failure().kind != ErrorKind::kMalformedResponse)) {
+    FailWith(decoder_.failure());
   } else if (stream_) {
-    Fail(ErrorKind::kMalformedResponse, "the answer is not a stream of this API");
+    Fail(ErrorKind::kMalformedResponse,
+         status == Status::kDone
+             ? "the answer is not a stream of this API: a whole answer came instead"
+             : "the answer is not a stream of this API: " + wire::Beginning(body_));
   }
 }
 
@@ -189,12 +235,7 @@ void AnswerSink::FinishError() {
     Fail(ErrorKind::kUnexpectedRedirect, "a redirect is not followed: check the base URL");
     return;
   }
-  wire::DecodeFailure failure = decoder_.DecodeErrorAnswer(http_status_, error_type_, body_);
-  // Some services say it in the message only.
-  if (!failure.retry_after && failure.kind == ErrorKind::kRateLimited) {
-    failure.retry_after = wire::ParseRetryText(failure.message);
-  }
-  FailWith(std::move(failure));
+  FailWith(decoder_.DecodeErrorAnswer(http_status_, error_type_, WithoutByteOrderMark(body_)));
 }
 
 // The text for logs and reports: without a secret or control characters, and no longer than
@@ -234,7 +275,7 @@ Result<Completion> AnswerSink::Finish(const net::Exchange& exchange) {
   } else if (!error_ && exchange.failure) {
     Fail(exchange.failure->kind, exchange.failure->message);
     error_->system_error = exchange.failure->system_error;
-  } else if (!error_ && mode_ == Mode::kStream) {
+  } else if (!error_ && (mode_ == Mode::kStream || mode_ == Mode::kUndecided)) {
     at_ = exchange.completed.value_or(at_);
     if (!done_) ToNext(decoder_.FinishStream(*this));
   } else if (!error_ && mode_ == Mode::kBody) {
@@ -245,8 +286,7 @@ Result<Completion> AnswerSink::Finish(const net::Exchange& exchange) {
   completion_.timings.sent = exchange.sent;
   completion_.timings.first_byte = exchange.first_byte;
   completion_.timings.completed = exchange.completed;
-  if (!has_usage_) {
-    completion_.usage = {};
+  if (!IsUsageCredible()) {
     completion_.usage.output = completion_.token_events;
     completion_.token_source = TokenSource::kCountedEvents;
   }

@@ -37,7 +37,7 @@ class AnswerSink final : public net::ResponseSink, private wire::AnswerHandler {
   /// provider.
   Result<Completion> Finish(const net::Exchange& exchange);
 
-  /// Output tokens as far as known.
+  /// Output tokens as far as known: those of the usage, or else the token events.
   std::int64_t output_tokens() const;
 
   /// The service's wall clock in an error answer; empty if the answer has none, or if a cache on
@@ -45,7 +45,15 @@ class AnswerSink final : public net::ResponseSink, private wire::AnswerHandler {
   std::optional<std::chrono::sys_seconds> server_time() const { return server_time_; }
 
  private:
-  enum class Mode : std::uint8_t { kNoHead, kStream, kBody, kError };
+  enum class Mode : std::uint8_t {
+    kNoHead,
+    kUndecided,  // a stream was asked for, and nothing has come yet that tells whether it is one
+    kStream,
+    kBody,
+    kError,
+  };
+
+  bool IsUsageCredible() const;
 
   void OnToken(TokenKind kind, std::string_view text) override;
   void OnModel(std::string_view model) override;
@@ -53,6 +61,8 @@ class AnswerSink final : public net::ResponseSink, private wire::AnswerHandler {
   void OnUsage(const Usage& usage, std::string_view raw) override;
 
   void ReadErrorHead(const net::ResponseHead& head);
+  Next TakeFirstBytes(std::string_view bytes);
+  Next TakeBody(std::string_view bytes);
   Next ToNext(wire::AnswerDecoder::Status status);
   Next Fail(ErrorKind kind, std::string message);
   void FailWith(wire::DecodeFailure failure);

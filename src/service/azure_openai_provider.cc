@@ -1,13 +1,14 @@
 #include "llmload/service/azure_openai_provider.h"
 
+#include <memory>
 #include <utility>
 
 #include "llmload/core/environment.h"
 #include "src/core/text/uri.h"
-#include "src/service/http_api.h"
+#include "src/service/http_service.h"
 #include "src/service/http_settings.h"
+#include "src/service/openai_dialect.h"
 #include "src/service/request_head.h"
-#include "src/wire/openai_codec.h"
 
 namespace llmload {
 namespace {
@@ -31,44 +32,30 @@ std::string PathOf(const AzureOpenAiOptions& options) {
   return path;
 }
 
-class AzureOpenAiApi final : public FixedHeadApi {
- public:
-  AzureOpenAiApi(const AzureOpenAiOptions& options, const Clock& clock)
-      : FixedHeadApi(
-            {.name = options.name,
-             .region = {},
-             .credential = (options.bearer_token.empty() ? options.api_key : options.bearer_token)
-                               .Fingerprint()},
-            options.endpoint, options, clock),
-        deployment_(options.deployment),
-        encoding_{.model = deployment_,
-                  .max_completion_tokens = options.max_tokens_field ==
-                                           OpenAiOptions::MaxTokensField::kMaxCompletionTokens,
-                  .include_usage = options.include_usage} {
-    RequestHead head(caller().url(), PathOf(options), "application/json, text/event-stream");
-    if (!options.bearer_token.empty()) {
-      head.AddSecret("Authorization", "Bearer ", options.bearer_token);
-    } else if (!options.api_key.empty()) {
-      head.AddSecret("api-key", "", options.api_key);
-    }
-    SetHead(head.Take(), {options.api_key, options.bearer_token});
+Dialect::Head HeadOf(const AzureOpenAiOptions& options, const net::Url& base) {
+  RequestHead head(base, PathOf(options), "application/json, text/event-stream");
+  if (!options.bearer_token.empty()) {
+    head.AddSecret("Authorization", "Bearer ", options.bearer_token);
+  } else {
+    head.AddSecret("api-key", "", options.api_key);
   }
+  return {.fields = head.Take(), .secrets = {options.api_key, options.bearer_token}};
+}
 
- private:
-  void Encode(const CompletionRequest& request, std::string& body) const override {
-    wire::EncodeOpenAiRequest(request, encoding_, body);
-  }
-  std::unique_ptr<wire::AnswerDecoder> MakeDecoder(std::size_t max_event_bytes) const override {
-    return std::make_unique<wire::OpenAiAnswerDecoder>(max_event_bytes);
-  }
-
-  const std::string deployment_;
-  const wire::OpenAiEncoding encoding_;
-};
+std::shared_ptr<HttpProvider::Service> MakeAzureOpenAi(const AzureOpenAiOptions& options,
+                                                       const Clock& clock) {
+  const Secret& credential = options.bearer_token.empty() ? options.api_key : options.bearer_token;
+  return std::make_shared<HttpProvider::Service>(
+      ProviderIdentity{.name = options.name, .credential = credential.Fingerprint()},
+      options.endpoint, options, clock, [&options](const net::Url& base) {
+        return std::make_unique<OpenAiDialect>(HeadOf(options, base), options.deployment,
+                                               options.max_tokens_field, options.include_usage);
+      });
+}
 
 }  // namespace
 
 AzureOpenAiProvider::AzureOpenAiProvider(AzureOpenAiOptions options, const Clock& clock)
-    : HttpProvider(std::make_shared<AzureOpenAiApi>(Checked(std::move(options)), clock)) {}
+    : HttpProvider(MakeAzureOpenAi(Checked(std::move(options)), clock)) {}
 
 }  // namespace llmload

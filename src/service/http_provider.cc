@@ -1,40 +1,137 @@
 #include "llmload/service/http_provider.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
-#include "src/service/http_api.h"
+#include "llmload/core/environment.h"
+#include "src/service/answer_sink.h"
+#include "src/service/http_service.h"
+#include "src/service/http_settings.h"
 
 namespace llmload {
+namespace {
 
-HttpProvider::HttpProvider(std::shared_ptr<Api> api) : api_(std::move(api)) {}
+ProviderIdentity Checked(ProviderIdentity identity) {
+  if (identity.name.empty()) {
+    throw ConfigurationError::Invalid("name", identity.name, "a name that is not empty");
+  }
+  return identity;
+}
+
+HttpOptions Checked(HttpOptions options) {
+  CheckTimeouts(options.timeouts);
+  CheckLimits(options.limits);
+  CheckNotNegative("max_idle_time", options.max_idle_time);
+  CheckNotNegative("dns_ttl", options.dns_ttl);
+  return options;
+}
+
+// The outcome of one sending as part of the call, which may have been sent before.
+Result<Completion> AsOfCall(Result<Completion> outcome, const std::string& provider,
+                            std::vector<Attempt> attempts) {
+  if (outcome.has_value()) {
+    outcome->provider = provider;
+    outcome->attempts = std::move(attempts);
+    return outcome;
+  }
+  Error error = std::move(outcome).error();
+  error.provider = provider;
+  error.attempts = std::move(attempts);
+  return error;
+}
+
+}  // namespace
+
+HttpProvider::Service::Service(ProviderIdentity its_identity, const std::string& base_url,
+                               HttpOptions its_options, const Clock& its_clock,
+                               const MakeDialect& make_dialect)
+    : identity(Checked(std::move(its_identity))),
+      options(Checked(std::move(its_options))),
+      clock(its_clock),
+      endpoint(MakeEndpoint(base_url, options)),
+      client({.endpoint = endpoint,
+              .pool = {.max_idle_connections = options.max_idle_connections,
+                       .max_idle_time = options.max_idle_time},
+              .max_header_bytes = options.limits.header_bytes},
+             clock),
+      dialect(make_dialect(endpoint.url)) {}
+
+boost::asio::awaitable<Result<Completion>> HttpProvider::Service::Complete(
+    std::shared_ptr<Service> self, const CompletionRequest& request, StreamObserver* observer) {
+  const Service& service = *self;
+  Dialect& dialect = *service.dialect;
+  Attempt attempt{.provider = service.identity.name,
+                  .region = service.identity.region,
+                  .model = request.model,
+                  .started = service.clock.Now()};
+  TimePoint deadline = attempt.started + service.options.timeouts.total;
+  if (request.deadline) deadline = std::min(deadline, *request.deadline);
+
+  std::vector<Attempt> attempts;
+  std::string body;
+  std::optional<Error> not_sent = dialect.Encode(request, body);
+  while (true) {
+    const Dialect::Head* head = dialect.CommonHead();
+    Dialect::Head own_head;
+    if (head == nullptr && !not_sent) {
+      Result<Dialect::Head> made = co_await dialect.MakeHead(request, body, deadline);
+      if (made.has_value()) {
+        own_head = *std::move(made);
+        head = &own_head;
+      } else {
+        not_sent = std::move(made).error();
+      }
+    }
+    if (not_sent) {
+      attempt.error = not_sent->kind;
+      attempt.finished = service.clock.Now();
+      attempts.push_back(std::move(attempt));
+      co_return AsOfCall(*std::move(not_sent), service.identity.name, std::move(attempts));
+    }
+
+    const auto decoder = dialect.MakeDecoder(request, service.options.limits.event_bytes);
+    AnswerSink sink(request.stream, service.options.limits, head->secrets, *decoder, observer);
+    net::ExchangeTimeouts timeouts = ToExchangeTimeouts(service.options.timeouts);
+    timeouts.total = deadline - (attempts.empty() ? attempt.started : service.clock.Now());
+    net::Exchange exchange;
+    if (timeouts.total > Duration::zero()) {
+      exchange = co_await self->client.Send(head->fields.Reveal(), body, timeouts, sink);
+    } else {
+      exchange.failure = net::Failure{ErrorKind::kTotalTimeout,
+                                      "the deadline had passed before the request was sent"};
+    }
+    Result<Completion> outcome = sink.Finish(exchange);
+    attempt.finished = service.clock.Now();
+    attempt.output_tokens = sink.output_tokens();
+    if (outcome.has_error()) attempt.error = outcome.error().kind;
+    attempts.push_back(attempt);
+    const bool again = outcome.has_error() &&
+                       dialect.IsHeadAtFault(*head, outcome.error(), sink.server_time()) &&
+                       attempts.size() == 1;
+    if (!again) {
+      co_return AsOfCall(std::move(outcome), service.identity.name, std::move(attempts));
+    }
+    attempt.error = {};
+    attempt.started = attempt.finished;
+  }
+}
+
+HttpProvider::HttpProvider(std::shared_ptr<Service> service) : service_(std::move(service)) {}
 
 HttpProvider::~HttpProvider() = default;
 
-const ProviderIdentity& HttpProvider::Identity() const noexcept { return api_->identity(); }
+const ProviderIdentity& HttpProvider::Identity() const noexcept { return service_->identity; }
 
 boost::asio::awaitable<Result<Completion>> HttpProvider::Complete(const CompletionRequest& request,
                                                                   StreamObserver* observer) {
-  return api_->Complete(api_, request, observer);
+  return Service::Complete(service_, request, observer);
 }
 
-ConnectionCounters HttpProvider::Connections() const { return api_->caller().Connections(); }
+ConnectionCounters HttpProvider::Connections() const { return service_->client.Connections(); }
 
-boost::asio::awaitable<Result<Completion>> FixedHeadApi::Complete(std::shared_ptr<Api>,
-                                                                  const CompletionRequest& request,
-                                                                  StreamObserver* observer) {
-  const TimePoint started = caller().clock().Now();
-  std::string body;
-  Encode(request, body);
-  const std::unique_ptr<wire::AnswerDecoder> decoder =
-      MakeDecoder(caller().options().limits.event_bytes);
-  HttpCaller::Answer answer = co_await caller().Send({.request = request,
-                                                      .head_fields = head_fields_.Reveal(),
-                                                      .body = body,
-                                                      .secrets = secrets_,
-                                                      .decoder = *decoder,
-                                                      .observer = observer,
-                                                      .started = started});
-  co_return std::move(answer.completion);
+std::optional<std::string> HttpProvider::AdaptTo(const Error& refusal) {
+  return service_->dialect->AdaptTo(refusal);
 }
 
 }  // namespace llmload

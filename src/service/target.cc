@@ -89,11 +89,18 @@ std::optional<std::string> UrlFrom(const TargetOverrides& overrides, const char*
   return Text(variable);
 }
 
-OpenAiOptions::MaxTokensField MaxTokensField() {
-  using Field = OpenAiOptions::MaxTokensField;
-  const auto field =
+// What services that speak OpenAI's API refuse or require.
+template <class Options>
+void ReadForm(const TargetOverrides& overrides, Options& options) {
+  auto field =
       environment::OneOf("LLMLOAD_MAX_TOKENS_FIELD", {"max_tokens", "max_completion_tokens"});
-  return field == "max_completion_tokens" ? Field::kMaxCompletionTokens : Field::kMaxTokens;
+  if (!overrides.max_tokens_field.empty()) field = overrides.max_tokens_field;
+  if (field == "max_completion_tokens") {
+    options.max_tokens_field = OpenAiOptions::MaxTokensField::kMaxCompletionTokens;
+  }
+  auto usage = environment::OneOf("LLMLOAD_STREAM_OPTIONS", {"send", "omit"});
+  if (!overrides.stream_options.empty()) usage = overrides.stream_options;
+  options.include_usage = usage != "omit";
 }
 
 Target OpenAi(const Clock& clock, const TargetOverrides& overrides) {
@@ -108,7 +115,7 @@ Target OpenAi(const Clock& clock, const TargetOverrides& overrides) {
   if (auto url = UrlFrom(overrides, "OPENAI_BASE_URL")) options.base_url = std::move(*url);
   options.organization = Text("OPENAI_ORG_ID").value_or("");
   options.project = Text("OPENAI_PROJECT_ID").value_or("");
-  options.max_tokens_field = MaxTokensField();
+  ReadForm(overrides, options);
   Target target;
   target.url = options.base_url;
   target.credential_help = "check OPENAI_API_KEY, and that it belongs to OPENAI_BASE_URL";
@@ -129,6 +136,7 @@ Target Local(const Clock& clock, const TargetOverrides& overrides) {
   options.name = "local";
   options.base_url = std::move(*url);
   if (auto key = SecretText("LLMLOAD_LOCAL_API_KEY")) options.api_key = std::move(*key);
+  ReadForm(overrides, options);
   Target target;
   target.url = options.base_url;
   target.costs_nothing = LoopbackPort(target.url).has_value();
@@ -164,7 +172,7 @@ Target Azure(const Clock& clock, const TargetOverrides& overrides) {
   if (environment::OneOf("LLMLOAD_AZURE_API", {"deployments", "v1"}) == "v1") {
     options.surface = AzureOpenAiOptions::Surface::kV1;
   }
-  options.max_tokens_field = MaxTokensField();
+  ReadForm(overrides, options);
   Target target;
   target.url = options.endpoint;
   target.credential_help =
@@ -203,14 +211,25 @@ Target Anthropic(const Clock& clock, const TargetOverrides& overrides) {
   return target;
 }
 
-// OLLAMA_HOST as Ollama itself reads it: scheme and port may be left out.
+// OLLAMA_HOST as Ollama itself reads it: scheme, host and port may be left out. The address on
+// which a server listens for all of its machine's means this machine to a client.
 std::string OllamaUrl(std::string host) {
   while (!host.empty() && host.back() == '/') host.pop_back();
+  std::string scheme = "http://";
   const std::size_t scheme_end = host.find("://");
-  if (scheme_end != std::string::npos) return host;
-  const bool has_port =
-      host.find(':', host.find(']') == std::string::npos ? 0 : host.find(']')) != std::string::npos;
-  return "http://" + host + (has_port ? "" : ":11434");
+  const bool has_scheme = scheme_end != std::string::npos;
+  if (has_scheme) {
+    scheme = host.substr(0, scheme_end + 3);
+    host.erase(0, scheme_end + 3);
+  }
+  const std::size_t bracket = host.find(']');
+  const std::size_t colon = host.find(':', bracket == std::string::npos ? 0 : bracket);
+  std::string name = host.substr(0, colon);
+  std::string rest = colon == std::string::npos ? "" : host.substr(colon);
+  if (name.empty() || name == "0.0.0.0") name = "127.0.0.1";
+  if (name == "[::]") name = "[::1]";
+  if (rest.empty() && !has_scheme) rest = ":11434";
+  return scheme + name + rest;
 }
 
 Target Ollama(const Clock& clock, const TargetOverrides& overrides) {

@@ -162,7 +162,8 @@ asio::awaitable<Result<Completion>> SimulatedProvider::AnswerMidStreamFault(Call
   if (call.due > deadline.at) co_return co_await TimeOut(call, deadline);
   Error error;
   if (fault.kind == FaultKind::kErrorEvent) {
-    error.kind = ErrorKind::kStreamError;
+    const bool interrupted = call.request.stream && call.tokens > 0;
+    error.kind = interrupted ? ErrorKind::kStreamError : ErrorKind::kServerError;
     error.message = "error event in the stream";
     error.http_status = 200;
     error.provider_code = fault.code;

@@ -69,7 +69,11 @@ void LoadTest::Prepare() {
   plan_ = world_.Furnish(std::move(plan));
   CheckPlan(plan_);
   outputs_ = OpenOutputs(environment_.outputs);
-  if (plan_.checks_targets) Runner(world_.clock()).CheckTargets(plan_);
+  if (plan_.checks_targets) {
+    for (Detail& found : Runner(world_.clock()).CheckTargets(plan_)) {
+      plan_.details.push_back(std::move(found));
+    }
+  }
   plan_.checks_targets = false;
 }
 

@@ -37,6 +37,8 @@ struct DecodeFailure {
   std::string message;
   std::string code;                     ///< `Error::provider_code`
   std::optional<Duration> retry_after;  ///< a hint in the body
+  /// The service follows its protocol: the connection can be used again.
+  bool said_by_service = false;
 };
 
 /// Decodes one answer of one API. Throws for no content of the bytes; the result does not depend on
@@ -51,9 +53,9 @@ class AnswerDecoder {
 
   virtual ~AnswerDecoder() = default;
 
-  /// True if a body of this media type is a stream of this API. The media type is in lower case,
-  /// without parameters; empty if the answer has none.
-  virtual bool IsStream(std::string_view media_type) const = 0;
+  /// True if a body whose first character, white space aside, is `first` may be a stream of this
+  /// API. The media type does not matter, because gateways name any.
+  virtual bool MayBeStream(char first) const = 0;
 
   /// Takes the next bytes of a streamed answer, cut anywhere.
   virtual Status FeedStream(std::string_view bytes, AnswerHandler& handler) = 0;
@@ -75,14 +77,28 @@ class AnswerDecoder {
 
  protected:
   Status Fail(ErrorKind kind, std::string message, std::string code = {}) {
-    failure_ = {
-        .kind = kind, .message = std::move(message), .code = std::move(code), .retry_after = {}};
-    return Status::kFailed;
+    return Fail(
+        {.kind = kind, .message = std::move(message), .code = std::move(code), .retry_after = {}});
   }
 
   Status Fail(DecodeFailure failure) {
     failure_ = std::move(failure);
     return Status::kFailed;
+  }
+
+  /// Takes a whole answer that is not what the API answers with: an error in another form, or what
+  /// is no answer at all.
+  /// @param expected  what the answer should be, with its article
+  Status FailUnknownAnswer(std::string_view expected, std::string_view body);
+
+  /// Takes the text of an event of a stream that is not a JSON object. `null` says nothing and is
+  /// ignored; a list may hold an error.
+  /// @param answered  output came before it
+  Status TakeOddEvent(std::string_view data, bool answered);
+
+  /// `kDone`, or `kFailed` if the end of the answer is a failure.
+  Status End(std::optional<DecodeFailure> failure) {
+    return failure ? Fail(*std::move(failure)) : Status::kDone;
   }
 
  private:

@@ -19,11 +19,21 @@ struct Blocks {
   std::string tool_use;
 };
 
+bool IsKnownEvent(std::string_view type) {
+  return type == "content_block_delta" || type == "content_block_start" ||
+         type == "content_block_stop" || type == "message_start" || type == "message_delta" ||
+         type == "message_stop" || type == "ping";
+}
+
 void ReadBlock(text::JsonCursor& cursor, Blocks& blocks, std::string& key_storage) {
+  if (cursor.Peek() == text::JsonCursor::Type::kString) {  // some gateways leave the block out
+    AppendText(*cursor.ReadString(), blocks.text);
+    return;
+  }
   ReadMembers(cursor, key_storage, [&](std::string_view key) {
     std::string* into = nullptr;
     if (key == "text") into = &blocks.text;
-    if (key == "thinking") into = &blocks.thinking;
+    if (key == "thinking" || key == "data") into = &blocks.thinking;
     if (key == "input" && cursor.Peek() == text::JsonCursor::Type::kObject) {
       blocks.tool_use.append(cursor.ReadRaw());
     } else if (into == nullptr) {
@@ -32,13 +42,6 @@ void ReadBlock(text::JsonCursor& cursor, Blocks& blocks, std::string& key_storag
       AppendText(*text, *into);
     }
   });
-}
-
-DecodeFailure FailureOf(const ServiceError& error, ErrorKind kind) {
-  return {.kind = kind,
-          .message = error.message,
-          .code = ProviderCode(error),
-          .retry_after = error.retry_after};
 }
 
 }  // namespace
@@ -78,10 +81,10 @@ void AnthropicUsage::Take(std::string_view json) {
   std::string key_storage;
   ReadMembers(cursor, key_storage, [&](std::string_view key) {
     std::int64_t* into = nullptr;
-    if (key == "input_tokens") into = &input_;
+    if (key == "input_tokens" || key == "inputTokenCount") into = &input_;
     if (key == "cache_read_input_tokens") into = &cache_read_;
     if (key == "cache_creation_input_tokens") into = &cache_write_;
-    if (key == "output_tokens") into = &output_;
+    if (key == "output_tokens" || key == "outputTokenCount") into = &output_;
     if (key == "output_tokens_details") {
       reasoning_ = ReadDetail(cursor, "thinking_tokens", key_storage);
     } else if (into != nullptr && cursor.Peek() == text::JsonCursor::Type::kNumber) {
@@ -118,17 +121,22 @@ struct AnthropicEvents::Event {
   std::string_view stop_reason;
   std::string_view model;
   std::string_view usage;
-  std::optional<ServiceError> error;
+  std::string_view invocation;  // Bedrock's own counts
+  bool is_error = false;        // it has an error member
 };
 
 void AnthropicEvents::ReadDelta(text::JsonCursor& cursor, Event& event) {
   ReadMembers(cursor, key_, [&](std::string_view key) {
     if (key == "text") {
       ReadView(cursor, event.text, text_);
-    } else if (key == "thinking") {
+    } else if (key == "thinking" || key == "data") {  // the data of thoughts that are hidden
       ReadView(cursor, event.thinking, thinking_);
     } else if (key == "partial_json") {
       ReadView(cursor, event.partial_json, partial_json_);
+    } else if (key == "input" && cursor.Peek() == text::JsonCursor::Type::kObject) {
+      // Some gateways send all arguments with the start of the block, where the service sends {}.
+      const std::string_view input = cursor.ReadRaw();
+      if (input != "{}") event.partial_json = input;
     } else if (key == "name") {
       ReadView(cursor, event.name, name_);
     } else if (key == "stop_reason") {
@@ -161,103 +169,116 @@ void AnthropicEvents::ReadEvent(text::JsonCursor& cursor, Event& event) {
       ReadMessage(cursor, event);
     } else if (key == "usage" && cursor.Peek() == text::JsonCursor::Type::kObject) {
       event.usage = cursor.ReadRaw();
+    } else if (key == "amazon-bedrock-invocationMetrics") {
+      event.invocation = cursor.ReadRaw();
     } else if (key == "error") {
-      event.error = ReadServiceError(cursor);
+      event.is_error = ReadIsError(cursor);
     } else {
       cursor.Skip();
     }
   });
 }
 
-Status AnthropicEvents::Fail(ErrorKind kind, std::string message, std::string code) {
-  failure_ = {
-      .kind = kind, .message = std::move(message), .code = std::move(code), .retry_after = {}};
-  return Status::kFailed;
-}
-
-Status AnthropicEvents::Take(std::string_view json, AnswerHandler& handler) {
+AnthropicEvents::Result AnthropicEvents::Take(std::string_view name, std::string_view json,
+                                              AnswerHandler& handler) {
   text::JsonCursor cursor(json);
   Event event;
   const bool is_object = cursor.Peek() == text::JsonCursor::Type::kObject;
   ReadEvent(cursor, event);
-  if (!is_object || !cursor.Finished()) {
-    return Fail(ErrorKind::kMalformedResponse, "an event of the stream is not a JSON object");
+  const bool is_valid = is_object && cursor.Finished();
+  if (name == "error" || event.is_error || !IsKnownEvent(event.type)) {
+    std::optional<ServiceError> error = FindError(json);
+    if (name == "error") error = DecodeErrorBody(json);
+    if (error) {
+      error_ = *std::move(error);
+      return Result::kError;
+    }
+    if (event.type.empty()) event.type = name;
   }
-  if (event.type == "error") {
-    const ServiceError error = event.error.value_or(ServiceError{});
-    return Fail(ErrorKind::kStreamError, error.message, ProviderCode(error));
-  }
+  if (!is_valid) return Result::kOdd;
+  Report(event, handler);
+  return event.type == "message_stop" ? Result::kEnd : Result::kTaken;
+}
+
+void AnthropicEvents::Report(const Event& event, AnswerHandler& handler) {
   if (!event.usage.empty()) {
     usage_.Take(event.usage);
     handler.OnUsage(usage_.Normalised(), usage_.Raw());
+  } else if (!event.invocation.empty() && usage_.empty()) {
+    usage_.Take(event.invocation);
+    handler.OnUsage(usage_.Normalised(), usage_.Raw());
   }
-  if (event.type == "message_start") {
-    if (!event.model.empty()) handler.OnModel(event.model);
-  } else if (event.type == "content_block_start" || event.type == "content_block_delta") {
-    if (!event.thinking.empty()) handler.OnToken(TokenKind::kReasoning, event.thinking);
-    if (!event.text.empty()) handler.OnToken(TokenKind::kContent, event.text);
-    if (!event.name.empty()) handler.OnToken(TokenKind::kToolCall, event.name);
-    if (!event.partial_json.empty()) handler.OnToken(TokenKind::kToolCall, event.partial_json);
+  if (!event.model.empty()) handler.OnModel(event.model);
+  if (event.type == "content_block_start" || event.type == "content_block_delta") {
+    progress_.Token(TokenKind::kReasoning, event.thinking, handler);
+    progress_.Token(TokenKind::kContent, event.text, handler);
+    progress_.Token(TokenKind::kToolCall, event.name, handler);
+    progress_.Token(TokenKind::kToolCall, event.partial_json, handler);
   } else if (event.type == "message_delta") {
-    if (!event.stop_reason.empty()) handler.OnFinishReason(event.stop_reason);
-  } else if (event.type == "message_stop") {
-    return Status::kDone;
+    progress_.FinishReason(event.stop_reason, handler);
+    // The usage of the whole answer comes at its end only.
+    if (!event.usage.empty()) progress_.Close();
   }
-  return Status::kNeedMore;
 }
 
-Status DecodeAnthropicAnswer(std::string_view body, AnswerHandler& handler,
-                             DecodeFailure& failure) {
+std::optional<AnswerProgress> DecodeAnthropicMessage(std::string_view body,
+                                                     AnswerHandler& handler) {
   text::JsonCursor cursor(body);
   Blocks blocks;
   AnthropicUsage usage;
-  std::optional<ServiceError> error;
   std::string_view model;
   std::string_view stop_reason;
   std::string key_storage;
   std::string model_storage;
   std::string reason_storage;
   bool has_content = false;
+  bool is_error = false;
   ReadMembers(cursor, key_storage, [&](std::string_view key) {
     if (key == "content" && cursor.EnterArray()) {
       has_content = true;
       while (cursor.NextElement()) ReadBlock(cursor, blocks, key_storage);
+    } else if (key == "content" && cursor.Peek() == text::JsonCursor::Type::kString) {
+      has_content = true;
+      ReadBlock(cursor, blocks, key_storage);
     } else if (key == "model") {
       ReadView(cursor, model, model_storage);
     } else if (key == "stop_reason") {
       ReadView(cursor, stop_reason, reason_storage);
     } else if (key == "usage") {
       usage.Take(cursor.ReadRaw());
-    } else if (key == "error" && cursor.Peek() != text::JsonCursor::Type::kNull) {
-      error = ReadServiceError(cursor);
+    } else if (key == "error") {
+      is_error = ReadIsError(cursor);
     } else {
       cursor.Skip();
     }
   });
-  const bool valid = cursor.Finished();
-  if (valid && error) {
-    failure = FailureOf(*error, ClassifyErrorInSuccess(*error));
-    return Status::kFailed;
-  }
-  if (!valid || !has_content) {
-    failure = {.kind = ErrorKind::kMalformedResponse,
-               .message = "the answer is not a message",
-               .code = {},
-               .retry_after = {}};
-    return Status::kFailed;
-  }
+  const bool has_message = has_content || !stop_reason.empty();
+  if (!cursor.Finished() || is_error || !has_message) return {};
+  AnswerProgress progress;
   if (!usage.empty()) handler.OnUsage(usage.Normalised(), usage.Raw());
+  if (usage.Normalised().output > 0) progress.Close();
   if (!model.empty()) handler.OnModel(model);
-  if (!stop_reason.empty()) handler.OnFinishReason(stop_reason);
-  if (!blocks.thinking.empty()) handler.OnToken(TokenKind::kReasoning, blocks.thinking);
-  if (!blocks.text.empty()) handler.OnToken(TokenKind::kContent, blocks.text);
-  if (!blocks.tool_use.empty()) handler.OnToken(TokenKind::kToolCall, blocks.tool_use);
-  return Status::kDone;
+  progress.FinishReason(stop_reason, handler);
+  progress.Token(TokenKind::kReasoning, blocks.thinking, handler);
+  progress.Token(TokenKind::kContent, blocks.text, handler);
+  progress.Token(TokenKind::kToolCall, blocks.tool_use, handler);
+  return progress;
 }
 
 Status AnthropicAnswerDecoder::TakeEvent(const SseEvent& event, AnswerHandler& handler) {
-  const Status status = events_.Take(event.data, handler);
-  return status == Status::kFailed ? Fail(events_.failure()) : status;
+  // OpenAI's end, which some gateways add to this API too, says nothing here.
+  if (event.data.starts_with("[DONE]")) return Status::kNeedMore;
+  switch (events_.Take(event.name, event.data, handler)) {
+    case AnthropicEvents::Result::kTaken:
+      return Status::kNeedMore;
+    case AnthropicEvents::Result::kEnd:
+      return End(events_.progress().FailureOfStream());
+    case AnthropicEvents::Result::kError:
+      return Fail(FailureInSuccess(events_.error(), events_.progress().answered()));
+    case AnthropicEvents::Result::kOdd:
+      break;
+  }
+  return TakeOddEvent(event.data, events_.progress().answered());
 }
 
 Status AnthropicAnswerDecoder::TakeEnd() {
@@ -265,19 +286,14 @@ Status AnthropicAnswerDecoder::TakeEnd() {
 }
 
 Status AnthropicAnswerDecoder::DecodeAnswer(std::string_view body, AnswerHandler& handler) {
-  DecodeFailure failure;
-  const Status status = DecodeAnthropicAnswer(body, handler, failure);
-  return status == Status::kFailed ? Fail(std::move(failure)) : status;
+  const auto progress = DecodeAnthropicMessage(body, handler);
+  return progress ? End(progress->FailureOfWhole()) : FailUnknownAnswer("a message", body);
 }
 
 DecodeFailure AnthropicAnswerDecoder::DecodeErrorAnswer(int http_status, std::string_view,
                                                         std::string_view body) {
   const ServiceError error = DecodeErrorBody(body);
-  // "model: NAME" is the whole message about a model that the service does not have.
-  const bool no_model =
-      http_status == 404 && error.type == "not_found_error" && error.message.starts_with("model:");
-  return FailureOf(error,
-                   no_model ? ErrorKind::kModelUnavailable : ClassifyStatus(http_status, error));
+  return FailureOf(error, ClassifyStatus(http_status, error));
 }
 
 }  // namespace llmload::wire

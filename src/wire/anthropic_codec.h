@@ -10,7 +10,7 @@
 
 #include "llmload/provider/completion.h"
 #include "src/core/text/json_cursor.h"
-#include "src/wire/answer_decoder.h"
+#include "src/wire/answer_progress.h"
 #include "src/wire/service_error.h"
 #include "src/wire/sse_answer_decoder.h"
 
@@ -50,21 +50,30 @@ class AnthropicUsage {
 /// Takes the events of a stream, one JSON text each.
 class AnthropicEvents {
  public:
-  /// Returns `kNeedMore`, `kDone` after message_stop, or `kFailed`: see `failure()`. Ignores
-  /// unknown events.
-  AnswerDecoder::Status Take(std::string_view json, AnswerHandler& handler);
+  /// What an event was.
+  enum class Result : std::uint8_t {
+    kTaken,  ///< a part of the answer, or an unknown event, which is ignored
+    kEnd,    ///< message_stop
+    kError,  ///< see `error`
+    kOdd,    ///< not a JSON object
+  };
 
-  const DecodeFailure& failure() const { return failure_; }
+  /// @param name  of the server-sent event; empty if there is none
+  Result Take(std::string_view name, std::string_view json, AnswerHandler& handler);
+
+  const ServiceError& error() const { return error_; }
+  const AnswerProgress& progress() const { return progress_; }
 
  private:
   struct Event;
   void ReadEvent(text::JsonCursor& cursor, Event& event);
   void ReadDelta(text::JsonCursor& cursor, Event& event);
   void ReadMessage(text::JsonCursor& cursor, Event& event);
-  AnswerDecoder::Status Fail(ErrorKind kind, std::string message, std::string code = {});
+  void Report(const Event& event, AnswerHandler& handler);
 
   AnthropicUsage usage_;
-  DecodeFailure failure_;
+  AnswerProgress progress_;
+  ServiceError error_;
   std::string key_;
   std::string type_;
   std::string text_;
@@ -75,9 +84,8 @@ class AnthropicEvents {
   std::string model_;
 };
 
-/// Takes an answer that is not streamed. Returns `kDone`, or `kFailed` with `failure` filled in.
-AnswerDecoder::Status DecodeAnthropicAnswer(std::string_view body, AnswerHandler& handler,
-                                            DecodeFailure& failure);
+/// Takes an answer that is not streamed, and passes on its parts. Nullopt if it is not a message.
+std::optional<AnswerProgress> DecodeAnthropicMessage(std::string_view body, AnswerHandler& handler);
 
 /// Answers of the Messages API. A stream is complete only with its message_stop.
 class AnthropicAnswerDecoder final : public SseAnswerDecoder {

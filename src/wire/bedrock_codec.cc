@@ -2,17 +2,16 @@
 
 #include <algorithm>
 #include <optional>
-#include <utility>
 
 #include "src/core/text/base64.h"
+#include "src/wire/error_words.h"
 #include "src/wire/json_fields.h"
+#include "src/wire/service_error.h"
 
 namespace llmload::wire {
 namespace {
 
 using Status = AnswerDecoder::Status;
-
-constexpr std::string_view kMediaType = "application/vnd.amazon.eventstream";
 
 void AppendInferenceConfig(const CompletionRequest& request, std::string_view member,
                            std::string_view max_tokens, std::string& out) {
@@ -54,13 +53,6 @@ Usage ReadConverseUsage(std::string_view json, std::string& key_storage) {
   });
   usage.input += usage.cached_input + usage.cache_write_input;
   return usage;
-}
-
-void ReportText(TokenKind kind, text::JsonCursor& cursor, std::string& storage,
-                AnswerHandler& handler) {
-  std::string_view text;
-  ReadView(cursor, text, storage);
-  if (!text.empty()) handler.OnToken(kind, text);
 }
 
 bool Contains(std::string_view text, std::string_view part) {
@@ -174,39 +166,16 @@ std::string_view AwsErrorName(std::string_view error_type) {
 }
 
 DecodeFailure DecodeAwsError(int http_status, std::string_view error_type, std::string_view body) {
-  text::JsonCursor cursor(body);
-  std::string key_storage;
-  std::string message_storage;
-  std::string code_storage;
-  std::string type_storage;
-  std::string_view message;
-  std::string_view code;
-  std::string_view type;
-  ReadMembers(cursor, key_storage, [&](std::string_view key) {
-    if (key == "message" || key == "Message") {
-      ReadView(cursor, message, message_storage);
-    } else if (key == "code") {
-      ReadView(cursor, code, code_storage);
-    } else if (key == "__type") {
-      ReadView(cursor, type, type_storage);
-    } else {
-      cursor.Skip();
-    }
-  });
-  if (!cursor.Finished()) {
-    message = body;
-    code = type = {};
+  ServiceError error = DecodeErrorBody(body);
+  if (!error_type.empty()) {
+    error.code = error_type;
+  } else if (error.code.empty()) {
+    error.code = error.type;
   }
-  if (error_type.empty()) error_type = code.empty() ? type : code;
-  const std::string_view name = AwsErrorName(error_type);
-  return {.kind = KindOfAwsError(name, message).value_or(KindOfHttpStatus(http_status)),
-          .message = std::string(message),
-          .code = std::string(name),
-          .retry_after = {}};
-}
-
-bool BedrockAnswerDecoder::IsStream(std::string_view media_type) const {
-  return media_type.empty() || media_type == kMediaType;
+  error.code = AwsErrorName(error.code);
+  return FailureOf(
+      error,
+      KindOfAwsError(error.code, error.message).value_or(ClassifyStatus(http_status, error)));
 }
 
 Status BedrockAnswerDecoder::FeedStream(std::string_view bytes, AnswerHandler& handler) {
@@ -236,20 +205,30 @@ Status BedrockAnswerDecoder::FinishStream(AnswerHandler&) {
 Status BedrockAnswerDecoder::TakeMessage(AnswerHandler& handler) {
   const std::string_view type = message_.Text(":message-type");
   if (type == "event") return TakeEvent(message_.Text(":event-type"), message_.payload, handler);
+  if (type != "exception" && type != "error") {
+    return Fail(ErrorKind::kMalformedResponse, "a message of the stream has no known type");
+  }
+  ServiceError error;
   if (type == "exception") {
-    const DecodeFailure failure = DecodeAwsError(200, {}, message_.payload);
-    return Fail(ErrorKind::kStreamError, failure.message,
-                std::string(message_.Text(":exception-type")));
+    error = DecodeErrorBody(message_.payload);
+    error.code = message_.Text(":exception-type");
+  } else {
+    error.message = message_.Text(":error-message");
+    error.code = message_.Text(":error-code");
   }
-  if (type == "error") {
-    return Fail(ErrorKind::kStreamError, std::string(message_.Text(":error-message")),
-                std::string(message_.Text(":error-code")));
+  // Names of exceptions are those of errors, but for the case of their first letter.
+  std::string name = error.code;
+  if (!name.empty() && name.front() >= 'a' && name.front() <= 'z') {
+    name.front() = static_cast<char>(name.front() - 'a' + 'A');
   }
-  return Fail(ErrorKind::kMalformedResponse, "a message of the stream has no known type");
+  const ErrorKind kind =
+      KindOfAwsError(name, error.message).value_or(ClassifyErrorInSuccess(error));
+  return Fail(FailureOf(error, progress_.answered() ? ErrorKind::kStreamError : kind));
 }
 
-Status BedrockAnswerDecoder::FailMalformedEvent() {
-  return Fail(ErrorKind::kMalformedResponse, "an event of the stream is not a JSON object");
+Status BedrockAnswerDecoder::FailMalformedEvent(std::string_view event) {
+  return Fail(ErrorKind::kMalformedResponse,
+              "an event of the stream is not a JSON object: " + Beginning(event));
 }
 
 DecodeFailure BedrockAnswerDecoder::DecodeErrorAnswer(int http_status, std::string_view error_type,
@@ -257,31 +236,42 @@ DecodeFailure BedrockAnswerDecoder::DecodeErrorAnswer(int http_status, std::stri
   return DecodeAwsError(http_status, error_type, body);
 }
 
+void ConverseAnswerDecoder::ReportText(TokenKind kind, text::JsonCursor& cursor,
+                                       AnswerHandler& handler) {
+  std::string_view text;
+  ReadView(cursor, text, text_);
+  progress_.Token(kind, text, handler);
+}
+
+// In a stream the text lies one level higher than in a whole answer; hidden thoughts have no text.
+void ConverseAnswerDecoder::ReadReasoning(text::JsonCursor& cursor, AnswerHandler& handler) {
+  ReadMembers(cursor, key_, [&](std::string_view key) {
+    if (key == "text" || key == "redactedContent") {
+      ReportText(TokenKind::kReasoning, cursor, handler);
+    } else if (key == "reasoningText") {
+      ReadReasoning(cursor, handler);
+    } else {
+      cursor.Skip();
+    }
+  });
+}
+
 // A `delta`, a `start`, or a content block of a whole answer: all name their kinds in the same way.
 void ConverseAnswerDecoder::ReadDelta(text::JsonCursor& cursor, AnswerHandler& handler) {
   ReadMembers(cursor, key_, [&](std::string_view kind) {
     if (kind == "text") {
-      ReportText(TokenKind::kContent, cursor, text_, handler);
+      ReportText(TokenKind::kContent, cursor, handler);
     } else if (kind == "reasoningContent") {
+      ReadReasoning(cursor, handler);
+    } else if (kind == "citationsContent") {
       ReadMembers(cursor, key_, [&](std::string_view key) {
-        if (key == "text") {
-          ReportText(TokenKind::kReasoning, cursor, text_, handler);
-        } else if (key == "reasoningText") {
-          ReadMembers(cursor, key_, [&](std::string_view inner) {
-            if (inner == "text") {
-              ReportText(TokenKind::kReasoning, cursor, text_, handler);
-            } else {
-              cursor.Skip();
-            }
-          });
-        } else {
-          cursor.Skip();
-        }
+        if (key != "content" || !cursor.EnterArray()) return cursor.Skip();
+        while (cursor.NextElement()) ReadDelta(cursor, handler);
       });
     } else if (kind == "toolUse") {
       ReadMembers(cursor, key_, [&](std::string_view key) {
         if (key == "name" || (key == "input" && cursor.Peek() == text::JsonCursor::Type::kString)) {
-          ReportText(TokenKind::kToolCall, cursor, text_, handler);
+          ReportText(TokenKind::kToolCall, cursor, handler);
         } else {
           cursor.Skip();
         }
@@ -294,11 +284,14 @@ void ConverseAnswerDecoder::ReadDelta(text::JsonCursor& cursor, AnswerHandler& h
 
 Status ConverseAnswerDecoder::TakeEvent(std::string_view type, std::string_view payload,
                                         AnswerHandler& handler) {
+  const bool is_known = type == "contentBlockDelta" || type == "contentBlockStart" ||
+                        type == "messageStop" || type == "metadata";
+  if (!is_known) return Status::kNeedMore;
   // Checked first, so that no part of a broken event is reported.
   text::JsonCursor check(payload);
   const bool is_object = check.Peek() == text::JsonCursor::Type::kObject;
   check.Skip();
-  if (!is_object || !check.Finished()) return FailMalformedEvent();
+  if (!is_object || !check.Finished()) return FailMalformedEvent(payload);
   text::JsonCursor cursor(payload);
   bool has_usage = false;
   ReadMembers(cursor, key_, [&](std::string_view key) {
@@ -308,7 +301,7 @@ Status ConverseAnswerDecoder::TakeEvent(std::string_view type, std::string_view 
     } else if (type == "messageStop" && key == "stopReason") {
       std::string_view reason;
       ReadView(cursor, reason, text_);
-      if (!reason.empty()) handler.OnFinishReason(reason);
+      progress_.FinishReason(reason, handler);
     } else if (type == "metadata" && key == "usage") {
       const std::string_view raw = cursor.ReadRaw();
       handler.OnUsage(ReadConverseUsage(raw, key_), raw);
@@ -318,7 +311,9 @@ Status ConverseAnswerDecoder::TakeEvent(std::string_view type, std::string_view 
     }
   });
   if (type == "messageStop") stopped_ = true;
-  return stopped_ && (has_usage || type == "metadata") ? Status::kDone : Status::kNeedMore;
+  if (has_usage) progress_.Close();
+  const bool is_end = stopped_ && (has_usage || type == "metadata");
+  return is_end ? End(progress_.FailureOfStream()) : Status::kNeedMore;
 }
 
 Status ConverseAnswerDecoder::DecodeAnswer(std::string_view body, AnswerHandler& handler) {
@@ -340,17 +335,19 @@ Status ConverseAnswerDecoder::DecodeAnswer(std::string_view body, AnswerHandler&
       } else if (member == "stopReason") {
         std::string_view reason;
         ReadView(cursor, reason, text_);
-        if (!reason.empty()) handler.OnFinishReason(reason);
+        progress_.FinishReason(reason, handler);
       } else if (member == "usage") {
         const std::string_view raw = cursor.ReadRaw();
-        handler.OnUsage(ReadConverseUsage(raw, key_), raw);
+        const Usage usage = ReadConverseUsage(raw, key_);
+        handler.OnUsage(usage, raw);
+        if (usage.output > 0) progress_.Close();
       } else {
         cursor.Skip();
       }
     });
   }
-  if (has_message) return Status::kDone;
-  return Fail(ErrorKind::kMalformedResponse, "the answer is not a Converse response");
+  if (has_message) return End(progress_.FailureOfWhole());
+  return FailUnknownAnswer("a Converse response", body);
 }
 
 Status InvokeModelAnswerDecoder::TakeEvent(std::string_view type, std::string_view payload,
@@ -365,13 +362,28 @@ Status InvokeModelAnswerDecoder::TakeEvent(std::string_view type, std::string_vi
       cursor.Skip();
     }
   });
-  if (!cursor.Finished()) return FailMalformedEvent();
+  if (!cursor.Finished()) return FailMalformedEvent(payload);
   if (!text::DecodeBase64(bytes, inner_)) {
     return Fail(ErrorKind::kMalformedResponse, "a chunk of the stream is not base64");
   }
-  if (family_ == BedrockFamily::kTitan) return TakeTitan(inner_, true, handler);
-  const Status status = anthropic_.Take(inner_, handler);
-  return status == Status::kFailed ? Fail(anthropic_.failure()) : status;
+  return family_ == BedrockFamily::kTitan ? TakeTitan(inner_, true, handler)
+                                          : TakeAnthropic(inner_, handler);
+}
+
+Status InvokeModelAnswerDecoder::TakeAnthropic(std::string_view json, AnswerHandler& handler) {
+  const AnthropicEvents::Result result = anthropic_.Take({}, json, handler);
+  progress_ = anthropic_.progress();
+  switch (result) {
+    case AnthropicEvents::Result::kTaken:
+      return Status::kNeedMore;
+    case AnthropicEvents::Result::kEnd:
+      return End(progress_.FailureOfStream());
+    case AnthropicEvents::Result::kError:
+      return Fail(FailureInSuccess(anthropic_.error(), progress_.answered()));
+    case AnthropicEvents::Result::kOdd:
+      break;
+  }
+  return TakeOddEvent(json, progress_.answered());
 }
 
 Status InvokeModelAnswerDecoder::TakeTitan(std::string_view json, bool streamed,
@@ -379,8 +391,8 @@ Status InvokeModelAnswerDecoder::TakeTitan(std::string_view json, bool streamed,
   text::JsonCursor check(json);
   check.Skip();
   if (!check.Finished()) {
-    return streamed ? FailMalformedEvent()
-                    : Fail(ErrorKind::kMalformedResponse, "the answer is not a text completion");
+    return streamed ? TakeOddEvent(json, progress_.answered())
+                    : FailUnknownAnswer("a text completion", json);
   }
   text::JsonCursor cursor(json);
   std::optional<std::int64_t> output;
@@ -390,7 +402,9 @@ Status InvokeModelAnswerDecoder::TakeTitan(std::string_view json, bool streamed,
   const auto take = [&](std::string_view key) {
     if (key == "outputText") {
       has_text = true;
-      ReportText(TokenKind::kContent, cursor, text_, handler);
+      std::string_view text;
+      ReadView(cursor, text, text_);
+      progress_.Token(TokenKind::kContent, text, handler);
     } else if (key == "completionReason") {
       ReadView(cursor, reason, reason_storage);
     } else if (key == "inputTextTokenCount") {
@@ -410,11 +424,13 @@ Status InvokeModelAnswerDecoder::TakeTitan(std::string_view json, bool streamed,
     if (!cursor.EnterArray()) return cursor.Skip();
     while (cursor.NextElement()) ReadMembers(cursor, key_, take);
   });
-  if (!streamed && !has_text) {
-    return Fail(ErrorKind::kMalformedResponse, "the answer is not a text completion");
+  if (!streamed && !has_text) return FailUnknownAnswer("a text completion", json);
+  progress_.FinishReason(reason, handler);
+  if (streamed && reason.empty()) {
+    if (has_text) return Status::kNeedMore;
+    const auto error = FindError(json);
+    return error ? Fail(FailureInSuccess(*error, progress_.answered())) : Status::kNeedMore;
   }
-  if (!reason.empty()) handler.OnFinishReason(reason);
-  if (streamed && reason.empty()) return Status::kNeedMore;
   if (output) {
     Usage usage;
     usage.input = titan_input_;
@@ -426,14 +442,13 @@ Status InvokeModelAnswerDecoder::TakeTitan(std::string_view json, bool streamed,
     raw.push_back('}');
     handler.OnUsage(usage, raw);
   }
-  return Status::kDone;
+  return End(streamed ? progress_.FailureOfStream() : progress_.FailureOfWhole());
 }
 
 Status InvokeModelAnswerDecoder::DecodeAnswer(std::string_view body, AnswerHandler& handler) {
   if (family_ == BedrockFamily::kTitan) return TakeTitan(body, false, handler);
-  DecodeFailure failure;
-  const Status status = DecodeAnthropicAnswer(body, handler, failure);
-  return status == Status::kFailed ? Fail(std::move(failure)) : status;
+  const auto progress = DecodeAnthropicMessage(body, handler);
+  return progress ? End(progress->FailureOfWhole()) : FailUnknownAnswer("a message", body);
 }
 
 }  // namespace llmload::wire

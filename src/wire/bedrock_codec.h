@@ -9,7 +9,7 @@
 
 #include "llmload/provider/completion.h"
 #include "src/core/text/json_cursor.h"
-#include "src/wire/answer_decoder.h"
+#include "src/wire/answer_progress.h"
 #include "src/wire/anthropic_codec.h"
 #include "src/wire/event_stream.h"
 
@@ -34,7 +34,7 @@ DecodeFailure DecodeAwsError(int http_status, std::string_view error_type, std::
 /// The common part of the streams of all operations: frames and exceptions.
 class BedrockAnswerDecoder : public AnswerDecoder {
  public:
-  bool IsStream(std::string_view media_type) const final;
+  bool MayBeStream(char first) const final { return first != '{' && first != '[' && first != '<'; }
   Status FeedStream(std::string_view bytes, AnswerHandler& handler) final;
   Status FinishStream(AnswerHandler& handler) final;
   DecodeFailure DecodeErrorAnswer(int http_status, std::string_view error_type,
@@ -47,7 +47,9 @@ class BedrockAnswerDecoder : public AnswerDecoder {
   /// Takes one event. Ignores unknown ones.
   virtual Status TakeEvent(std::string_view type, std::string_view payload,
                            AnswerHandler& handler) = 0;
-  Status FailMalformedEvent();
+  Status FailMalformedEvent(std::string_view event);
+
+  AnswerProgress progress_;
 
  private:
   Status TakeMessage(AnswerHandler& handler);
@@ -69,6 +71,8 @@ class ConverseAnswerDecoder final : public BedrockAnswerDecoder {
   Status TakeEvent(std::string_view type, std::string_view payload,
                    AnswerHandler& handler) override;
   void ReadDelta(text::JsonCursor& cursor, AnswerHandler& handler);
+  void ReadReasoning(text::JsonCursor& cursor, AnswerHandler& handler);
+  void ReportText(TokenKind kind, text::JsonCursor& cursor, AnswerHandler& handler);
 
   bool stopped_ = false;
   std::string key_;
@@ -87,6 +91,7 @@ class InvokeModelAnswerDecoder final : public BedrockAnswerDecoder {
  private:
   Status TakeEvent(std::string_view type, std::string_view payload,
                    AnswerHandler& handler) override;
+  Status TakeAnthropic(std::string_view json, AnswerHandler& handler);
   Status TakeTitan(std::string_view json, bool streamed, AnswerHandler& handler);
 
   const BedrockFamily family_;

@@ -51,7 +51,7 @@ struct OllamaAnswerDecoder::Object {
   std::optional<std::int64_t> prompt_eval_count;
   std::optional<std::int64_t> eval_count;
   std::string raw_usage;
-  std::optional<ServiceError> error;
+  bool is_error = false;  // it has an error member
 };
 
 void OllamaAnswerDecoder::ReadMessage(text::JsonCursor& cursor, Object& object) {
@@ -75,6 +75,9 @@ void OllamaAnswerDecoder::ReadObject(text::JsonCursor& cursor, Object& object) {
     const std::string_view key = Text(name, key_);
     if (key == "message") {
       ReadMessage(cursor, object);
+    } else if (key == "response") {  // of /api/generate, which gateways answer with too
+      object.has_message = true;
+      ReadView(cursor, object.content, content_);
     } else if (key == "done") {
       object.done = cursor.ReadRaw() == "true";
     } else if (key == "done_reason") {
@@ -88,8 +91,8 @@ void OllamaAnswerDecoder::ReadObject(text::JsonCursor& cursor, Object& object) {
       if (key == "eval_count") object.eval_count = ReadCount(count);
       object.raw_usage.append(object.raw_usage.empty() ? "{\"" : ",\"").append(key);
       object.raw_usage.append("\":").append(number);
-    } else if (key == "error" && cursor.Peek() != text::JsonCursor::Type::kNull) {
-      object.error = ReadServiceError(cursor);
+    } else if (key == "error") {
+      object.is_error = ReadIsError(cursor);
     } else {
       cursor.Skip();
     }
@@ -102,24 +105,22 @@ AnswerDecoder::Status OllamaAnswerDecoder::TakeObject(std::string_view json, boo
   Object object;
   if (cursor.EnterObject()) ReadObject(cursor, object);
   if (!cursor.Finished()) {
-    return Fail(ErrorKind::kMalformedResponse, streamed
-                                                   ? "a line of the stream is not a JSON object"
-                                                   : "the answer is not a JSON object");
+    return streamed ? TakeOddEvent(json, progress_.answered())
+                    : FailUnknownAnswer("a JSON object", json);
   }
-  if (object.error) {
-    const ErrorKind kind =
-        streamed ? ErrorKind::kStreamError : ClassifyErrorInSuccess(*object.error);
-    return Fail(kind, object.error->message, ProviderCode(*object.error));
+  if (object.is_error || (!object.has_message && !object.done)) {
+    if (const auto error = FindError(json)) {
+      return Fail(FailureInSuccess(*error, streamed && progress_.answered()));
+    }
   }
-  if (!streamed && !object.has_message) {
-    return Fail(ErrorKind::kMalformedResponse, "the answer has no message");
-  }
+  if (!streamed && !object.has_message) return FailUnknownAnswer("a chat message", json);
   if (!object.model.empty()) handler.OnModel(object.model);
-  if (!object.thinking.empty()) handler.OnToken(TokenKind::kReasoning, object.thinking);
-  if (!object.content.empty()) handler.OnToken(TokenKind::kContent, object.content);
-  if (!object.tool_calls.empty()) handler.OnToken(TokenKind::kToolCall, object.tool_calls);
+  progress_.Token(TokenKind::kReasoning, object.thinking, handler);
+  progress_.Token(TokenKind::kContent, object.content, handler);
+  progress_.Token(TokenKind::kToolCall, object.tool_calls, handler);
   if (!object.done && streamed) return Status::kNeedMore;
-  if (!object.done_reason.empty()) handler.OnFinishReason(object.done_reason);
+  progress_.FinishReason(object.done_reason, handler);
+  if (streamed || object.eval_count.value_or(0) > 0) progress_.Close();
   if (object.eval_count) {
     // A prompt that is wholly in the cache may not be counted.
     Usage usage;
@@ -127,11 +128,7 @@ AnswerDecoder::Status OllamaAnswerDecoder::TakeObject(std::string_view json, boo
     usage.output = *object.eval_count;
     handler.OnUsage(usage, object.raw_usage + "}");
   }
-  return Status::kDone;
-}
-
-bool OllamaAnswerDecoder::IsStream(std::string_view media_type) const {
-  return media_type.empty() || media_type == "application/x-ndjson";
+  return End(streamed ? progress_.FailureOfStream() : progress_.FailureOfWhole());
 }
 
 AnswerDecoder::Status OllamaAnswerDecoder::FeedStream(std::string_view bytes,
@@ -171,10 +168,7 @@ AnswerDecoder::Status OllamaAnswerDecoder::DecodeAnswer(std::string_view body,
 DecodeFailure OllamaAnswerDecoder::DecodeErrorAnswer(int http_status, std::string_view,
                                                      std::string_view body) {
   const ServiceError error = DecodeErrorBody(body);
-  return {.kind = ClassifyStatus(http_status, error),
-          .message = error.message,
-          .code = ProviderCode(error),
-          .retry_after = error.retry_after};
+  return FailureOf(error, ClassifyStatus(http_status, error));
 }
 
 }  // namespace llmload::wire

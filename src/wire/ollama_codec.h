@@ -9,7 +9,7 @@
 
 #include "llmload/provider/completion.h"
 #include "src/core/text/json_cursor.h"
-#include "src/wire/answer_decoder.h"
+#include "src/wire/answer_progress.h"
 #include "src/wire/ndjson_parser.h"
 
 namespace llmload::wire {
@@ -26,7 +26,7 @@ class OllamaAnswerDecoder final : public AnswerDecoder {
   /// @param max_line_bytes  bound of one line of a stream
   explicit OllamaAnswerDecoder(std::size_t max_line_bytes) : lines_(max_line_bytes) {}
 
-  bool IsStream(std::string_view media_type) const override;
+  bool MayBeStream(char first) const override { return first == '{'; }
   Status FeedStream(std::string_view bytes, AnswerHandler& handler) override;
   Status FinishStream(AnswerHandler& handler) override;
   Status DecodeAnswer(std::string_view body, AnswerHandler& handler) override;
@@ -41,6 +41,7 @@ class OllamaAnswerDecoder final : public AnswerDecoder {
   void ReadMessage(text::JsonCursor& cursor, Object& object);
 
   NdjsonParser lines_;
+  AnswerProgress progress_;
   std::string key_;
   std::string content_;
   std::string thinking_;

@@ -4,11 +4,18 @@
 #include <initializer_list>
 
 #include "src/core/text/ascii.h"
+#include "src/wire/error_words.h"
 #include "src/wire/json_fields.h"
 #include "src/wire/retry_after.h"
 
 namespace llmload::wire {
 namespace {
+
+using Type = text::JsonCursor::Type;
+
+bool IsOneOf(std::string_view word, std::initializer_list<std::string_view> words) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
 
 void ReadInto(text::JsonCursor& cursor, std::string& text) {
   if (const auto string = cursor.ReadString()) {
@@ -17,47 +24,163 @@ void ReadInto(text::JsonCursor& cursor, std::string& text) {
   }
 }
 
-void ReadCode(text::JsonCursor& cursor, ServiceError& error) {
-  if (cursor.Peek() == text::JsonCursor::Type::kNumber) {
-    const auto number = cursor.ReadInteger();
-    if (!number) return;
-    error.code = std::to_string(*number);
-    if (*number >= 400 && *number <= 599) error.code_number = static_cast<int>(*number);
-    return;
-  }
-  ReadInto(cursor, error.code);
-  if (error.code.size() == 3 && (error.code[0] == '4' || error.code[0] == '5') &&
-      std::all_of(error.code.begin(), error.code.end(), text::IsDigit)) {
-    error.code_number = std::stoi(error.code);
+// A number from 400 to 599 is an HTTP status, also if it is written as a text.
+void NoteStatus(std::string_view text, ServiceError& error) {
+  if (text.size() == 3 && (text[0] == '4' || text[0] == '5') &&
+      std::all_of(text.begin(), text.end(), text::IsDigit)) {
+    error.status = std::stoi(std::string(text));
   }
 }
 
-// Only here does Anthropic name the cause of some refusals, and Google the time to wait.
-void ReadOneDetail(text::JsonCursor& cursor, ServiceError& error) {
-  std::string storage;
-  ReadMembers(cursor, storage, [&](std::string_view key) {
-    if (key == "error_code") {
+// A code, or the status of Google's errors: a word or a number.
+void ReadCode(text::JsonCursor& cursor, std::string& code, ServiceError& error) {
+  if (cursor.Peek() == Type::kNumber) {
+    if (const auto number = cursor.ReadInteger()) code = std::to_string(*number);
+  } else {
+    ReadInto(cursor, code);
+  }
+  NoteStatus(code, error);
+}
+
+// FastAPI lists what it refuses, each with its place in the request.
+void ReadRefusals(text::JsonCursor& cursor, std::string& message) {
+  std::string key;
+  while (cursor.NextElement()) {
+    std::string place;
+    std::string reason;
+    if (cursor.Peek() == Type::kString) ReadInto(cursor, reason);
+    ReadMembers(cursor, key, [&](std::string_view name) {
+      if (name == "msg" || name == "message") {
+        ReadInto(cursor, reason);
+      } else if (name == "loc" && cursor.EnterArray()) {
+        while (cursor.NextElement()) {
+          std::string part;
+          ReadInto(cursor, part);
+          if (!part.empty()) place.append(place.empty() ? "" : ".").append(part);
+        }
+      } else {
+        cursor.Skip();
+      }
+    });
+    if (reason.empty()) continue;
+    message.append(message.empty() ? "" : "; ");
+    if (!place.empty()) message.append(place).append(": ");
+    message.append(reason);
+  }
+}
+
+void ReadMessage(text::JsonCursor& cursor, std::string& message) {
+  if (cursor.EnterArray()) {
+    ReadRefusals(cursor, message);
+  } else {
+    ReadInto(cursor, message);
+  }
+}
+
+// Only in its details does Anthropic name the cause of some refusals, and only there do gateways
+// give the words of the service behind them.
+void ReadDetail(text::JsonCursor& cursor, ServiceError& error) {
+  std::string key;
+  ReadMembers(cursor, key, [&](std::string_view name) {
+    if (name == "error_code") {
       ReadInto(cursor, error.code);
-    } else if (key == "retryDelay") {
-      std::string delay;
-      ReadInto(cursor, delay);
-      error.retry_after = ParseGoDuration(delay);
+    } else if (name == "raw") {
+      std::string cause;
+      ReadInto(cursor, cause);
+      if (!cause.empty()) error.message.append(error.message.empty() ? "" : ": ").append(cause);
     } else {
       cursor.Skip();
     }
   });
 }
 
-void ReadDetails(text::JsonCursor& cursor, ServiceError& error) {
-  if (!cursor.EnterArray()) {
-    ReadOneDetail(cursor, error);
-    return;
+// Reads one member of an error object, wherever that object stands. False if it is none that an
+// error has; its value is then still to be consumed.
+bool ReadErrorMember(std::string_view name, text::JsonCursor& cursor, ServiceError& error) {
+  if (IsOneOf(name, {"message", "msg", "Message", "detail", "error_message", "errorMessage",
+                     "error_description", "description", "title", "faultstring"})) {
+    std::string message;
+    ReadMessage(cursor, message);
+    // "detail" says more than the "title" beside it.
+    if (error.message.empty() || name == "message" || name == "detail") {
+      if (!message.empty()) error.message = std::move(message);
+    }
+  } else if (IsOneOf(name, {"type", "error_type", "errorType", "__type"})) {
+    ReadInto(cursor, error.type);
+  } else if (name == "code") {
+    ReadCode(cursor, error.code, error);
+  } else if (IsOneOf(name, {"status", "statusCode", "status_code"})) {
+    std::string status;
+    ReadCode(cursor, status, error);
+    if (error.type.empty() && error.status == 0) error.type = status;
+  } else if (name == "details" || name == "metadata") {
+    if (cursor.EnterArray()) {
+      while (cursor.NextElement()) ReadDetail(cursor, error);
+    } else {
+      ReadDetail(cursor, error);
+    }
+  } else {
+    return false;
   }
-  while (cursor.NextElement()) ReadOneDetail(cursor, error);
+  return true;
 }
 
-bool IsOneOf(std::string_view word, std::initializer_list<std::string_view> words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
+// What an object has that may be an error, or holds one.
+struct Found {
+  ServiceError error;
+  bool nested = false;       // it holds an error object or text
+  bool says_error = false;   // it calls itself an error
+  bool has_message = false;  // a text of its own ...
+  bool has_name = false;     // ... and a code or type
+};
+
+void ReadCandidate(text::JsonCursor& cursor, Found& found) {
+  std::string key;
+  ServiceError flat;
+  ReadMembers(cursor, key, [&](std::string_view name) {
+    if (IsOneOf(name, {"error", "errors", "fault"})) {
+      const std::string_view raw = cursor.ReadRaw();
+      text::JsonCursor check(raw);
+      if (!ReadIsError(check)) return;
+      text::JsonCursor value(raw);
+      found.error = ReadServiceError(value);
+      found.nested = true;
+    } else if (name == "object") {
+      std::string object;
+      ReadInto(cursor, object);
+      found.says_error = found.says_error || object == "error";
+    } else if (!ReadErrorMember(name, cursor, flat)) {
+      cursor.Skip();
+    }
+  });
+  if (flat.type == "error") {
+    found.says_error = true;
+    flat.type.clear();
+  }
+  found.has_message = found.has_message || !flat.message.empty();
+  found.has_name = found.has_name || !flat.type.empty() || !flat.code.empty() || flat.status != 0;
+  if (!found.nested) {
+    found.error = std::move(flat);
+    return;
+  }
+  // A gateway may have put the words or the name beside the error.
+  if (found.error.message.empty()) found.error.message = flat.message;
+  if (found.error.type.empty() && found.error.code.empty()) found.error.type = flat.type;
+  if (found.error.status == 0) found.error.status = flat.status;
+}
+
+// Nullopt if `json` is not JSON.
+std::optional<Found> ReadJson(std::string_view json) {
+  text::JsonCursor cursor(json);
+  Found found;
+  if (cursor.EnterArray()) {
+    while (cursor.NextElement()) ReadCandidate(cursor, found);
+  } else {
+    ReadCandidate(cursor, found);
+  }
+  if (!cursor.Finished()) return {};
+  if (!found.error.retry_after) found.error.retry_after = FindRetryHint(json);
+  return found;
 }
 
 bool Has(const ServiceError& error, std::initializer_list<std::string_view> words) {
@@ -78,72 +201,157 @@ ErrorKind ClassifyWords(const ServiceError& error) {
       Says(error, "credit balance is too low") || Says(error, "specified API usage limits")) {
     return ErrorKind::kQuotaExhausted;
   }
-  if (Has(error, {"context_length_exceeded", "exceed_context_size_error"}) ||
+  if (Has(error,
+          {"context_length_exceeded", "exceed_context_size_error", "ContextWindowExceededError"}) ||
       Says(error, "maximum context length") || Says(error, "prompt is too long") ||
-      Says(error, "input is too long")) {
+      Says(error, "input is too long") || Says(error, "available context size")) {
     return ErrorKind::kContextLength;
   }
-  if (Has(error, {"content_filter", "content_policy_violation"})) return ErrorKind::kContentFilter;
+  if (Has(error, {"content_filter", "content_policy_violation", "ContentPolicyViolationError"})) {
+    return ErrorKind::kContentFilter;
+  }
   if (Has(error, {"model_not_found", "DeploymentNotFound", "model_not_available"})) {
     return ErrorKind::kModelUnavailable;
   }
   return ErrorKind::kInternal;
 }
 
+// The status that the name of an error stands for, in the spelling of any service
+// ("rate_limit_error", "RateLimitError", "RESOURCE_EXHAUSTED"); 0 if it stands for none.
+int StatusOfName(std::string_view name) {
+  std::string plain;
+  for (const char c : name) {
+    if (text::IsLetterOrDigit(c)) plain.push_back(text::Lower(c));
+  }
+  struct Entry {
+    std::string_view part;
+    int status;
+  };
+  // The first that fits counts.
+  static constexpr Entry kEntries[] = {
+      {"ratelimit", 429},
+      {"throttl", 429},
+      {"toomanyrequests", 429},
+      {"resourceexhausted", 429},
+      {"slowdown", 429},
+      {"queuefull", 429},
+      {"quota", 402},
+      {"billing", 402},
+      {"credit", 402},
+      {"overload", 503},
+      {"unavailable", 503},
+      {"notready", 503},
+      {"authentication", 401},
+      {"unauthenticated", 401},
+      {"unauthorized", 401},
+      {"apikey", 401},
+      {"permission", 403},
+      {"forbidden", 403},
+      {"accessdenied", 403},
+      {"notfound", 404},
+      {"toolarge", 413},
+      {"timeout", 504},
+      {"deadlineexceeded", 504},
+      {"invalidrequest", 400},
+      {"invalidargument", 400},
+      {"badrequest", 400},
+      {"validation", 400},
+      {"failedprecondition", 400},
+      {"unprocessable", 422},
+      {"unsupported", 400},
+      {"servererror", 500},
+      {"internal", 500},
+      {"apierror", 500},
+  };
+  for (const Entry& entry : kEntries) {
+    if (plain.find(entry.part) != std::string::npos) return entry.status;
+  }
+  return 0;
+}
+
 }  // namespace
+
+bool ReadIsError(text::JsonCursor& cursor) {
+  switch (cursor.Peek()) {
+    case Type::kString: {
+      const auto string = cursor.ReadString();
+      return string && !string->raw.empty();
+    }
+    case Type::kNumber:
+      return cursor.ReadInteger().value_or(0) != 0;
+    case Type::kBoolean:
+      return cursor.ReadRaw() == "true";
+    case Type::kArray: {
+      bool any = false;
+      cursor.EnterArray();
+      while (cursor.NextElement()) {
+        any = true;
+        cursor.Skip();
+      }
+      return any;
+    }
+    case Type::kObject:
+      cursor.Skip();
+      return true;
+    default:
+      cursor.Skip();
+      return false;
+  }
+}
 
 ServiceError ReadServiceError(text::JsonCursor& cursor) {
   ServiceError error;
-  if (cursor.EnterObject()) {
-    text::JsonString name;
-    std::string storage;
-    while (cursor.NextMember(name)) {
-      const std::string_view key = Text(name, storage);
-      if (key == "message") {
-        ReadInto(cursor, error.message);
-      } else if (key == "type") {
-        ReadInto(cursor, error.type);
-      } else if (key == "code") {
-        ReadCode(cursor, error);
-      } else if (key == "details") {
-        ReadDetails(cursor, error);
-      } else {
+  if (cursor.EnterArray()) {
+    bool first = true;
+    while (cursor.NextElement()) {
+      if (!first) {
         cursor.Skip();
+        continue;
       }
+      first = false;
+      error = ReadServiceError(cursor);
     }
-  } else {
-    ReadInto(cursor, error.message);
+    return error;
   }
+  if (cursor.Peek() != Type::kObject) {
+    ReadInto(cursor, error.message);
+    return error;
+  }
+  std::string key;
+  ReadMembers(cursor, key, [&](std::string_view name) {
+    if (name == "error" && error.message.empty()) {
+      error = ReadServiceError(cursor);
+    } else if (!ReadErrorMember(name, cursor, error)) {
+      cursor.Skip();
+    }
+  });
   return error;
 }
 
 ServiceError DecodeErrorBody(std::string_view body) {
-  text::JsonCursor cursor(body);
+  if (auto found = ReadJson(body)) {
+    ServiceError& error = found->error;
+    if (error.message.empty() && error.code.empty() && error.type.empty()) error.message = body;
+    return std::move(error);
+  }
   ServiceError error;
-  bool found = false;
-  std::string storage;
-  const bool array = cursor.EnterArray();
-  do {
-    if (array && !cursor.NextElement()) break;
-    ReadMembers(cursor, storage, [&](std::string_view key) {
-      if (key == "error") {
-        error = ReadServiceError(cursor);
-        found = true;
-      } else if (!found && (key == "message" || key == "detail")) {
-        ReadInto(cursor, error.message);
-      } else if (!found && key == "type") {
-        ReadInto(cursor, error.type);
-      } else if (!found && key == "code") {
-        ReadCode(cursor, error);
-      } else {
-        cursor.Skip();
-      }
-    });
-  } while (array);
-  if (cursor.Finished() && (found || !error.message.empty() || !error.code.empty())) return error;
-  ServiceError raw;
-  raw.message.assign(body);
-  return raw;
+  if (const auto data = DataOfFirstEvent(body)) {
+    if (auto found = ReadJson(*data)) return std::move(found->error);
+    error.message = *data;
+    return error;
+  }
+  if (const auto found = ReadJson(FirstLine(body)); found && found->nested) return found->error;
+  error.message = WordsOf(body);
+  return error;
+}
+
+std::optional<ServiceError> FindError(std::string_view json) {
+  auto found = ReadJson(json);
+  if (!found) return {};
+  const bool is_error = found->nested || found->says_error ||
+                        (found->has_message && (found->has_name || found->error.status != 0));
+  if (!is_error) return {};
+  return std::move(found->error);
 }
 
 std::string ProviderCode(const ServiceError& error) {
@@ -158,24 +366,35 @@ ErrorKind ClassifyStatus(int http_status, const ServiceError& error) {
     if (kind != ErrorKind::kInternal) return kind;
   }
   // Servers without a code for a missing model have these words; the answer for a wrong path has
-  // not.
-  if (http_status == 404 && Says(error, "model") &&
-      (Says(error, "not found") || Says(error, "does not exist"))) {
+  // not. "model: NAME" is Anthropic's whole message about one.
+  if (http_status == 404 &&
+      ((Says(error, "model") && (Says(error, "not found") || Says(error, "does not exist"))) ||
+       (error.type == "not_found_error" && error.message.starts_with("model:")))) {
     return ErrorKind::kModelUnavailable;
   }
   return KindOfHttpStatus(http_status);
 }
 
 ErrorKind ClassifyErrorInSuccess(const ServiceError& error) {
-  if (error.code_number != 0) return ClassifyStatus(error.code_number, error);
+  if (error.status != 0) return ClassifyStatus(error.status, error);
   const ErrorKind kind = ClassifyWords(error);
   if (kind != ErrorKind::kInternal) return kind;
-  if (Has(error, {"rate_limit_exceeded", "rate_limit_error", "slow_down"})) {
-    return ErrorKind::kRateLimited;
+  for (const std::string& name : {error.code, error.type}) {
+    if (const int status = StatusOfName(name)) return ClassifyStatus(status, error);
   }
-  return Has(error, {"overloaded_error", "server_is_overloaded", "unavailable_error"})
-             ? ErrorKind::kOverloaded
-             : ErrorKind::kServerError;
+  return ErrorKind::kServerError;
+}
+
+DecodeFailure FailureOf(const ServiceError& error, ErrorKind kind) {
+  return {.kind = kind,
+          .message = error.message,
+          .code = ProviderCode(error),
+          .retry_after = error.retry_after,
+          .said_by_service = true};
+}
+
+DecodeFailure FailureInSuccess(const ServiceError& error, bool answered) {
+  return FailureOf(error, answered ? ErrorKind::kStreamError : ClassifyErrorInSuccess(error));
 }
 
 }  // namespace llmload::wire

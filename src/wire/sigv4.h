@@ -15,13 +15,9 @@
 
 #include "llmload/core/secret.h"
 #include "src/core/text/uri.h"
+#include "src/wire/header_field.h"
 
 namespace llmload::wire {
-
-struct HeaderField {
-  std::string_view name;  ///< in any case
-  std::string_view value;
-};
 
 /// The signed parts of a request. Views have to stay alive during the call only.
 struct SigV4Request {

@@ -1,12 +1,18 @@
 #include "src/wire/sse_answer_decoder.h"
 
-namespace llmload::wire {
+#include "src/wire/error_words.h"
 
-bool SseAnswerDecoder::IsStream(std::string_view media_type) const {
-  return media_type.empty() || media_type == "text/event-stream";
-}
+namespace llmload::wire {
+namespace {
+
+constexpr std::size_t kMaxKeptBeginning = 512;
+
+}  // namespace
 
 AnswerDecoder::Status SseAnswerDecoder::FeedStream(std::string_view bytes, AnswerHandler& handler) {
+  if (!has_event_ && beginning_.size() < kMaxKeptBeginning) {
+    beginning_.append(bytes.substr(0, kMaxKeptBeginning - beginning_.size()));
+  }
   events_.Feed(bytes);
   return TakeEvents(handler);
 }
@@ -15,7 +21,11 @@ AnswerDecoder::Status SseAnswerDecoder::FinishStream(AnswerHandler& handler) {
   // The last event may lack its empty line.
   events_.Finish();
   const Status status = TakeEvents(handler);
-  return status == Status::kNeedMore ? TakeEnd() : status;
+  if (status != Status::kNeedMore) return status;
+  if (!has_event_ && !IsEventStream(beginning_)) {
+    return FailUnknownAnswer("a stream of server-sent events", beginning_);
+  }
+  return TakeEnd();
 }
 
 AnswerDecoder::Status SseAnswerDecoder::TakeEvents(AnswerHandler& handler) {
@@ -30,6 +40,7 @@ AnswerDecoder::Status SseAnswerDecoder::TakeEvents(AnswerHandler& handler) {
         break;
     }
     if (event.data.empty()) continue;
+    has_event_ = true;
     const Status status = TakeEvent(event, handler);
     if (status != Status::kNeedMore) return status;
   }

@@ -3,6 +3,7 @@
 #define LLMLOAD_WIRE_SSE_ANSWER_DECODER_H_
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 #include "src/wire/answer_decoder.h"
@@ -15,7 +16,7 @@ class SseAnswerDecoder : public AnswerDecoder {
   /// @param max_event_bytes  bound of one event of a stream
   explicit SseAnswerDecoder(std::size_t max_event_bytes) : events_(max_event_bytes) {}
 
-  bool IsStream(std::string_view media_type) const final;
+  bool MayBeStream(char first) const final { return first != '{' && first != '[' && first != '<'; }
   Status FeedStream(std::string_view bytes, AnswerHandler& handler) final;
   Status FinishStream(AnswerHandler& handler) final;
 
@@ -29,6 +30,8 @@ class SseAnswerDecoder : public AnswerDecoder {
   Status TakeEvents(AnswerHandler& handler);
 
   SseParser events_;
+  bool has_event_ = false;
+  std::string beginning_;  // of a stream without an event so far, for a message about it
 };
 
 }  // namespace llmload::wire

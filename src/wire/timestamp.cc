@@ -22,6 +22,27 @@ std::optional<std::chrono::sys_seconds> Compose(std::optional<int> year, std::op
          std::chrono::seconds(*second);
 }
 
+// "Sun" or "Sunday".
+bool IsDay(std::string_view text) {
+  static constexpr std::array<std::string_view, 7> kDays = {
+      "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"};
+  return std::any_of(kDays.begin(), kDays.end(), [text](std::string_view day) {
+    return text == day || text == day.substr(0, 3);
+  });
+}
+
+// Of a date whose month is a name ("Nov") and whose time is "08:49:37".
+std::optional<std::chrono::sys_seconds> ComposeDate(std::optional<int> year, std::string_view month,
+                                                    std::optional<int> day, std::string_view time) {
+  static constexpr std::array<std::string_view, 12> kMonths = {
+      "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const auto found = std::find(kMonths.begin(), kMonths.end(), month);
+  if (found == kMonths.end() || time[2] != ':' || time[5] != ':') return {};
+  return Compose(year, static_cast<int>(found - kMonths.begin()) + 1, day,
+                 ParseDigits(time.substr(0, 2)), ParseDigits(time.substr(3, 2)),
+                 ParseDigits(time.substr(6, 2)));
+}
+
 // "Z" or "+01:00". "-0130", without a colon, is not an offset.
 std::optional<std::chrono::minutes> ParseOffset(std::string_view text) {
   if (text == "Z" || text == "z") return std::chrono::minutes(0);
@@ -46,22 +67,33 @@ std::optional<int> ParseDigits(std::string_view text) {
 }
 
 std::optional<std::chrono::sys_seconds> ParseHttpDate(std::string_view text) {
-  // Sun, 06 Nov 1994 08:49:37 GMT
-  // 0    5  8   12   17 20 23 26
-  static constexpr std::array<std::string_view, 12> kMonths = {
-      "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  static constexpr std::string_view kDays = "Mon Tue Wed Thu Fri Sat Sun";
   text = text::Trim(text);
-  if (text.size() != 29 || text.substr(3, 2) != ", " || text[7] != ' ' || text[11] != ' ' ||
-      text[16] != ' ' || text[19] != ':' || text[22] != ':' || text.substr(25) != " GMT" ||
-      kDays.find(text.substr(0, 3)) == std::string_view::npos) {
+  const std::size_t comma = text.find(',');
+  if (comma == std::string_view::npos) {
+    // Sun Nov  6 08:49:37 1994
+    // 0   4   8  11       20
+    if (text.size() != 24 || !IsDay(text.substr(0, 3)) || text[3] != ' ' || text[7] != ' ' ||
+        text[10] != ' ' || text[19] != ' ') {
+      return {};
+    }
+    const std::string_view day = text[8] == ' ' ? text.substr(9, 1) : text.substr(8, 2);
+    return ComposeDate(ParseDigits(text.substr(20)), text.substr(4, 3), ParseDigits(day),
+                       text.substr(11, 8));
+  }
+  // Sun, 06 Nov 1994 08:49:37 GMT, or Sunday, 06-Nov-94 08:49:37 GMT
+  if (!IsDay(text.substr(0, comma)) || text.substr(comma, 2) != ", ") return {};
+  const bool full_name = comma > 3;
+  text.remove_prefix(comma + 2);
+  const char separator = full_name ? '-' : ' ';
+  const std::size_t year_size = full_name ? 2 : 4;
+  if (text.size() != 20 + year_size || text[2] != separator || text[6] != separator ||
+      text[7 + year_size] != ' ' || text.substr(16 + year_size) != " GMT") {
     return {};
   }
-  const auto month = std::find(kMonths.begin(), kMonths.end(), text.substr(8, 3));
-  if (month == kMonths.end()) return {};
-  return Compose(ParseDigits(text.substr(12, 4)), static_cast<int>(month - kMonths.begin()) + 1,
-                 ParseDigits(text.substr(5, 2)), ParseDigits(text.substr(17, 2)),
-                 ParseDigits(text.substr(20, 2)), ParseDigits(text.substr(23, 2)));
+  auto year = ParseDigits(text.substr(7, year_size));
+  if (year && full_name) *year += *year < 70 ? 2000 : 1900;
+  return ComposeDate(year, text.substr(3, 3), ParseDigits(text.substr(0, 2)),
+                     text.substr(8 + year_size, 8));
 }
 
 std::optional<std::chrono::sys_seconds> ParseRfc3339(std::string_view text) {

@@ -3,6 +3,7 @@
 #include "src/core/text/json_cursor.h"
 #include "src/core/text/uri.h"
 #include "src/wire/retry_after.h"
+#include "src/wire/service_error.h"
 #include "src/wire/sigv4.h"
 #include "src/wire/timestamp.h"
 #include "tests/fuzz/fuzz_decoder.h"
@@ -17,8 +18,12 @@ void FuzzWaits(std::string_view text) {
   };
   bounded(wire::ParseGoDuration(text));
   bounded(wire::ParseRetryText(text));
-  bounded(wire::ReadRetryAfter([&](std::string_view) { return text; },
-                               std::chrono::sys_time<Duration>{}));
+  bounded(wire::FindRetryHint(text));
+  for (const char* name :
+       {"retry-after", "retry-after-ms", "x-ratelimit-reset-tokens", "ratelimit"}) {
+    const wire::HeaderField fields[] = {{name, text}, {"x-ratelimit-remaining-tokens", "0"}};
+    bounded(wire::ReadRetryAfter(fields, std::chrono::sys_time<Duration>{}));
+  }
   wire::ParseHttpDate(text);
   wire::ParseRfc3339(text);
 }
@@ -64,6 +69,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   FuzzWaits(text);
   FuzzEncodings(text);
   FuzzSigV4(text);
+  wire::DecodeErrorBody(text);
+  wire::FindError(text);
   text::JsonCursor cursor(text);
   cursor.Skip();
   cursor.Finished();

@@ -38,9 +38,11 @@ enum class ErrorKind : std::uint8_t {
   kInvalidRequest,    ///< 400, 404, 405, 409, 413, 422: the caller's fault
   kContextLength,     ///< the prompt does not fit the model
   kContentFilter,     ///< refused by a content policy
-  kServerError,       ///< 500, 502, 504 and other 5xx
-  kOverloaded,        ///< 503, 529
-  kStreamError,       ///< an error event inside a 200 stream
+  kServerError,       ///< 408, 424, 425, 499, 500, 502, 504 and other 5xx
+  kOverloaded,        ///< 498, 503, 529
+  /// The service broke off a 200 stream that had tokens; `Error::provider_code` names the cause. An
+  /// error before the first token has the kind of the status that it stands for.
+  kStreamError,
   // An answer that breaks the protocol.
   kMalformedResponse,   ///< not HTTP, not JSON, or not the documented shape
   kTruncatedStream,     ///< the stream ended without its terminal event

@@ -5,6 +5,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "llmload/provider/completion.h"
@@ -54,6 +55,15 @@ class Provider {
   /// Providers without a network return zeros, and a provider around others returns their sum.
   /// Thread-safe.
   virtual ConnectionCounters Connections() const { return {}; }
+
+  /// Tells the provider that the service refused a request for its form, such as for a parameter
+  /// that it does not know. If the provider can express requests in another form, it does so from
+  /// now on and returns what it changed, in one sentence for reports; otherwise nullopt. Call it
+  /// before a load, when no call is under way.
+  virtual std::optional<std::string> AdaptTo(const Error& refusal) {
+    static_cast<void>(refusal);
+    return std::nullopt;
+  }
 };
 
 }  // namespace llmload

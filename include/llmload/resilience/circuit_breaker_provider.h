@@ -4,6 +4,8 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "llmload/provider/provider.h"
 #include "llmload/resilience/circuit_breaker.h"
@@ -29,6 +31,9 @@ class CircuitBreakerProvider final : public Provider {
                                                       StreamObserver* observer) override;
   /// The provider's.
   ConnectionCounters Connections() const override { return provider_->Connections(); }
+  std::optional<std::string> AdaptTo(const Error& refusal) override {
+    return provider_->AdaptTo(refusal);
+  }
 
   CircuitBreaker& breaker() const noexcept { return *breaker_; }
 

@@ -114,6 +114,8 @@ class FailoverProvider final : public Provider {
                                                       StreamObserver* observer) override;
   /// The sum of the targets; a provider that several targets share counts once.
   ConnectionCounters Connections() const override;
+  /// Passes the refusal on to the target that it came from.
+  std::optional<std::string> AdaptTo(const Error& refusal) override;
 
   const std::vector<FailoverTarget>& targets() const noexcept;
   const FailoverOptions& options() const noexcept;

@@ -4,6 +4,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "llmload/core/clock.h"
@@ -56,6 +57,8 @@ class HedgingProvider final : public Provider {
                                                       StreamObserver* observer) override;
   /// The sum of the two; if they are the same provider, it counts once.
   ConnectionCounters Connections() const override;
+  /// Passes the refusal on to the provider that it came from.
+  std::optional<std::string> AdaptTo(const Error& refusal) override;
 
  private:
   struct Pair;

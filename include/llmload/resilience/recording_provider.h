@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "llmload/core/clock.h"
@@ -32,6 +33,9 @@ class RecordingProvider final : public Provider {
   boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest& request,
                                                       StreamObserver* observer) override;
   ConnectionCounters Connections() const override { return provider_->Connections(); }
+  std::optional<std::string> AdaptTo(const Error& refusal) override {
+    return provider_->AdaptTo(refusal);
+  }
 
   /// All calls so far, in the order in which they started.
   std::vector<Call> Calls() const;

@@ -3,6 +3,8 @@
 #define LLMLOAD_SERVICE_HTTP_PROVIDER_H_
 
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "llmload/provider/provider.h"
 
@@ -37,15 +39,16 @@ class HttpProvider : public Provider {
                                                       StreamObserver* observer) final;
   /// Counts the connections to the service, but not those that fetch credentials.
   ConnectionCounters Connections() const final;
+  std::optional<std::string> AdaptTo(const Error& refusal) final;
 
-  /// What differs from API to API; private to the library.
-  class Api;
+  /// The service that is called, and how; private to the library.
+  class Service;
 
  protected:
-  explicit HttpProvider(std::shared_ptr<Api> api);
+  explicit HttpProvider(std::shared_ptr<Service> service);
 
  private:
-  const std::shared_ptr<Api> api_;  // shared with the calls under way
+  const std::shared_ptr<Service> service_;  // shared with the calls under way
 };
 
 }  // namespace llmload

@@ -60,6 +60,10 @@ struct TargetOverrides {
   std::string url;
   std::string deployment;  ///< Azure OpenAI: in place of `AZURE_OPENAI_DEPLOYMENT`
   std::string ca_file;     ///< in place of `LLMLOAD_CA_FILE`
+  /// "max_tokens" or "max_completion_tokens", in place of `LLMLOAD_MAX_TOKENS_FIELD`; for services
+  /// that speak OpenAI's API, as is:
+  std::string max_tokens_field = {};
+  std::string stream_options = {};  ///< "send" or "omit", in place of `LLMLOAD_STREAM_OPTIONS`
 };
 
 /// The provider `choice` as the environment describes it; docs/providers.md lists the variables.

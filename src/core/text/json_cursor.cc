@@ -1,7 +1,7 @@
 #include "src/core/text/json_cursor.h"
 
 #include <algorithm>
-#include <array>
+#include <bit>
 #include <charconv>
 #include <cstring>
 #include <limits>
@@ -59,6 +59,20 @@ void AppendUtf8(unsigned int code, std::string& out) {
   }
 }
 
+// What stands for no value, by its first character.
+std::string_view NullLiteral(char first) {
+  switch (first) {
+    case 'N':
+      return "NaN";
+    case 'I':
+      return "Infinity";
+    case '-':
+      return "-Infinity";
+    default:
+      return "null";
+  }
+}
+
 // First byte of [at, end) that a JSON string cannot hold as it stands, or that is not ASCII.
 const char* FindSpecial(const char* at, const char* end) {
   constexpr std::uint64_t kOnes = 0x0101010101010101;
@@ -70,14 +84,60 @@ const char* FindSpecial(const char* at, const char* end) {
     const std::uint64_t backslash = word ^ (kOnes * '\\');
     const std::uint64_t hits = ((quote - kOnes) & ~quote) | ((backslash - kOnes) & ~backslash) |
                                (word - kOnes * 0x20) | word;
-    if ((hits & kHighs) != 0) break;  // perhaps a false alarm: the loop below decides
-    at += 8;
+    if ((hits & kHighs) == 0) {
+      at += 8;
+      continue;
+    }
+    if constexpr (std::endian::native != std::endian::little) break;
+    // A byte that is no hit is marked only if a borrow came from a hit before it, so that the first
+    // mark is right.
+    return at + std::countr_zero(hits & kHighs) / 8;
   }
   while (at < end && static_cast<unsigned char>(*at) >= 0x20 &&
          static_cast<unsigned char>(*at) < 0x80 && *at != '"' && *at != '\\') {
     ++at;
   }
   return at;
+}
+
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
+
+// Appends `text`, in which bytes that are not UTF-8 are replaced.
+void AppendAsUtf8(std::string_view text, std::string& out) {
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at < end) {
+    const int length = Utf8Length(at, end);
+    if (length == 0) {
+      out.append(kReplacement);
+      ++at;
+    } else {
+      out.append(at, static_cast<std::size_t>(length));
+      at += length;
+    }
+  }
+}
+
+bool IsHighSurrogate(unsigned int code) { return code >= 0xD800 && code <= 0xDBFF; }
+bool IsLowSurrogate(unsigned int code) { return code >= 0xDC00 && code <= 0xDFFF; }
+
+// Appends the character whose escape sequence, known to be valid, starts with the four digits at
+// the front of `rest`, and removes what it used.
+void AppendUnicodeEscape(std::string_view& rest, std::string& out) {
+  unsigned int code = Hex4(rest.data());
+  rest.remove_prefix(4);
+  if (IsHighSurrogate(code) && rest.starts_with("\\u")) {
+    const unsigned int low = Hex4(rest.data() + 2);
+    if (IsLowSurrogate(low)) {
+      rest.remove_prefix(6);
+      code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+    }
+  }
+  if (IsHighSurrogate(code) || IsLowSurrogate(code)) {
+    out.append(kReplacement);
+  } else {
+    AppendUtf8(code, out);
+  }
 }
 
 }  // namespace
@@ -90,7 +150,7 @@ void AppendText(const JsonString& string, std::string& out) {
   }
   while (!rest.empty()) {
     const std::size_t plain = std::min(rest.find('\\'), rest.size());
-    out.append(rest.substr(0, plain));
+    AppendAsUtf8(rest.substr(0, plain), out);
     rest.remove_prefix(plain);
     if (rest.empty()) return;
     const char kind = rest[1];
@@ -111,17 +171,9 @@ void AppendText(const JsonString& string, std::string& out) {
       case 't':
         out.push_back('\t');
         break;
-      case 'u': {
-        unsigned int code = Hex4(rest.data());
-        rest.remove_prefix(4);
-        if (code >= 0xD800 && code <= 0xDBFF) {
-          const unsigned int low = Hex4(rest.data() + 2);
-          rest.remove_prefix(6);
-          code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
-        }
-        AppendUtf8(code, out);
+      case 'u':
+        AppendUnicodeEscape(rest, out);
         break;
-      }
       default:
         out.push_back(kind);
         break;  // quote, backslash, slash
@@ -150,7 +202,7 @@ void AppendJsonString(std::string_view text, std::string& out) {
     if (byte >= 0x80) {
       const int length = Utf8Length(at, end);
       if (length == 0) {
-        out.append("\xEF\xBF\xBD");
+        out.append(kReplacement);
         ++at;
       } else {
         out.append(at, static_cast<std::size_t>(length));
@@ -208,9 +260,13 @@ JsonCursor::Type JsonCursor::Peek() {
     case 'f':
       return Type::kBoolean;
     case 'n':
+    case 'N':
+    case 'I':
       return Type::kNull;
+    case '-':
+      return end_ - at_ > 1 && at_[1] == 'I' ? Type::kNull : Type::kNumber;
     default:
-      return *at_ == '-' || IsDigit(*at_) ? Type::kNumber : Type::kInvalid;
+      return IsDigit(*at_) ? Type::kNumber : Type::kInvalid;
   }
 }
 
@@ -220,7 +276,7 @@ bool JsonCursor::Enter(char open) {
   if (depth_ >= kMaxDepth) return Fail();
   ++at_;
   ++depth_;
-  first_ |= std::uint64_t{1} << depth_;
+  first_.Set(depth_);
   return true;
 }
 
@@ -231,14 +287,13 @@ bool JsonCursor::EnterArray() { return Enter('['); }
 bool JsonCursor::Next(char close) {
   SkipSpace();
   if (failed_ || at_ == end_) return Fail();
-  const std::uint64_t bit = std::uint64_t{1} << depth_;
   if (*at_ == close) {
     ++at_;
     --depth_;
     return false;
   }
-  if ((first_ & bit) != 0) {
-    first_ &= ~bit;
+  if (first_.Get(depth_)) {
+    first_.Clear(depth_);
     return true;
   }
   if (*at_ != ',') return Fail();
@@ -311,17 +366,16 @@ void JsonCursor::Skip() {
   std::string_view number;
   // One turn per value; an object or array entered here is left again at its own end.
   bool value_next = true;
-  std::uint64_t objects = 0;  // bit d: depth d is an object, of those entered here
   while (!failed_) {
     if (value_next) {
       switch (Peek()) {
         case Type::kObject:
           if (!EnterObject()) return;
-          objects |= std::uint64_t{1} << depth_;
+          objects_.Set(depth_);
           break;
         case Type::kArray:
           if (!EnterArray()) return;
-          objects &= ~(std::uint64_t{1} << depth_);
+          objects_.Clear(depth_);
           break;
         case Type::kString:
           if (!ScanString(string)) return;
@@ -333,7 +387,7 @@ void JsonCursor::Skip() {
           if (!ScanLiteral(*at_ == 't' ? "true" : "false")) return;
           break;
         case Type::kNull:
-          if (!ScanLiteral("null")) return;
+          if (!ScanLiteral(NullLiteral(*at_))) return;
           break;
         case Type::kInvalid:
           Fail();
@@ -341,8 +395,7 @@ void JsonCursor::Skip() {
       }
     }
     if (depth_ == depth) return;
-    const bool in_object = ((objects >> depth_) & 1) != 0;
-    value_next = in_object ? NextMember(string) : NextElement();
+    value_next = objects_.Get(depth_) ? NextMember(string) : NextElement();
   }
 }
 
@@ -362,8 +415,12 @@ bool JsonCursor::ScanString(JsonString& string) {
     if (*at_ == '\\') {
       string.escaped = true;
       if (!ScanEscape()) return false;
-    } else if (!ScanUtf8()) {
-      return false;
+    } else if (static_cast<unsigned char>(*at_) < 0x20) {
+      return Fail();
+    } else {
+      const int length = Utf8Length(at_, end_);
+      if (length == 0) string.escaped = true;
+      at_ += std::max(length, 1);
     }
   }
   string.raw = std::string_view(begin, static_cast<std::size_t>(at_ - begin));
@@ -382,23 +439,7 @@ bool JsonCursor::ScanEscape() {
     return true;
   }
   if (!hex4(at_ + 2)) return Fail();
-  const unsigned int code = Hex4(at_ + 2);
   at_ += 6;
-  if (code >= 0xDC00 && code <= 0xDFFF) return Fail();
-  if (code >= 0xD800 && code <= 0xDBFF) {
-    if (end_ - at_ < 6 || at_[0] != '\\' || at_[1] != 'u' || !hex4(at_ + 2)) return Fail();
-    const unsigned int low = Hex4(at_ + 2);
-    if (low < 0xDC00 || low > 0xDFFF) return Fail();
-    at_ += 6;
-  }
-  return true;
-}
-
-bool JsonCursor::ScanUtf8() {
-  if (static_cast<unsigned char>(*at_) < 0x20) return Fail();
-  const int length = Utf8Length(at_, end_);
-  if (length == 0) return Fail();
-  at_ += length;
   return true;
 }
 

@@ -3,6 +3,8 @@
 #ifndef LLMLOAD_SRC_CORE_TEXT_JSON_CURSOR_H_
 #define LLMLOAD_SRC_CORE_TEXT_JSON_CURSOR_H_
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,10 +15,13 @@ namespace llmload::text {
 /// A JSON string as it stands between its quotes, already validated.
 struct JsonString {
   std::string_view raw;
-  bool escaped = false;  ///< `raw` holds escape sequences
+  /// `raw` is not the text yet: it holds escape sequences, or bytes that are not UTF-8.
+  bool escaped = false;
 };
 
-/// The text of `string`: `raw` itself, or unescaped into `storage`.
+/// The text of `string`, which is UTF-8: `raw` itself, or unescaped into `storage`. Half a
+/// surrogate pair and bytes that are not UTF-8 become U+FFFD: services that cut an emoji between
+/// two chunks send them, and their clients accept them.
 std::string_view Text(const JsonString& string, std::string& storage);
 
 /// Appends the text of `string` to `out`.
@@ -31,12 +36,15 @@ void AppendJsonString(std::string_view text, std::string& out);
 /// After a syntax error every operation fails; a value of an unexpected type is not an error, it
 /// can still be skipped.
 ///
+/// It accepts two things beyond the RFC that real services send and their clients accept: `NaN`,
+/// `Infinity` and `-Infinity`, which count as null, and strings that are not UTF-8 (see `Text`).
+///
 /// The text must stay alive as long as the strings read from it. No function throws.
 class JsonCursor {
  public:
   enum class Type : std::uint8_t { kObject, kArray, kString, kNumber, kBoolean, kNull, kInvalid };
 
-  static constexpr int kMaxDepth = 63;
+  static constexpr int kMaxDepth = 511;
 
   explicit JsonCursor(std::string_view text) : at_(text.data()), end_(text.data() + text.size()) {}
 
@@ -69,20 +77,34 @@ class JsonCursor {
   bool Finished();
 
  private:
+  // One bit for each depth.
+  class DepthBits {
+   public:
+    bool Get(int depth) const { return (Word(depth) & Bit(depth)) != 0; }
+    void Set(int depth) { words_[Index(depth)] |= Bit(depth); }
+    void Clear(int depth) { words_[Index(depth)] &= ~Bit(depth); }
+
+   private:
+    static std::size_t Index(int depth) { return static_cast<std::size_t>(depth) / 64; }
+    static std::uint64_t Bit(int depth) { return std::uint64_t{1} << (depth % 64); }
+    std::uint64_t Word(int depth) const { return words_[Index(depth)]; }
+    std::array<std::uint64_t, (kMaxDepth + 1) / 64> words_{};
+  };
+
   void SkipSpace();
   bool Fail();
   bool Enter(char open);
   bool Next(char close);
   bool ScanString(JsonString& string);
   bool ScanEscape();
-  bool ScanUtf8();
   bool ScanNumber(std::string_view& number);
   bool ScanLiteral(std::string_view literal);
 
   const char* at_;
   const char* end_;
   int depth_ = 0;
-  std::uint64_t first_ = 0;  // bit d is set until the first member or element at depth d
+  DepthBits first_;    // set until the first member or element at that depth
+  DepthBits objects_;  // set if it is an object that is open at that depth
   bool failed_ = false;
 };
 

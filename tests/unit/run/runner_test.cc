@@ -3,10 +3,13 @@
 #include <gmock/gmock.h>
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "llmload/core/environment.h"
+#include "llmload/core/virtual_clock.h"
 #include "llmload/run/documented_plans.h"
 #include "llmload/world/world.h"
 #include "tests/support/run_in.h"
@@ -66,6 +69,36 @@ TEST(Runner, SaysWhoseMemoryIsJudged) {
               HasSubstr("test process (pid "));
   EXPECT_THAT(subject(RealWorld({.unavailable = "near", .url = "https://127.0.0.1:1/v1"}, 1)),
               HasSubstr(", local server (pid 1)"));
+}
+
+// Refuses every request until it has adapted.
+class ChoosyProvider final : public Provider {
+ public:
+  const ProviderIdentity& Identity() const noexcept override { return identity_; }
+  boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest&,
+                                                      StreamObserver*) override {
+    if (adapted_) co_return Completion{};
+    co_return Error{.kind = ErrorKind::kInvalidRequest, .message = "no"};
+  }
+  std::optional<std::string> AdaptTo(const Error&) override {
+    return std::exchange(adapted_, true) ? std::nullopt : std::optional<std::string>("politely");
+  }
+
+ private:
+  const ProviderIdentity identity_{.name = "choosy"};
+  bool adapted_ = false;
+};
+
+TEST(Runner, SaysHowAProviderAdaptedToWhatTheServiceRefused) {
+  VirtualClock clock;
+  RunPlan plan = Plan();
+  plan.criteria.clear();
+  plan.load = OpenLoop{.rate_per_second = 10, .duration = 1s};
+  plan.lanes = {{.target = {.provider = std::make_shared<ChoosyProvider>()}}};
+  const RunRecord record = Runner(clock).Measure(plan);
+  EXPECT_EQ(record.metrics[Counter::kSucceeded], 10u);
+  EXPECT_THAT(record.configuration.details,
+              ElementsAre(Detail{.name = "adapted", .value = "politely"}));
 }
 
 TEST(Runner, RecordsWhatWasDone) {

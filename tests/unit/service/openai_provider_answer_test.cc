@@ -163,7 +163,8 @@ TEST_F(OpenAiProviderAnswer, AcceptsAFinishReasonAndACleanEndInPlaceOfDone) {
 
 TEST_F(OpenAiProviderAnswer, AcceptsABodyThatEndsWithTheConnection) {
   const std::string head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
-  const std::string token = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n";
+  const std::string token =
+      "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\n";
   const auto server = Serve({{ReadRequest(), Send(head + token + "data: [DONE]"), Close()}});
   EXPECT_EQ(ValueOf(Call(*server, true)).text, "a");
 }
@@ -202,13 +203,14 @@ TEST_F(OpenAiProviderAnswer, ReportsAnErrorEventInsideAStream) {
   EXPECT_EQ(late.http_status, 200);
   EXPECT_TRUE(late.after_first_token);
   const Error early = CallError(*ServeBytes(StreamHead() + event + LastChunk()), true);
-  EXPECT_KIND(early, "stream_error");
+  EXPECT_KIND(early, "overloaded");
+  EXPECT_EQ(early.provider_code, "service_unavailable_error");
   EXPECT_FALSE(early.after_first_token);
   const Error named =
       CallError(*ServeBytes(StreamHead() + Chunk("event: error\ndata: {\"message\":\"m\"}\n\n") +
                             LastChunk()),
                 true);
-  EXPECT_KIND(named, "stream_error");
+  EXPECT_KIND(named, "server_error");
   EXPECT_EQ(named.message, "m");
 }
 

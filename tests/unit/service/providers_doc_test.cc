@@ -54,6 +54,26 @@ TEST(ProvidersDoc, ListsEveryVariableThatConfiguresAProvider) {
   }
 }
 
+// The names of tests in the table of kinds, which may end in a star.
+TEST(ProvidersDoc, NamesTestsThatExist) {
+  const std::string page = ReadFile("docs/providers.md");
+  std::string tests;
+  for (const std::string folder : {"wire", "service", "core/text", "net"}) {
+    const std::filesystem::path root(LLMLOAD_SOURCE_DIR);
+    for (const auto& entry : std::filesystem::directory_iterator(root / "tests/unit" / folder)) {
+      if (entry.path().extension() != ".cc") continue;
+      tests += ReadFile("tests/unit/" + folder + "/" + entry.path().filename().string());
+    }
+  }
+  const std::regex name("`([A-Z][A-Za-z]+)\\.([A-Z][A-Za-z0-9]*|)\\*?`");
+  int named = 0;
+  for (std::sregex_iterator it(page.begin(), page.end(), name), end; it != end; ++it) {
+    ++named;
+    EXPECT_THAT(tests, HasSubstr("(" + (*it)[1].str() + ", " + (*it)[2].str())) << (*it)[0];
+  }
+  EXPECT_GT(named, 10);
+}
+
 TEST(ProvidersDoc, HasASectionAndAnExampleForEveryProvider) {
   const std::string page = ReadFile("docs/providers.md");
   for (const auto choice :

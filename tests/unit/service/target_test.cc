@@ -211,6 +211,23 @@ TEST_F(ProviderFactory, OllamaHostMayLeaveOutSchemeAndPort) {
   EXPECT_EQ(url("https://ollama.test/"), "https://ollama.test");
 }
 
+TEST_F(ProviderFactory, OllamaHostThatAServerListensOnIsThisMachine) {
+  const std::pair<const char*, const char*> kHosts[] = {
+      {"0.0.0.0", "http://127.0.0.1:11434"},
+      {"0.0.0.0:8080", "http://127.0.0.1:8080"},
+      {"http://0.0.0.0:8080", "http://127.0.0.1:8080"},
+      {"https://0.0.0.0", "https://127.0.0.1"},
+      {":8080", "http://127.0.0.1:8080"},
+      {"[::]:8080", "http://[::1]:8080"},
+      {"[::1]", "http://[::1]:11434"}};
+  for (const auto& [host, url] : kHosts) {
+    Set("OLLAMA_HOST", host);
+    const Target target = Make(ProviderChoice::kOllama);
+    EXPECT_EQ(target.url, url) << host;
+    EXPECT_TRUE(target.costs_nothing) << host;
+  }
+}
+
 TEST_F(ProviderFactory, UnusableValuesNameTheirVariable) {
   for (const char* bad : {"not a url", "ftp://127.0.0.1/v1", "http://example.com/v1"}) {
     Set("LLMLOAD_LOCAL_URL", bad);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "llmload/core/random.h"
+#include "src/wire/openai_usage.h"
 #include "tests/support/sanitized.h"
 
 namespace llmload::wire {
@@ -92,7 +93,7 @@ TEST(OpenAiCodec, DecodesAnAnswerWithAnError) {
   ASSERT_NE(answer, nullptr);
   ASSERT_TRUE(answer->error.has_value());
   EXPECT_EQ(answer->error->message, "no");
-  EXPECT_EQ(answer->error->code_number, 429);
+  EXPECT_EQ(answer->error->status, 429);
 }
 
 TEST(OpenAiCodec, DecodesChunks) {

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "llmload/core/random.h"
-#include "src/wire/openai_codec.h"
+#include "src/wire/openai_message.h"
 
 namespace llmload::wire {
 namespace {

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "src/wire/timestamp.h"
 
@@ -19,12 +20,9 @@ const std::chrono::sys_seconds kNow =
 using Fields = std::map<std::string_view, std::string_view>;
 
 std::optional<Duration> Parse(const Fields& fields) {
-  return ReadRetryAfter(
-      [&](std::string_view name) {
-        const auto found = fields.find(name);
-        return found == fields.end() ? std::string_view{} : found->second;
-      },
-      kNow);
+  std::vector<HeaderField> header;
+  for (const auto& [name, value] : fields) header.push_back({.name = name, .value = value});
+  return ReadRetryAfter(header, kNow);
 }
 
 TEST(RetryAfter, ReadsSeconds) {
@@ -42,6 +40,18 @@ TEST(RetryAfter, PrefersMilliseconds) {
 
 TEST(RetryAfter, ReadsADateAgainstTheWallClock) {
   EXPECT_EQ(Parse({{"retry-after", "Sun, 06 Nov 1994 08:50:07 GMT"}}), Duration(30s));
+}
+
+TEST(RetryAfter, ReadsEveryFormOfADate) {
+  for (const char* text : {"Sun, 06 Nov 1994 08:50:07 GMT", "Sunday, 06-Nov-94 08:50:07 GMT",
+                           "Sun Nov  6 08:50:07 1994"}) {
+    EXPECT_EQ(Parse({{"retry-after", text}}), Duration(30s)) << text;
+  }
+}
+
+TEST(RetryAfter, ReadsADurationWithItsUnits) {
+  EXPECT_EQ(Parse({{"retry-after", "1m30s"}}), Duration(90s));
+  EXPECT_EQ(Parse({{"x-ms-retry-after-ms", "250"}}), Duration(250ms));
 }
 
 TEST(RetryAfter, ReadsADateAgainstTheDateOfTheAnswer) {
@@ -75,7 +85,9 @@ TEST(RetryAfter, IgnoresWhatIsNoWait) {
                            "Sun, 06 Nov 1994 24:50:07 GMT",
                            "Sun, 06 Nox 1994 08:50:07 GMT",
                            "Xxx, 06 Nov 1994 08:50:07 GMT",
-                           "Sunday, 06-Nov-94 08:50:07 GMT",
+                           "Sunday, 06-Nov-1994 08:50:07 GMT",
+                           "Sunday, 06 Nov 94 08:50:07 GMT",
+                           "Sun Nov 06 1994 08:50:07",
                            "Sun, 06 Nov 1994 08:5x:07 GMT"}) {
     EXPECT_EQ(Parse({{"retry-after", text}}), std::nullopt) << text;
   }
@@ -93,6 +105,62 @@ TEST(RetryAfter, CutsLongWaits) {
   EXPECT_EQ(Parse({{"retry-after", "Sun, 06 Nov 6994 08:50:07 GMT"},
                    {"date", "Sun, 06 Nov 0001 08:50:07 GMT"}}),
             kMaxRetryAfter);
+}
+
+// The reset of a limit that is used up, in every spelling of its name and of its value.
+TEST(RetryAfter, ReadsResetsInEveryForm) {
+  const char* const names[] = {"x-ratelimit-reset-tokens",
+                               "x-rate-limit-reset-tokens",
+                               "x-ratelimit-reset",
+                               "ratelimit-reset",
+                               "x-ratelimit-reset-after",
+                               "anthropic-ratelimit-tokens-reset",
+                               "anthropic-ratelimit-unified-reset"};
+  const char* const values[] = {"45",
+                                "45.0",
+                                "45s",
+                                "0m45s",
+                                "45000ms",
+                                " 45 ",
+                                "784111822",
+                                "784111822000",
+                                "1994-11-06T08:50:22Z",
+                                "Sun, 06 Nov 1994 08:50:22 GMT"};
+  for (const std::string_view name : names) {
+    for (const char* value : values) {
+      EXPECT_EQ(Parse({{name, value}}), Duration(45s)) << name << ": " << value;
+      std::string remaining(name);
+      remaining.replace(remaining.find("reset"), 5, "remaining");
+      EXPECT_EQ(Parse({{name, value}, {remaining, "0"}}), Duration(45s)) << name << ": " << value;
+      EXPECT_EQ(Parse({{name, value}, {remaining, "3"}}), std::nullopt) << name << ": " << value;
+    }
+  }
+}
+
+TEST(RetryAfter, ReadsTheListsOfTheDraftStandard) {
+  EXPECT_EQ(Parse({{"ratelimit", "limit=10, remaining=0, reset=5"}}), Duration(5s));
+  EXPECT_EQ(Parse({{"ratelimit", "\"default\";r=0;t=5"}}), Duration(5s));
+  EXPECT_EQ(Parse({{"ratelimit", "limit=10, remaining=3, reset=5"}}), std::nullopt);
+  EXPECT_EQ(Parse({{"ratelimit", "limit"}}), std::nullopt);
+}
+
+TEST(RetryAfter, TakesNoWindowOfASubscriptionButTheOneThatCounts) {
+  EXPECT_EQ(Parse({{"anthropic-ratelimit-unified-7d-reset", "784111999"}}), std::nullopt);
+}
+
+TEST(RetryHint, IsFoundWhereverItStands) {
+  for (const char* body :
+       {R"({"error":{"code":429,"retryDelay":"52s"}})",
+        R"([{"error":{"details":[{"@type":"RetryInfo","retryDelay":"52s"}]}}])",
+        R"({"error":{"message":"m","retry_after":52}})", R"({"retry_after_ms":52000})",
+        R"({"retryAfterSeconds":"52"})", R"({"a":{"b":[{"c":{"Retry-After":"52"}}]}})",
+        R"({"error":{"metadata":{"headers":{"X-RateLimit-Reset":"52"}}}})"}) {
+    EXPECT_EQ(FindRetryHint(body), Duration(52s)) << body;
+  }
+  for (const char* body : {"", "null", "{}", R"({"retryDelay":{}})", R"({"retry_after":-1})",
+                           R"({"retryDelay":"soon"})", R"({"error":"retryDelay 5s"})"}) {
+    EXPECT_EQ(FindRetryHint(body), std::nullopt) << body;
+  }
 }
 
 TEST(RetryAfter, ReadsAwsMilliseconds) {
@@ -139,6 +207,13 @@ TEST(RetryAfter, ReadsWaitsInWords) {
   EXPECT_EQ(ParseRetryText("Limit 3. Please try again in 1m2.5s. Visit ..."), Duration(62500ms));
   EXPECT_EQ(ParseRetryText("please try again in 250ms"), Duration(250ms));
   EXPECT_EQ(ParseRetryText("Please try again in 2 minutes."), Duration(2min));
+  EXPECT_EQ(ParseRetryText("Quota exceeded. Please retry in 34.074824224s."),
+            Duration(34'074'824'224ns));
+  EXPECT_EQ(ParseRetryText("Please wait 30 seconds before sending more"), Duration(30s));
+  EXPECT_EQ(ParseRetryText("Rate limited; retry after: 7"), Duration(7s));
+  EXPECT_EQ(ParseRetryText("try again in approximately 1 minute and 30 seconds"), Duration(90s));
+  EXPECT_EQ(ParseRetryText("Your limit resets in 1 hour"), Duration(1h));
+  EXPECT_EQ(ParseRetryText("{\"retry_after\": 12.5}"), Duration(12500ms));
   for (const char* text : {"", "try again in a while", "retry after the maintenance",
                            "try again in ", "retry after 5 apples"}) {
     EXPECT_EQ(ParseRetryText(text), std::nullopt) << text;

@@ -129,7 +129,7 @@ TEST(ServiceError, FindsTheWaitInTheDetails) {
       R"({"@type":"type.googleapis.com/google.rpc.QuotaFailure"},)"
       R"({"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34.5s"}]}}])";
   EXPECT_EQ(DecodeErrorBody(body).retry_after, Duration(std::chrono::milliseconds(34500)));
-  for (const char* delay : {"null", "34", R"("soon")", R"("-1s")", R"("0s")"}) {
+  for (const char* delay : {"null", R"("soon")", R"("-1s")", R"("0s")"}) {
     EXPECT_EQ(
         DecodeErrorBody(std::string(R"({"error":{"details":[{"retryDelay":)") + delay + "}]}}")
             .retry_after,
@@ -141,8 +141,112 @@ TEST(ServiceError, FindsTheWaitInTheDetails) {
 TEST(ServiceError, ToleratesMembersOfOtherTypes) {
   const ServiceError error =
       DecodeErrorBody(R"({"error":{"message":["a"],"type":7,"code":{"x":1}}})");
-  EXPECT_EQ(error.message, "");
+  EXPECT_EQ(error.message, "a");  // a list of reasons
   EXPECT_EQ(ProviderCode(error), "");
+  EXPECT_EQ(DecodeErrorBody(R"({"error":{"message":{"x":1},"type":[]}})").message,
+            R"({"error":{"message":{"x":1},"type":[]}})");
+}
+
+TEST(ServiceError, IsFoundInEveryForm) {
+  struct Form {
+    const char* body;
+    const char* message;
+    const char* code;
+    ErrorKind kind;
+  };
+  const Form forms[] = {
+      {R"({"error":{"message":"m","type":"InternalServerError","code":500}})", "m",
+       "InternalServerError", ErrorKind::kServerError},
+      {R"({"error":{"message":"m","code":400,"type":"exceed_context_size_error"}})", "m",
+       "exceed_context_size_error", ErrorKind::kContextLength},
+      {R"({"object":"error","message":"m","type":"BadRequestError","param":null,"code":400})", "m",
+       "BadRequestError", ErrorKind::kInvalidRequest},
+      {R"({"type":"error","message":"m","code":"rate_limit_exceeded"})", "m", "rate_limit_exceeded",
+       ErrorKind::kRateLimited},
+      {R"({"type":"error","error":{"type":"overloaded_error","message":"m"}})", "m",
+       "overloaded_error", ErrorKind::kOverloaded},
+      {R"({"type":"error","error":{"type":"authentication_error","message":"m"}})", "m",
+       "authentication_error", ErrorKind::kCredential},
+      {R"({"type":"error","error":{"type":"not_found_error","message":"model: x"}})", "model: x",
+       "not_found_error", ErrorKind::kModelUnavailable},
+      {R"({"type":"error","error":{"type":"request_too_large","message":"m"}})", "m",
+       "request_too_large", ErrorKind::kInvalidRequest},
+      {R"({"error":"m"})", "m", "", ErrorKind::kServerError},
+      {R"({"error":true,"message":"m"})", "m", "", ErrorKind::kServerError},
+      {R"({"error":{"error":{"message":"m","code":"503"}}})", "m", "503", ErrorKind::kOverloaded},
+      {R"({"errors":[{"message":"m","code":"slow_down"},{"message":"n"}]})", "m", "slow_down",
+       ErrorKind::kRateLimited},
+      {R"([{"error":{"message":"m","status":"RESOURCE_EXHAUSTED","code":429}}])", "m",
+       "RESOURCE_EXHAUSTED", ErrorKind::kRateLimited},
+      {R"({"error":{"message":"m","status":"UNAVAILABLE"}})", "m", "UNAVAILABLE",
+       ErrorKind::kOverloaded},
+      {R"({"error":{"code":429,"message":"Provider returned error","metadata":{"raw":"m"}}})",
+       "Provider returned error: m", "429", ErrorKind::kRateLimited},
+      {R"({"message":"m","statusCode":504})", "m", "", ErrorKind::kServerError},
+      {R"({"fault":{"faultstring":"m","detail":{"errorcode":"x"}}})", "m", "",
+       ErrorKind::kServerError},
+      {R"({"title":"t","detail":"m","status":403})", "m", "", ErrorKind::kCredential},
+      {R"({"error":{"message":"m","type":"throttling"}})", "m", "throttling",
+       ErrorKind::kRateLimited},
+  };
+  for (const Form& item : forms) {
+    const auto error = FindError(item.body);
+    ASSERT_TRUE(error.has_value()) << item.body;
+    EXPECT_EQ(error->message, item.message) << item.body;
+    EXPECT_EQ(ProviderCode(*error), item.code) << item.body;
+    EXPECT_EQ(ClassifyErrorInSuccess(*error), item.kind) << item.body;
+    EXPECT_EQ(FailureInSuccess(*error, true).kind, ErrorKind::kStreamError) << item.body;
+  }
+  for (const char* body :
+       {"", "null", "1", "{}", "[]", R"({"error":null})", R"({"error":false})", R"({"error":""})",
+        R"({"error":0})", R"({"errors":[]})", R"({"message":"m"})", R"({"type":"ping"})",
+        R"({"object":"chat.completion.chunk","choices":[]})", R"({"error":{"message":"cut")"}) {
+    EXPECT_FALSE(FindError(body).has_value()) << body;
+  }
+}
+
+TEST(ServiceError, IsReadInEveryFrame) {
+  const std::string json = R"({"error":{"message":"too many","code":"context_length_exceeded"}})";
+  for (const std::string& body :
+       {json, "data: " + json + "\n\n", ": ping\n\nevent: error\ndata: " + json + "\n\n",
+        "data:" + json, json + "\n" + json + "\n", "\r\n " + json}) {
+    const ServiceError error = DecodeErrorBody(body);
+    EXPECT_EQ(error.message, "too many") << body;
+    EXPECT_EQ(ClassifyStatus(400, error), ErrorKind::kContextLength) << body;
+  }
+  EXPECT_EQ(DecodeErrorBody("data: upstream is gone\n\n").message, "upstream is gone");
+  EXPECT_EQ(DecodeErrorBody("<!DOCTYPE html><html><head><TITLE>502 Bad &amp; Gateway</TITLE></head>"
+                            "<body><h1>502</h1></body></html>")
+                .message,
+            "502 Bad & Gateway");
+  EXPECT_EQ(DecodeErrorBody("<html><h1 class=\"x\"> Sign in </h1></html>").message, "Sign in");
+  EXPECT_EQ(DecodeErrorBody("<Error><Code>SlowDown</Code><Message>m</Message></Error>").message,
+            "SlowDown: m");
+  EXPECT_EQ(DecodeErrorBody(" upstream connect error\n").message, "upstream connect error");
+  EXPECT_EQ(
+      DecodeErrorBody(R"({"detail":[{"type":"extra_forbidden","loc":["body","stream_options"],)"
+                      R"("msg":"Extra inputs are not permitted"}]})")
+          .message,
+      "body.stream_options: Extra inputs are not permitted");
+}
+
+TEST(ServiceError, StatusesKeepTheirDocumentedMeaning) {
+  struct Meaning {
+    int status;
+    ErrorKind kind;
+  };
+  for (const auto& [status, kind] : {Meaning{408, ErrorKind::kServerError},
+                                     {420, ErrorKind::kRateLimited},
+                                     {424, ErrorKind::kServerError},
+                                     {425, ErrorKind::kServerError},
+                                     {498, ErrorKind::kOverloaded},
+                                     {499, ErrorKind::kServerError},
+                                     {520, ErrorKind::kServerError},
+                                     {524, ErrorKind::kServerError},
+                                     {529, ErrorKind::kOverloaded},
+                                     {530, ErrorKind::kServerError}}) {
+    EXPECT_EQ(ClassifyStatus(status, DecodeErrorBody("")), kind) << status;
+  }
 }
 
 TEST(ServiceError, ClassifiesErrorsInsideASuccess) {

@@ -155,16 +155,17 @@ std::vector<StreamCase> Cases() {
       {"OpenAiWithoutDone", Maker<OpenAi>(), chunk("{}", R"("stop")"),
        "model=m\nfinish=stop\ndone=\n"},
       {"OpenAiTruncated", Maker<OpenAi>(), role + "\n\n",
-       "model=m\ntruncated_stream=: the stream ended without [DONE] and without a finish reason\n"},
+       "model=m\ntruncated_stream=: the stream ended with neither output nor a finish reason\n"},
       {"OpenAiError", Maker<OpenAi>(),
        "data: {\"error\":{\"message\":\"busy\",\"type\":\"server_error\",\"code\":503}}\n\n",
-       "stream_error=server_error: busy\n"},
+       "overloaded=server_error: busy\n"},
       {"OpenAiBroken", Maker<OpenAi>(), "data: {\"choices\":[\n\n",
-       "malformed_response=: an event of the stream is not a JSON object\n"},
+       "malformed_response=: an event of the stream is not a JSON object: it begins with "
+       "\"{\"choices\":[\"\n"},
       {"OpenAiAzureFirstChunk", Maker<OpenAi>(),
        R"(data: {"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":[]})"
        "\n\ndata: [DONE]\n\n",
-       "done=\n"},
+       "truncated_stream=: the stream ended with neither output nor a finish reason\n"},
       {"Anthropic", Maker<AnthropicAnswerDecoder>(), anthropic_stream, anthropic_expected},
       {"AnthropicTruncated", Maker<AnthropicAnswerDecoder>(), "data: " + anthropic_delta + "\n\n",
        "usage=0/0/0 3/0 {\"output_tokens\":3}\nfinish=end_turn\n"
@@ -173,7 +174,7 @@ std::vector<StreamCase> Cases() {
        "event: error\ndata: "
        R"({"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}})"
        "\n\n",
-       "stream_error=overloaded_error: Overloaded\n"},
+       "overloaded=overloaded_error: Overloaded\n"},
       {"Converse", make_converse,
        converse + Frame("metadata", R"({"metrics":{"latencyMs":1},"usage":)" + metadata + "}"),
        converse_expected + "usage=15/4/2 3/0 " + metadata + "\ndone=\n"},
@@ -183,7 +184,7 @@ std::vector<StreamCase> Cases() {
        converse_expected + "truncated_stream=: the stream ended inside a message\n"},
       {"ConverseException", make_converse,
        Exception("throttlingException", R"({"message":"Too many requests"})"),
-       "stream_error=throttlingException: Too many requests\n"},
+       "rate_limited=throttlingException: Too many requests\n"},
       {"InvokeAnthropic", Maker<InvokeModelAnswerDecoder>(BedrockFamily::kAnthropic),
        bedrock_anthropic, anthropic_expected},
       {"InvokeTitan", Maker<InvokeModelAnswerDecoder>(BedrockFamily::kTitan), titan,
@@ -197,7 +198,7 @@ std::vector<StreamCase> Cases() {
        R"({"message":{"content":"a"},"done":false})",
        "content=a\ntruncated_stream=: the stream ended before a line that says done\n"},
       {"OllamaError", Maker<OllamaAnswerDecoder>(), "{\"error\":\"unexpected EOF\"}\n",
-       "stream_error=: unexpected EOF\n"},
+       "server_error=: unexpected EOF\n"},
   };
 }
 
