@@ -53,7 +53,38 @@ struct Deadline {
   }
 };
 
-/// Belongs to one io_context, and at any time to one coroutine or to the pool.
+/// One connection of one io_context. Its life:
+///
+///   HttpClient::Run              IdleConnections
+///   (one exchange)               (of one client in one io_context)
+///         |                             |
+///     Open: resolve, connect,           |
+///     tunnel, TLS; Asio waits           |
+///         |                             |
+///     LeaveReactor: from here on        |
+///     Readiness waits                   |
+///         |        Give                 |
+///         +---------------------------> idle, until Take finds it alive and young enough,
+///         | <---------------------------+   or the client or the io_context is destroyed
+///         |        Take
+///     next exchange, or the end
+///
+/// Who holds it: a shared_ptr of the exchange or of the pool, never of both. Handlers hold it
+/// weakly, or by the coroutine that they resume.
+///
+/// Where its timer fires: on the executor of the exchange (`Bind`), which need not be a thread of
+/// the next one. The wait of the timer holds the connection weakly and carries a generation, so
+/// that one that comes late does nothing. It outlives an exchange, because to start a timer for
+/// each request costs more than to let an old one fire in vain; the last exchange of a pool stops
+/// it
+/// (`IdleConnections::End`), or it would keep the io_context running.
+///
+/// When a waiter may go: `Wait` hands it to `Readiness`, which resumes it exactly once, after the
+/// call has returned: when the descriptor is ready, when the deadline came (`OnTimer` cancels the
+/// wait, and `expired` says so), or when the coroutine is cancelled. Only then does the coroutine
+/// that owns the connection go on, so that a connection is never destroyed or given to the pool
+/// with a waiter. An io_context that is destroyed destroys the waiters, and with them the
+/// coroutines and the connections that they hold.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   // A concrete executor instead of any_io_executor: the socket's operations do no type erasure of

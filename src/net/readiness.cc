@@ -119,12 +119,6 @@ void Readiness::Cancel(Watch watch) {
   Post(std::move(waiter), asio::error::operation_aborted);
 }
 
-bool Readiness::HasHungUp(Watch watch) const {
-  const std::lock_guard lock(mutex_);
-  return watch.index < slots_.size() && slots_[watch.index].generation == watch.generation &&
-         slots_[watch.index].hung_up;
-}
-
 void Readiness::WaitForAny() {
   polling_ = true;
   any_.async_wait(asio::posix::descriptor_base::wait_read, [this](boost::system::error_code error) {

@@ -68,7 +68,11 @@ class Readiness final : public boost::asio::execution_context::service {
   void Cancel(Watch watch);
   /// True if the peer will send nothing more, or the connection broke. Earlier bytes may still have
   /// to be read, and the end will not be reported again.
-  bool HasHungUp(Watch watch) const;
+  bool HasHungUp(Watch watch) const {
+    const std::lock_guard lock(mutex_);
+    return watch.index < slots_.size() && slots_[watch.index].generation == watch.generation &&
+           slots_[watch.index].hung_up;
+  }
 
  private:
   struct Slot {

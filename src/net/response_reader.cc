@@ -36,19 +36,17 @@ void ResponseHead::Clear() {
 }
 
 void ResponseHead::Add(std::string_view name, std::string_view value) {
-  std::size_t at = fields_.size();
-  fields_.append(name);
-  std::transform(fields_.begin() + static_cast<std::ptrdiff_t>(at), fields_.end(),
-                 fields_.begin() + static_cast<std::ptrdiff_t>(at),
-                 [](char c) { return text::Lower(c); });
-  fields_.push_back('\n');
-  at = fields_.size();
-  fields_.append(value);
+  const std::size_t at = fields_.size();
+  fields_.resize(at + name.size() + value.size() + 2);
+  char* out = fields_.data() + at;
+  for (const char c : name) *out++ = text::Lower(c);
+  *out++ = '\n';
+  std::copy(value.begin(), value.end(), out);
   // A folded value could carry a line feed.
   if (value.find('\n') != std::string_view::npos) {
-    std::replace(fields_.begin() + static_cast<std::ptrdiff_t>(at), fields_.end(), '\n', ' ');
+    std::replace(out, out + value.size(), '\n', ' ');
   }
-  fields_.push_back('\n');
+  out[value.size()] = '\n';
 }
 
 ResponseReader::Parser::Parser(ResponseReader& reader) : reader_(reader) {

@@ -2,6 +2,8 @@
 
 #include <boost/throw_exception.hpp>
 
+#include "src/core/text/ascii.h"
+
 namespace llmload {
 
 std::string_view ToString(ErrorKind kind) noexcept {
@@ -159,6 +161,89 @@ ErrorKind KindOfHttpStatus(int http_status) noexcept {
   if (http_status >= 400 && http_status <= 499) return ErrorKind::kInvalidRequest;
   if (http_status >= 500 && http_status <= 599) return ErrorKind::kServerError;
   return ErrorKind::kMalformedResponse;
+}
+
+std::optional<ErrorKind> KindOfErrorCode(std::string_view code) noexcept {
+  struct Entry {
+    std::string_view code;
+    ErrorKind kind;
+  };
+  static constexpr Entry kEntries[] = {
+      {"insufficient_quota", ErrorKind::kQuotaExhausted},
+      {"credit_balance_exhausted", ErrorKind::kQuotaExhausted},
+      {"organization_spend_limit_exceeded", ErrorKind::kQuotaExhausted},
+      {"project_spend_limit_exceeded", ErrorKind::kQuotaExhausted},
+      {"organization_usage_limit_exceeded", ErrorKind::kQuotaExhausted},
+      {"billing_hard_limit_reached", ErrorKind::kQuotaExhausted},
+      {"billing_not_active", ErrorKind::kQuotaExhausted},
+      {"billing_error", ErrorKind::kQuotaExhausted},
+      {"enforced_spend_limit_reached", ErrorKind::kQuotaExhausted},
+      {"context_length_exceeded", ErrorKind::kContextLength},
+      {"exceed_context_size_error", ErrorKind::kContextLength},
+      {"ContextWindowExceededError", ErrorKind::kContextLength},
+      {"content_filter", ErrorKind::kContentFilter},
+      {"content_policy_violation", ErrorKind::kContentFilter},
+      {"ContentPolicyViolationError", ErrorKind::kContentFilter},
+      {"model_not_found", ErrorKind::kModelUnavailable},
+      {"DeploymentNotFound", ErrorKind::kModelUnavailable},
+      {"model_not_available", ErrorKind::kModelUnavailable},
+  };
+  for (const Entry& entry : kEntries) {
+    if (entry.code == code) return entry.kind;
+  }
+  return std::nullopt;
+}
+
+std::optional<ErrorKind> KindOfErrorName(std::string_view name) {
+  if (const auto kind = KindOfErrorCode(name)) return kind;
+  std::string plain;
+  for (const char c : name) {
+    if (text::IsLetterOrDigit(c)) plain.push_back(text::Lower(c));
+  }
+  struct Entry {
+    std::string_view part;
+    int status;
+  };
+  // The first that fits counts.
+  static constexpr Entry kEntries[] = {
+      {"ratelimit", 429},
+      {"throttl", 429},
+      {"toomanyrequests", 429},
+      {"resourceexhausted", 429},
+      {"slowdown", 429},
+      {"queuefull", 429},
+      {"quota", 402},
+      {"billing", 402},
+      {"credit", 402},
+      {"overload", 503},
+      {"unavailable", 503},
+      {"notready", 503},
+      {"authentication", 401},
+      {"unauthenticated", 401},
+      {"unauthorized", 401},
+      {"apikey", 401},
+      {"permission", 403},
+      {"forbidden", 403},
+      {"accessdenied", 403},
+      {"notfound", 404},
+      {"toolarge", 413},
+      {"timeout", 504},
+      {"deadlineexceeded", 504},
+      {"invalidrequest", 400},
+      {"invalidargument", 400},
+      {"badrequest", 400},
+      {"validation", 400},
+      {"failedprecondition", 400},
+      {"unprocessable", 422},
+      {"unsupported", 400},
+      {"servererror", 500},
+      {"internal", 500},
+      {"apierror", 500},
+  };
+  for (const Entry& entry : kEntries) {
+    if (plain.find(entry.part) != std::string::npos) return KindOfHttpStatus(entry.status);
+  }
+  return std::nullopt;
 }
 
 Retriability RetriabilityOf(const Error& error) noexcept {

@@ -38,7 +38,9 @@ std::string_view ToString(Outcome outcome) noexcept {
 
 Outcome ClassifyForBreaker(const Error& error) {
   if (error.kind == ErrorKind::kStaleConnection) return Outcome::kNeutral;
-  switch (Classify(error.kind)) {
+  ErrorKind kind = error.kind;
+  if (kind == ErrorKind::kStreamError) kind = KindOfErrorName(error.provider_code).value_or(kind);
+  switch (Classify(kind)) {
     case ErrorClass::kCallerFault:
     case ErrorClass::kLocal:
       return Outcome::kNeutral;

@@ -27,18 +27,18 @@ HttpOptions Checked(HttpOptions options) {
   return options;
 }
 
-// The outcome of one sending as part of the call, which may have been sent before.
-Result<Completion> AsOfCall(Result<Completion> outcome, const std::string& provider,
-                            std::vector<Attempt> attempts) {
+// Makes the outcome of the last sending that of the call, which may have been sent before.
+void AsOfCall(Result<Completion>& outcome, const std::string& provider,
+              std::vector<Attempt> attempts) {
   if (outcome.has_value()) {
     outcome->provider = provider;
     outcome->attempts = std::move(attempts);
-    return outcome;
+    return;
   }
   Error error = std::move(outcome).error();
   error.provider = provider;
   error.attempts = std::move(attempts);
-  return error;
+  outcome = std::move(error);
 }
 
 }  // namespace
@@ -61,11 +61,8 @@ boost::asio::awaitable<Result<Completion>> HttpProvider::Service::Complete(
     std::shared_ptr<Service> self, const CompletionRequest& request, StreamObserver* observer) {
   const Service& service = *self;
   Dialect& dialect = *service.dialect;
-  Attempt attempt{.provider = service.identity.name,
-                  .region = service.identity.region,
-                  .model = request.model,
-                  .started = service.clock.Now()};
-  TimePoint deadline = attempt.started + service.options.timeouts.total;
+  TimePoint started = service.clock.Now();
+  TimePoint deadline = started + service.options.timeouts.total;
   if (request.deadline) deadline = std::min(deadline, *request.deadline);
 
   std::vector<Attempt> attempts;
@@ -83,17 +80,22 @@ boost::asio::awaitable<Result<Completion>> HttpProvider::Service::Complete(
         not_sent = std::move(made).error();
       }
     }
+    Attempt& attempt = attempts.emplace_back(Attempt{.provider = service.identity.name,
+                                                     .region = service.identity.region,
+                                                     .model = request.model,
+                                                     .started = started});
     if (not_sent) {
       attempt.error = not_sent->kind;
       attempt.finished = service.clock.Now();
-      attempts.push_back(std::move(attempt));
-      co_return AsOfCall(*std::move(not_sent), service.identity.name, std::move(attempts));
+      Result<Completion> refused = *std::move(not_sent);
+      AsOfCall(refused, service.identity.name, std::move(attempts));
+      co_return refused;
     }
 
     const auto decoder = dialect.MakeDecoder(request, service.options.limits.event_bytes);
     AnswerSink sink(request.stream, service.options.limits, head->secrets, *decoder, observer);
     net::ExchangeTimeouts timeouts = ToExchangeTimeouts(service.options.timeouts);
-    timeouts.total = deadline - (attempts.empty() ? attempt.started : service.clock.Now());
+    timeouts.total = deadline - started;
     net::Exchange exchange;
     if (timeouts.total > Duration::zero()) {
       exchange = co_await self->client.Send(head->fields.Reveal(), body, timeouts, sink);
@@ -102,18 +104,18 @@ boost::asio::awaitable<Result<Completion>> HttpProvider::Service::Complete(
                                       "the deadline had passed before the request was sent"};
     }
     Result<Completion> outcome = sink.Finish(exchange);
-    attempt.finished = service.clock.Now();
+    attempt.finished = started = service.clock.Now();
     attempt.output_tokens = sink.output_tokens();
-    if (outcome.has_error()) attempt.error = outcome.error().kind;
-    attempts.push_back(attempt);
-    const bool again = outcome.has_error() &&
-                       dialect.IsHeadAtFault(*head, outcome.error(), sink.server_time()) &&
-                       attempts.size() == 1;
-    if (!again) {
-      co_return AsOfCall(std::move(outcome), service.identity.name, std::move(attempts));
+    bool again = false;
+    if (outcome.has_error()) {
+      attempt.error = outcome.error().kind;
+      again =
+          dialect.IsHeadAtFault(*head, outcome.error(), sink.server_time()) && attempts.size() == 1;
     }
-    attempt.error = {};
-    attempt.started = attempt.finished;
+    if (!again) {
+      AsOfCall(outcome, service.identity.name, std::move(attempts));
+      co_return outcome;
+    }
   }
 }
 

@@ -34,6 +34,9 @@ void AnswerProgress::FinishReason(std::string_view reason, AnswerHandler& handle
 }
 
 std::optional<DecodeFailure> AnswerProgress::FailureByReason(bool streamed) const {
+  // By far the most frequent ones.
+  if (reason_.empty() || reason_ == "stop" || reason_ == "length" || reason_ == "end_turn")
+    return {};
   if (!IsFailure(reason_)) return {};
   return DecodeFailure{
       .kind = streamed && answered_ ? ErrorKind::kStreamError : ErrorKind::kServerError,

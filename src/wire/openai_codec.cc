@@ -29,8 +29,8 @@ void EncodeOpenAiRequest(const CompletionRequest& request, const OpenAiEncoding&
 
 AnswerDecoder::Status OpenAiAnswerDecoder::TakeEvent(const SseEvent& event,
                                                      AnswerHandler& handler) {
-  if (event.data.starts_with("[DONE]")) return TakeEnd();
-  if (event.name == "error") {
+  if (!event.data.starts_with('{') && event.data.starts_with("[DONE]")) return TakeEnd();
+  if (!event.name.empty() && event.name == "error") {
     return Fail(FailureInSuccess(DecodeErrorBody(event.data), progress_.answered()));
   }
   return TakeChunk(event.data, handler);

@@ -16,6 +16,7 @@ constexpr std::size_t kMaxPattern = 1024;
 
 // Members of a message, or of a chunk of one, with text that the model thought.
 bool IsReasoning(std::string_view key) {
+  if (!key.starts_with('r') && !key.starts_with('t')) return false;
   return key == "reasoning" || key == "reasoning_content" || key == "reasoning_text" ||
          key == "reasoning_details" || key == "thinking" || key == "thinking_blocks";
 }
@@ -217,6 +218,8 @@ void OpenAiDecoder::DecodeBody(text::JsonCursor& cursor) {
       DecodeToolCalls(cursor);
     } else if (key == "function_call") {
       DecodeFunction(cursor);
+    } else if (key == "role") {
+      cursor.Skip();
     } else if (IsReasoning(key)) {
       DecodeReasoning(cursor);
     } else if (key == "audio" && message_.content.empty()) {

@@ -183,90 +183,24 @@ std::optional<Found> ReadJson(std::string_view json) {
   return found;
 }
 
-bool Has(const ServiceError& error, std::initializer_list<std::string_view> words) {
-  return IsOneOf(error.code, words) || IsOneOf(error.type, words);
-}
-
 bool Says(const ServiceError& error, std::string_view phrase) {
   return text::FindIgnoringCase(error.message, phrase) != std::string_view::npos;
 }
 
-// The kind that the words of the error tell, whatever its status; kInternal if they tell none.
-ErrorKind ClassifyWords(const ServiceError& error) {
-  if (Has(error, {"insufficient_quota", "credit_balance_exhausted",
-                  "organization_spend_limit_exceeded", "project_spend_limit_exceeded",
-                  "organization_usage_limit_exceeded", "billing_hard_limit_reached",
-                  "billing_not_active", "billing_error", "enforced_spend_limit_reached"}) ||
-      // Anthropic's own, with status 400 and type invalid_request_error.
-      Says(error, "credit balance is too low") || Says(error, "specified API usage limits")) {
+// The kind that the words of the error tell, whatever its status; nullopt if they tell none.
+std::optional<ErrorKind> ClassifyWords(const ServiceError& error) {
+  for (const std::string& name : {error.code, error.type}) {
+    if (const auto kind = KindOfErrorCode(name)) return kind;
+  }
+  // Anthropic's own, with status 400 and type invalid_request_error.
+  if (Says(error, "credit balance is too low") || Says(error, "specified API usage limits")) {
     return ErrorKind::kQuotaExhausted;
   }
-  if (Has(error,
-          {"context_length_exceeded", "exceed_context_size_error", "ContextWindowExceededError"}) ||
-      Says(error, "maximum context length") || Says(error, "prompt is too long") ||
+  if (Says(error, "maximum context length") || Says(error, "prompt is too long") ||
       Says(error, "input is too long") || Says(error, "available context size")) {
     return ErrorKind::kContextLength;
   }
-  if (Has(error, {"content_filter", "content_policy_violation", "ContentPolicyViolationError"})) {
-    return ErrorKind::kContentFilter;
-  }
-  if (Has(error, {"model_not_found", "DeploymentNotFound", "model_not_available"})) {
-    return ErrorKind::kModelUnavailable;
-  }
-  return ErrorKind::kInternal;
-}
-
-// The status that the name of an error stands for, in the spelling of any service
-// ("rate_limit_error", "RateLimitError", "RESOURCE_EXHAUSTED"); 0 if it stands for none.
-int StatusOfName(std::string_view name) {
-  std::string plain;
-  for (const char c : name) {
-    if (text::IsLetterOrDigit(c)) plain.push_back(text::Lower(c));
-  }
-  struct Entry {
-    std::string_view part;
-    int status;
-  };
-  // The first that fits counts.
-  static constexpr Entry kEntries[] = {
-      {"ratelimit", 429},
-      {"throttl", 429},
-      {"toomanyrequests", 429},
-      {"resourceexhausted", 429},
-      {"slowdown", 429},
-      {"queuefull", 429},
-      {"quota", 402},
-      {"billing", 402},
-      {"credit", 402},
-      {"overload", 503},
-      {"unavailable", 503},
-      {"notready", 503},
-      {"authentication", 401},
-      {"unauthenticated", 401},
-      {"unauthorized", 401},
-      {"apikey", 401},
-      {"permission", 403},
-      {"forbidden", 403},
-      {"accessdenied", 403},
-      {"notfound", 404},
-      {"toolarge", 413},
-      {"timeout", 504},
-      {"deadlineexceeded", 504},
-      {"invalidrequest", 400},
-      {"invalidargument", 400},
-      {"badrequest", 400},
-      {"validation", 400},
-      {"failedprecondition", 400},
-      {"unprocessable", 422},
-      {"unsupported", 400},
-      {"servererror", 500},
-      {"internal", 500},
-      {"apierror", 500},
-  };
-  for (const Entry& entry : kEntries) {
-    if (plain.find(entry.part) != std::string::npos) return entry.status;
-  }
-  return 0;
+  return {};
 }
 
 }  // namespace
@@ -362,8 +296,7 @@ std::string ProviderCode(const ServiceError& error) {
 
 ErrorKind ClassifyStatus(int http_status, const ServiceError& error) {
   if (http_status >= 400 && http_status <= 499) {
-    const ErrorKind kind = ClassifyWords(error);
-    if (kind != ErrorKind::kInternal) return kind;
+    if (const auto kind = ClassifyWords(error)) return *kind;
   }
   // Servers without a code for a missing model have these words; the answer for a wrong path has
   // not. "model: NAME" is Anthropic's whole message about one.
@@ -377,10 +310,11 @@ ErrorKind ClassifyStatus(int http_status, const ServiceError& error) {
 
 ErrorKind ClassifyErrorInSuccess(const ServiceError& error) {
   if (error.status != 0) return ClassifyStatus(error.status, error);
-  const ErrorKind kind = ClassifyWords(error);
-  if (kind != ErrorKind::kInternal) return kind;
+  if (const auto kind = ClassifyWords(error)) return *kind;
   for (const std::string& name : {error.code, error.type}) {
-    if (const int status = StatusOfName(name)) return ClassifyStatus(status, error);
+    const auto kind = KindOfErrorName(name);
+    // "not found" may be the model: the words of the message decide.
+    if (kind) return *kind == ErrorKind::kInvalidRequest ? ClassifyStatus(404, error) : *kind;
   }
   return ErrorKind::kServerError;
 }

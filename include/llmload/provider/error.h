@@ -81,6 +81,15 @@ ErrorClass Classify(ErrorKind kind) noexcept;
 /// The kind of an HTTP answer of which only the status, which is not 2xx, is known.
 ErrorKind KindOfHttpStatus(int http_status) noexcept;
 
+/// The kind that a documented error code means whatever its status ("insufficient_quota",
+/// "context_length_exceeded"); nullopt for any other text.
+std::optional<ErrorKind> KindOfErrorCode(std::string_view code) noexcept;
+
+/// The kind of an error of which only the name is known, in the spelling of any service
+/// ("rate_limit_error", "ThrottlingException", "RESOURCE_EXHAUSTED"); nullopt for a name that says
+/// nothing.
+std::optional<ErrorKind> KindOfErrorName(std::string_view name);
+
 /// One call of one provider within a request: retries, failover and hedging leave one each.
 struct Attempt {
   std::string provider = {};            ///< `ProviderIdentity::name`

@@ -181,13 +181,6 @@ void AppendText(const JsonString& string, std::string& out) {
   }
 }
 
-std::string_view Text(const JsonString& string, std::string& storage) {
-  if (!string.escaped) return string.raw;
-  storage.clear();
-  AppendText(string, storage);
-  return storage;
-}
-
 void AppendJsonString(std::string_view text, std::string& out) {
   static constexpr char kHex[] = "0123456789abcdef";
   out.push_back('"');
@@ -240,10 +233,6 @@ bool JsonCursor::Fail() {
   failed_ = true;
   at_ = end_;
   return false;
-}
-
-void JsonCursor::SkipSpace() {
-  while (at_ < end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
 }
 
 JsonCursor::Type JsonCursor::Peek() {

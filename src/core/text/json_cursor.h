@@ -22,10 +22,17 @@ struct JsonString {
 /// The text of `string`, which is UTF-8: `raw` itself, or unescaped into `storage`. Half a
 /// surrogate pair and bytes that are not UTF-8 become U+FFFD: services that cut an emoji between
 /// two chunks send them, and their clients accept them.
-std::string_view Text(const JsonString& string, std::string& storage);
+inline std::string_view Text(const JsonString& string, std::string& storage);
 
 /// Appends the text of `string` to `out`.
 void AppendText(const JsonString& string, std::string& out);
+
+std::string_view Text(const JsonString& string, std::string& storage) {
+  if (!string.escaped) return string.raw;
+  storage.clear();
+  AppendText(string, storage);
+  return storage;
+}
 
 /// Appends `text` to `out` as a JSON string with its quotes. Bytes that are not UTF-8 become
 /// U+FFFD.
@@ -44,7 +51,7 @@ class JsonCursor {
  public:
   enum class Type : std::uint8_t { kObject, kArray, kString, kNumber, kBoolean, kNull, kInvalid };
 
-  static constexpr int kMaxDepth = 511;
+  static constexpr int kMaxDepth = 255;
 
   explicit JsonCursor(std::string_view text) : at_(text.data()), end_(text.data() + text.size()) {}
 
@@ -91,7 +98,9 @@ class JsonCursor {
     std::array<std::uint64_t, (kMaxDepth + 1) / 64> words_{};
   };
 
-  void SkipSpace();
+  void SkipSpace() {
+    while (at_ < end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
+  }
   bool Fail();
   bool Enter(char open);
   bool Next(char close);

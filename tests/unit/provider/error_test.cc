@@ -85,5 +85,29 @@ TEST(Error, ValueOfAFailedResultThrowsWithTheDescription) {
   }
 }
 
+TEST(Error, HasAKindByItsNameInEverySpelling) {
+  const struct {
+    const char* name;
+    ErrorKind kind;
+  } kNames[] = {{"rate_limit_error", ErrorKind::kRateLimited},
+                {"RateLimitError", ErrorKind::kRateLimited},
+                {"ThrottlingException", ErrorKind::kRateLimited},
+                {"RESOURCE_EXHAUSTED", ErrorKind::kRateLimited},
+                {"overloaded_error", ErrorKind::kOverloaded},
+                {"UNAVAILABLE", ErrorKind::kOverloaded},
+                {"authentication_error", ErrorKind::kCredential},
+                {"INVALID_ARGUMENT", ErrorKind::kInvalidRequest},
+                {"BadRequestError", ErrorKind::kInvalidRequest},
+                {"InternalServerError", ErrorKind::kServerError},
+                {"DEADLINE_EXCEEDED", ErrorKind::kServerError},
+                {"insufficient_quota", ErrorKind::kQuotaExhausted},
+                {"context_length_exceeded", ErrorKind::kContextLength}};
+  for (const auto& [name, kind] : kNames) EXPECT_EQ(KindOfErrorName(name), kind) << name;
+  for (const char* name : {"", "429", "requests", "stop", "None"}) {
+    EXPECT_EQ(KindOfErrorName(name), std::nullopt) << name;
+  }
+  EXPECT_EQ(KindOfErrorCode("rate_limit_error"), std::nullopt) << "its status says more";
+}
+
 }  // namespace
 }  // namespace llmload

@@ -247,6 +247,21 @@ TEST_F(BreakerTrip, B11_NeutralIsNoSampleOfAWindow) {
   EXPECT_EQ(state(), BreakerState::kOpen);
 }
 
+TEST_F(BreakerTrip, B12_AnInterruptedStreamIsJudgedByTheCauseThatItNames) {
+  CircuitBreaker& circuit = Make({.consecutive_failures = 1});
+  const auto outcome = [&](const char* cause) {
+    return circuit.Classify(Error{.kind = ErrorKind::kStreamError, .provider_code = cause});
+  };
+  for (const char* cause : {"exceed_context_size_error", "context_length_exceeded",
+                            "invalid_request_error", "content_filter", "validationException"}) {
+    EXPECT_EQ(outcome(cause), Outcome::kNeutral) << cause;
+  }
+  for (const char* cause : {"", "abort", "server_error", "overloaded_error", "throttlingException",
+                            "rate_limit_error", "500"}) {
+    EXPECT_EQ(outcome(cause), Outcome::kFailure) << cause;
+  }
+}
+
 TEST_F(BreakerTrip, B12_AnUnlistedErrorIsAFailureByDefaultAndThePolicyCanSayOtherwise) {
   CircuitBreaker& by_default = Make({.consecutive_failures = 1});
   EXPECT_EQ(by_default.Classify(Error{.kind = ErrorKind::kInternal}), Outcome::kFailure);
