@@ -6,6 +6,8 @@
 #include <cmath>
 #include <utility>
 
+#include "src/core/text/harmless.h"
+
 namespace llmload::text {
 namespace {
 
@@ -96,28 +98,19 @@ std::string FormatInterval(const std::optional<double>& lower, const std::option
 }
 
 std::string CleanLine(std::string_view text) {
-  std::string clean;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte <= ' ' || byte == 0x7F) {
-      if (!clean.empty() && clean.back() != ' ') clean.push_back(' ');
-    } else {
-      clean.push_back(c);
-    }
-  }
-  if (!clean.empty() && clean.back() == ' ') clean.pop_back();
+  std::string clean = Harmless(text);
+  // Runs of spaces become one.
+  const auto end =
+      std::unique(clean.begin(), clean.end(), [](char a, char b) { return a == ' ' && b == ' '; });
+  clean.erase(end, clean.end());
+  if (clean.starts_with(' ')) clean.erase(0, 1);
+  if (clean.ends_with(' ')) clean.pop_back();
   for (const std::string_view command : {"<CTest", "<Dart"}) {
     for (auto at = clean.find(command); at != std::string::npos; at = clean.find(command, at + 2)) {
       clean.insert(at + 1, " ");
     }
   }
   return clean;
-}
-
-std::size_t DisplayWidth(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
 }
 
 void Table::Print(std::string& out) const {

@@ -32,11 +32,13 @@ std::string FormatQuantity(double value, std::string_view unit);
 std::string FormatInterval(const std::optional<double>& lower, const std::optional<double>& upper,
                            std::string_view unit);
 
-/// Text from outside as one harmless line: control characters and runs of white space become one
-/// space, and what CTest or its SKIP pattern would take for a command is broken up.
+/// Text from outside as one line: `Harmless`, without runs of spaces and spaces at either end, and
+/// with what CTest or its SKIP pattern would take for a command broken up.
 std::string CleanLine(std::string_view text);
 
-/// Columns on a terminal, for UTF-8 without combining or double-width characters.
+/// Columns on a terminal: two for what East Asian scripts and emoji take double width for, none for
+/// combining marks. Each character counts for itself, as most terminals have it, also in emoji that
+/// are joined of several.
 std::size_t DisplayWidth(std::string_view text);
 
 /// Rows of cells, printed with columns aligned: the first to the left, the others to the right.

@@ -7,31 +7,10 @@
 #include <limits>
 
 #include "src/core/text/ascii.h"
+#include "src/core/text/utf8.h"
 
 namespace llmload::text {
 namespace {
-
-// Length of the well-formed UTF-8 sequence (Unicode 15, table 3-7) at `at`, or 0.
-int Utf8Length(const char* at, const char* end) {
-  const auto byte = [&](int i) { return static_cast<unsigned char>(at[i]); };
-  const auto tail = [&](int i) { return at + i < end && (byte(i) & 0xC0) == 0x80; };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead <= 0xDF) return tail(1) ? 2 : 0;
-  if (lead >= 0xE0 && lead <= 0xEF) {
-    if (!tail(1) || !tail(2)) return 0;
-    if (lead == 0xE0 && byte(1) < 0xA0) return 0;
-    if (lead == 0xED && byte(1) > 0x9F) return 0;
-    return 3;
-  }
-  if (lead >= 0xF0 && lead <= 0xF4) {
-    if (!tail(1) || !tail(2) || !tail(3)) return 0;
-    if (lead == 0xF0 && byte(1) < 0x90) return 0;
-    if (lead == 0xF4 && byte(1) > 0x8F) return 0;
-    return 4;
-  }
-  return 0;
-}
 
 // Value of the four hex digits at `at`, which are known to be there.
 unsigned int Hex4(const char* at) {

@@ -1,0 +1,358 @@
+// Finds a secret in text that a server or a library wrote, also in the forms that they give it.
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "llmload/core/secret.h"
+#include "src/core/text/ascii.h"
+#include "src/core/text/base64.h"
+
+namespace llmload {
+namespace {
+
+constexpr std::string_view kMark = "[redacted]";
+constexpr std::size_t kMinSecret = 4;      // shorter ones are not looked for
+constexpr std::size_t kMinAnywhere = 8;    // shorter ones are looked for where they stand alone
+constexpr std::size_t kMaxPart = 16;       // as many characters in a row are always redacted
+constexpr std::size_t kMaxLayers = 3;      // escapes of escapes, as in JSON in JSON
+constexpr std::size_t kGram = 4;           // bytes that are compared at once
+constexpr unsigned kKnownBits = 16;
+
+struct Range {
+  std::size_t begin;
+  std::size_t end;
+};
+
+struct Escape {
+  char value;
+  std::size_t size;  // bytes that stand for it; 1: it is no escape
+};
+
+// Characters beyond ASCII become one that no secret holds.
+char OfCode(unsigned code) { return code < 0x80 ? static_cast<char>(code) : '\x7F'; }
+
+// `digits` as a whole; false unless they are a number of that base.
+bool ReadCode(std::string_view digits, int base, unsigned& code) {
+  const char* const end = digits.data() + digits.size();
+  const auto [stop, failure] = std::from_chars(digits.data(), end, code, base);
+  return failure == std::errc() && stop == end;
+}
+
+Escape ReadBackslash(std::string_view text) {
+  if (text.size() < 2) return {text[0], 1};
+  unsigned code = 0;
+  const char kind = text[1];
+  if (kind == 'u' && text.size() >= 6 && ReadCode(text.substr(2, 4), 16, code)) {
+    return {OfCode(code), 6};
+  }
+  if (kind == 'u' && text.substr(2, 1) == "{") {
+    const std::size_t close = text.substr(0, 12).find('}');
+    if (close != std::string_view::npos && ReadCode(text.substr(3, close - 3), 16, code)) {
+      return {OfCode(code), close + 1};
+    }
+  }
+  if (kind == 'x' && text.size() >= 4 && ReadCode(text.substr(2, 2), 16, code)) {
+    return {OfCode(code), 4};
+  }
+  if (text::IsDigit(kind) && text.size() >= 4 && ReadCode(text.substr(1, 3), 8, code)) {
+    return {OfCode(code), 4};
+  }
+  const bool is_space = std::string_view("bfnrt").find(kind) != std::string_view::npos;
+  return {is_space ? ' ' : kind, 2};
+}
+
+Escape ReadEntity(std::string_view text) {
+  constexpr std::array<std::pair<std::string_view, char>, 5> kNames{
+      {{"amp", '&'}, {"lt", '<'}, {"gt", '>'}, {"quot", '"'}, {"apos", '\''}}};
+  const std::size_t close = text.substr(0, 12).find(';');
+  if (close == std::string_view::npos) return {'&', 1};
+  const std::string_view name = text.substr(1, close - 1);
+  for (const auto& [known, value] : kNames) {
+    if (name == known) return {value, close + 1};
+  }
+  unsigned code = 0;
+  const bool is_hex = name.starts_with("#x") || name.starts_with("#X");
+  if (name.starts_with('#') && ReadCode(name.substr(is_hex ? 2 : 1), is_hex ? 16 : 10, code)) {
+    return {OfCode(code), close + 1};
+  }
+  return {'&', 1};
+}
+
+// The character that a reader of JSON, source code, a URL or HTML sees at the front of `text`.
+Escape ReadCharacter(std::string_view text) {
+  unsigned code = 0;
+  switch (text[0]) {
+    case '\\':
+      return ReadBackslash(text);
+    case '%':
+      if (text.size() >= 3 && ReadCode(text.substr(1, 2), 16, code)) return {OfCode(code), 3};
+      return {'%', 1};
+    case '&':
+      return ReadEntity(text);
+    default:
+      return {text[0], 1};
+  }
+}
+
+// A text without its escapes, and where its characters came from.
+class Layer {
+ public:
+  explicit Layer(std::string_view escaped) {
+    text_.reserve(escaped.size());
+    for (std::size_t at = 0; at < escaped.size();) {
+      const auto [value, size] = ReadCharacter(escaped.substr(at));
+      text_.push_back(value);
+      at += size;
+      if (size > 1) jumps_.push_back({text_.size(), at});
+    }
+  }
+
+  const std::string& text() const { return text_; }
+  bool IsSameAsSource() const { return jumps_.empty(); }
+
+  // The bytes of the source that a part of `text` stands for.
+  Range Source(const Range& part) const { return {SourceOf(part.begin), SourceOf(part.end)}; }
+
+ private:
+  struct Jump {
+    std::size_t at;      // position after an escape,
+    std::size_t source;  // and the one in the source
+  };
+
+  std::size_t SourceOf(std::size_t at) const {
+    const auto after = std::upper_bound(jumps_.begin(), jumps_.end(), at,
+                                        [](std::size_t p, const Jump& jump) { return p < jump.at; });
+    if (after == jumps_.begin()) return at;
+    const Jump& last = *std::prev(after);
+    return last.source + (at - last.at);
+  }
+
+  std::string text_;
+  std::vector<Jump> jumps_;
+};
+
+// Finds runs of forms of a secret in time that grows with the text only: every run that is long
+// enough holds four bytes at one of the places that are looked at.
+class Finder {
+ public:
+  // How bytes are compared: letters of either case as the same, or the two alphabets of base64.
+  enum class Equal : std::uint8_t { kInAnyCase, kAsBase64 };
+
+  // `alone`: a form is found where neither a letter, a digit, '-' nor '_' is next to it.
+  Finder(Equal equal, bool alone) : equal_(equal), alone_(alone) {
+    for (std::size_t i = 0; i < fold_.size(); ++i) fold_[i] = Fold(static_cast<char>(i));
+  }
+  Finder(const Finder&) = delete;
+  Finder& operator=(const Finder&) = delete;
+  ~Finder() {
+    OPENSSL_cleanse(grams_.data(), grams_.size() * sizeof(grams_[0]));
+  }
+
+  // A run of `min_run` bytes of `form`, at least, is found.
+  void Add(std::string form, std::size_t min_run) {
+    if (min_run < kGram || form.size() < min_run) return;
+    for (char& c : form) c = Fold(c);
+    stride_ = std::min(stride_, min_run - kGram + 1);
+    for (std::size_t at = 0; at + kGram <= form.size(); ++at) {
+      std::uint32_t gram = 0;
+      std::memcpy(&gram, form.data() + at, kGram);
+      grams_.push_back({gram, forms_.size(), at});
+      known_[Slot(gram)] = true;
+    }
+    forms_.push_back({Secret(form), min_run});
+    OPENSSL_cleanse(form.data(), form.size());
+  }
+
+  // To be called after the last form was added.
+  void Prepare() {
+    std::sort(grams_.begin(), grams_.end(),
+              [](const Gram& a, const Gram& b) { return a.bytes < b.bytes; });
+  }
+
+  void Find(std::string_view text, std::vector<Range>& found) const {
+    if (forms_.empty()) return;
+    for (std::size_t at = 0; at + kGram <= text.size();) {
+      std::size_t next = at + stride_;
+      const std::uint32_t bytes = GramAt(text.data() + at);
+      if (known_[Slot(bytes)]) {
+        auto gram = std::lower_bound(
+            grams_.begin(), grams_.end(), bytes,
+            [](const Gram& each, std::uint32_t wanted) { return each.bytes < wanted; });
+        std::size_t end = 0;
+        for (; gram != grams_.end() && gram->bytes == bytes; ++gram) {
+          const Range run = RunThrough(text, at, *gram);
+          if (run.end == run.begin) continue;
+          end = std::max(end, run.end);
+          found.push_back(equal_ == Equal::kAsBase64 ? WithRest(text, run) : run);
+        }
+        // Another run may begin within this one.
+        if (end > 0) next = end - kGram + 1;
+      }
+      at = next;
+    }
+  }
+
+ private:
+  struct Form {
+    Secret text;  // folded
+    std::size_t min_run;
+  };
+  struct Gram {
+    std::uint32_t bytes;
+    std::size_t form;
+    std::size_t at;
+  };
+
+  char Fold(char c) const {
+    if (equal_ == Equal::kInAnyCase) return text::Lower(c);
+    return c == '-' ? '+' : c == '_' ? '/' : c;
+  }
+  char Folded(char c) const { return fold_[static_cast<unsigned char>(c)]; }
+
+  std::uint32_t GramAt(const char* at) const {
+    const std::array<char, kGram> folded = {Folded(at[0]), Folded(at[1]), Folded(at[2]),
+                                            Folded(at[3])};
+    std::uint32_t gram = 0;
+    std::memcpy(&gram, folded.data(), kGram);
+    return gram;
+  }
+  static std::size_t Slot(std::uint32_t gram) {
+    return (gram * 0x9E3779B1U) >> (32 - kKnownBits);
+  }
+
+  // The longest run of the gram's form through the place `at` of the gram; empty if it is short.
+  Range RunThrough(std::string_view text, std::size_t at, const Gram& gram) const {
+    const Form& form = forms_[gram.form];
+    const std::string_view wanted = form.text.Reveal();
+    std::size_t before = 0;
+    while (before < at && before < gram.at &&
+           wanted[gram.at - before - 1] == Folded(text[at - before - 1])) {
+      ++before;
+    }
+    std::size_t size = kGram;
+    while (at + size < text.size() && gram.at + size < wanted.size() &&
+           wanted[gram.at + size] == Folded(text[at + size])) {
+      ++size;
+    }
+    const Range run = {at - before, at + size};
+    if (before + size < form.min_run || (alone_ && !IsAlone(text, run))) return {at, at};
+    return run;
+  }
+
+  static bool IsAlone(std::string_view text, const Range& run) {
+    const auto is_word = [](char c) { return text::IsLetterOrDigit(c) || c == '-' || c == '_'; };
+    return (run.begin == 0 || !is_word(text[run.begin - 1])) &&
+           (run.end == text.size() || !is_word(text[run.end]));
+  }
+
+  // With the letters at either end that hold some bits of the secret only, and the padding.
+  Range WithRest(std::string_view text, Range run) const {
+    const auto is_letter = [this](char c) {
+      return text::IsLetterOrDigit(c) || Folded(c) == '+' || Folded(c) == '/';
+    };
+    if (run.begin > 0 && is_letter(text[run.begin - 1])) --run.begin;
+    if (run.end < text.size() && is_letter(text[run.end])) ++run.end;
+    while (run.end < text.size() && text[run.end] == '=') ++run.end;
+    return run;
+  }
+
+  const Equal equal_;
+  const bool alone_;
+  std::array<char, 256> fold_{};
+  std::vector<Form> forms_;
+  std::vector<Gram> grams_;
+  std::vector<bool> known_ = std::vector<bool>(std::size_t{1} << kKnownBits);
+  std::size_t stride_ = static_cast<std::size_t>(-1) / 2;
+};
+
+std::string Hexadecimal(std::string_view bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string digits;
+  for (const char c : bytes) {
+    digits.push_back(kDigits[static_cast<unsigned char>(c) >> 4U]);
+    digits.push_back(kDigits[static_cast<unsigned char>(c) & 15U]);
+  }
+  return digits;
+}
+
+// The letters of base64 that hold bits of `bytes` only, when `before` others stand before them.
+std::string Base64Within(std::string_view bytes, std::size_t before) {
+  std::string whole;
+  text::AppendBase64(std::string(before, '\0').append(bytes), whole);
+  const std::size_t first = (8 * before + 5) / 6;
+  return whole.substr(first, 8 * (before + bytes.size()) / 6 - first);
+}
+
+}  // namespace
+
+std::string Redact(std::string text, const Secret& secret) {
+  const std::string_view key = secret.Reveal();
+  if (key.size() < kMinSecret || text.size() < kMinSecret) return text;
+  const bool is_short = key.size() < kMinAnywhere;
+  const std::size_t part =
+      is_short ? key.size() : std::clamp(key.size() / 2 + 1, kMinAnywhere, kMaxPart);
+
+  Finder plain(Finder::Equal::kInAnyCase, is_short);
+  plain.Add(std::string(key), part);
+  plain.Add(std::string(key.rbegin(), key.rend()), part);
+  plain.Add(Hexadecimal(key), 2 * part);
+  // A key that looks as if it had escapes loses them together with the others around it.
+  if (const Layer bare(key); !bare.IsSameAsSource()) {
+    plain.Add(bare.text(), std::min(part, bare.text().size()));
+  }
+  plain.Prepare();
+  Finder base64(Finder::Equal::kAsBase64, is_short);
+  if (is_short) {
+    std::string form;
+    text::AppendBase64(key, form);
+    form.erase(form.find_last_not_of('=') + 1);
+    base64.Add(form, form.size());
+  } else {
+    for (std::size_t before = 0; before < 3; ++before) {
+      base64.Add(Base64Within(key, before), Base64Within(key.substr(0, part), 1).size());
+    }
+  }
+  base64.Prepare();
+
+  std::vector<Range> found;
+  plain.Find(text, found);
+  base64.Find(text, found);
+  std::vector<Layer> layers;
+  layers.reserve(kMaxLayers);
+  while (layers.size() < kMaxLayers) {
+    Layer layer(layers.empty() ? text : layers.back().text());
+    if (layer.IsSameAsSource()) break;
+    layers.push_back(std::move(layer));
+    std::vector<Range> below;
+    plain.Find(layers.back().text(), below);
+    base64.Find(layers.back().text(), below);
+    for (Range range : below) {
+      for (auto each = layers.rbegin(); each != layers.rend(); ++each) range = each->Source(range);
+      found.push_back(range);
+    }
+  }
+  if (found.empty()) return text;
+
+  std::sort(found.begin(), found.end(),
+            [](const Range& a, const Range& b) { return a.begin < b.begin; });
+  std::string redacted;
+  redacted.reserve(text.size());
+  std::size_t shown = 0;
+  for (std::size_t i = 0; i < found.size();) {
+    Range range = found[i];
+    for (++i; i < found.size() && found[i].begin <= range.end; ++i) {
+      range.end = std::max(range.end, found[i].end);
+    }
+    redacted.append(text, shown, range.begin - shown).append(kMark);
+    shown = range.end;
+  }
+  return redacted.append(text, shown);
+}
+
+}  // namespace llmload
