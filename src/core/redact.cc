@@ -17,12 +17,12 @@ namespace llmload {
 namespace {
 
 constexpr std::string_view kMark = "[redacted]";
-constexpr std::size_t kMinSecret = 4;      // shorter ones are not looked for
-constexpr std::size_t kMinAnywhere = 8;    // shorter ones are looked for where they stand alone
-constexpr std::size_t kMaxPart = 16;       // as many characters in a row are always redacted
-constexpr std::size_t kMaxLayers = 3;      // escapes of escapes, as in JSON in JSON
-constexpr std::size_t kGram = 4;           // bytes that are compared at once
-constexpr unsigned kKnownBits = 16;
+constexpr std::size_t kMinSecret = 4;    // shorter ones are not looked for
+constexpr std::size_t kMinAnywhere = 8;  // shorter ones are looked for where they stand alone
+constexpr std::size_t kMaxPart = 16;     // as many characters in a row are always redacted
+constexpr std::size_t kMaxLayers = 3;    // escapes of escapes, as in JSON in JSON
+constexpr int kMaxPlaces = 64;    // where the same bytes stand in a secret that repeats itself
+constexpr std::size_t kGram = 4;  // bytes that are compared at once
 
 struct Range {
   std::size_t begin;
@@ -126,8 +126,9 @@ class Layer {
   };
 
   std::size_t SourceOf(std::size_t at) const {
-    const auto after = std::upper_bound(jumps_.begin(), jumps_.end(), at,
-                                        [](std::size_t p, const Jump& jump) { return p < jump.at; });
+    const auto after =
+        std::upper_bound(jumps_.begin(), jumps_.end(), at,
+                         [](std::size_t p, const Jump& jump) { return p < jump.at; });
     if (after == jumps_.begin()) return at;
     const Jump& last = *std::prev(after);
     return last.source + (at - last.at);
@@ -144,70 +145,71 @@ class Finder {
   // How bytes are compared: letters of either case as the same, or the two alphabets of base64.
   enum class Equal : std::uint8_t { kInAnyCase, kAsBase64 };
 
+  struct Form {
+    Secret text;
+    std::size_t min_run;  // a run of as many bytes of it, at least, is found
+  };
+
   // `alone`: a form is found where neither a letter, a digit, '-' nor '_' is next to it.
-  Finder(Equal equal, bool alone) : equal_(equal), alone_(alone) {
+  Finder(Equal equal, bool alone, const std::vector<Form>& forms) : equal_(equal), alone_(alone) {
     for (std::size_t i = 0; i < fold_.size(); ++i) fold_[i] = Fold(static_cast<char>(i));
+    std::size_t size = 0;
+    for (const Form& form : forms) size += form.text.Reveal().size();
+    grams_.reserve(size);  // no copies of the secret are left behind
+    while (heads_.size() < 2 * size) heads_.resize(2 * heads_.size(), kNone);
+    for (const Form& form : forms) Add(form);
   }
   Finder(const Finder&) = delete;
   Finder& operator=(const Finder&) = delete;
-  ~Finder() {
-    OPENSSL_cleanse(grams_.data(), grams_.size() * sizeof(grams_[0]));
-  }
-
-  // A run of `min_run` bytes of `form`, at least, is found.
-  void Add(std::string form, std::size_t min_run) {
-    if (min_run < kGram || form.size() < min_run) return;
-    for (char& c : form) c = Fold(c);
-    stride_ = std::min(stride_, min_run - kGram + 1);
-    for (std::size_t at = 0; at + kGram <= form.size(); ++at) {
-      std::uint32_t gram = 0;
-      std::memcpy(&gram, form.data() + at, kGram);
-      grams_.push_back({gram, forms_.size(), at});
-      known_[Slot(gram)] = true;
-    }
-    forms_.push_back({Secret(form), min_run});
-    OPENSSL_cleanse(form.data(), form.size());
-  }
-
-  // To be called after the last form was added.
-  void Prepare() {
-    std::sort(grams_.begin(), grams_.end(),
-              [](const Gram& a, const Gram& b) { return a.bytes < b.bytes; });
-  }
+  ~Finder() { OPENSSL_cleanse(grams_.data(), grams_.capacity() * sizeof(Gram)); }
 
   void Find(std::string_view text, std::vector<Range>& found) const {
     if (forms_.empty()) return;
     for (std::size_t at = 0; at + kGram <= text.size();) {
       std::size_t next = at + stride_;
       const std::uint32_t bytes = GramAt(text.data() + at);
-      if (known_[Slot(bytes)]) {
-        auto gram = std::lower_bound(
-            grams_.begin(), grams_.end(), bytes,
-            [](const Gram& each, std::uint32_t wanted) { return each.bytes < wanted; });
-        std::size_t end = 0;
-        for (; gram != grams_.end() && gram->bytes == bytes; ++gram) {
-          const Range run = RunThrough(text, at, *gram);
-          if (run.end == run.begin) continue;
-          end = std::max(end, run.end);
-          found.push_back(equal_ == Equal::kAsBase64 ? WithRest(text, run) : run);
-        }
-        // Another run may begin within this one.
-        if (end > 0) next = end - kGram + 1;
+      std::size_t end = 0;
+      int tried = 0;
+      for (auto place = heads_[Slot(bytes)]; place != kNone && tried < kMaxPlaces;
+           place = grams_[place].next) {
+        const Gram& gram = grams_[place];
+        if (gram.bytes != bytes) continue;
+        ++tried;
+        const Range run = RunThrough(text, at, gram);
+        if (run.end == run.begin) continue;
+        end = std::max(end, run.end);
+        found.push_back(equal_ == Equal::kAsBase64 ? WithRest(text, run) : run);
+        if (run.end - run.begin == forms_[gram.form].text.Reveal().size()) break;
       }
+      // Another run may begin within this one.
+      if (end > 0) next = end - kGram + 1;
       at = next;
     }
   }
 
  private:
-  struct Form {
-    Secret text;  // folded
-    std::size_t min_run;
-  };
   struct Gram {
-    std::uint32_t bytes;
-    std::size_t form;
-    std::size_t at;
+    std::uint32_t bytes;  // folded, as they stand in memory
+    std::uint32_t form;
+    std::uint32_t at;
+    std::uint32_t next;  // in `grams_`, of those with the same slot
   };
+  static constexpr auto kNone = static_cast<std::uint32_t>(-1);
+
+  void Add(const Form& form) {
+    std::string text(form.text.Reveal());
+    if (form.min_run < kGram || text.size() < form.min_run) return;
+    for (char& c : text) c = Fold(c);
+    // Backwards, so that the first places are tried first, from which the longest runs go on.
+    for (auto at = static_cast<std::uint32_t>(text.size() - kGram + 1); at-- > 0;) {
+      const std::uint32_t bytes = GramAt(text.data() + at);
+      std::uint32_t& head = heads_[Slot(bytes)];
+      grams_.push_back({bytes, static_cast<std::uint32_t>(forms_.size()), at, head});
+      head = static_cast<std::uint32_t>(grams_.size() - 1);
+    }
+    stride_ = std::min(stride_, form.min_run - kGram + 1);
+    forms_.push_back({Secret(std::move(text)), form.min_run});
+  }
 
   char Fold(char c) const {
     if (equal_ == Equal::kInAnyCase) return text::Lower(c);
@@ -222,8 +224,8 @@ class Finder {
     std::memcpy(&gram, folded.data(), kGram);
     return gram;
   }
-  static std::size_t Slot(std::uint32_t gram) {
-    return (gram * 0x9E3779B1U) >> (32 - kKnownBits);
+  std::size_t Slot(std::uint32_t gram) const {
+    return (gram * 0x9E3779B1U >> 12) & (heads_.size() - 1);
   }
 
   // The longest run of the gram's form through the place `at` of the gram; empty if it is short.
@@ -265,9 +267,9 @@ class Finder {
   const Equal equal_;
   const bool alone_;
   std::array<char, 256> fold_{};
-  std::vector<Form> forms_;
+  std::vector<Form> forms_;  // folded
   std::vector<Gram> grams_;
-  std::vector<bool> known_ = std::vector<bool>(std::size_t{1} << kKnownBits);
+  std::vector<std::uint32_t> heads_ = std::vector<std::uint32_t>(1024, kNone);  // by slot
   std::size_t stride_ = static_cast<std::size_t>(-1) / 2;
 };
 
@@ -293,32 +295,33 @@ std::string Base64Within(std::string_view bytes, std::size_t before) {
 
 std::string Redact(std::string text, const Secret& secret) {
   const std::string_view key = secret.Reveal();
-  if (key.size() < kMinSecret || text.size() < kMinSecret) return text;
+  if (key.size() < kMinSecret || text.size() < std::min(key.size(), kMinAnywhere)) {
+    return text;
+  }
   const bool is_short = key.size() < kMinAnywhere;
   const std::size_t part =
       is_short ? key.size() : std::clamp(key.size() / 2 + 1, kMinAnywhere, kMaxPart);
 
-  Finder plain(Finder::Equal::kInAnyCase, is_short);
-  plain.Add(std::string(key), part);
-  plain.Add(std::string(key.rbegin(), key.rend()), part);
-  plain.Add(Hexadecimal(key), 2 * part);
+  std::vector<Finder::Form> forms = {{secret, part},
+                                     {Secret({key.rbegin(), key.rend()}), part},
+                                     {Secret(Hexadecimal(key)), 2 * part}};
   // A key that looks as if it had escapes loses them together with the others around it.
   if (const Layer bare(key); !bare.IsSameAsSource()) {
-    plain.Add(bare.text(), std::min(part, bare.text().size()));
+    forms.push_back({Secret(bare.text()), std::min(part, bare.text().size())});
   }
-  plain.Prepare();
-  Finder base64(Finder::Equal::kAsBase64, is_short);
+  const Finder plain(Finder::Equal::kInAnyCase, is_short, forms);
+  forms.clear();
+  for (std::size_t before = 0; before < 3 && !is_short; ++before) {
+    forms.push_back(
+        {Secret(Base64Within(key, before)), Base64Within(key.substr(0, part), 1).size()});
+  }
   if (is_short) {
-    std::string form;
-    text::AppendBase64(key, form);
-    form.erase(form.find_last_not_of('=') + 1);
-    base64.Add(form, form.size());
-  } else {
-    for (std::size_t before = 0; before < 3; ++before) {
-      base64.Add(Base64Within(key, before), Base64Within(key.substr(0, part), 1).size());
-    }
+    std::string whole;
+    text::AppendBase64(key, whole);
+    whole.erase(whole.find_last_not_of('=') + 1);
+    forms.push_back({Secret(whole), whole.size()});
   }
-  base64.Prepare();
+  const Finder base64(Finder::Equal::kAsBase64, is_short, forms);
 
   std::vector<Range> found;
   plain.Find(text, found);

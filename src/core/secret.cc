@@ -49,15 +49,4 @@ std::string Secret::Fingerprint() const {
   return label.data();
 }
 
-std::string Redact(std::string text, const Secret& secret) {
-  if (secret.empty()) return text;
-  constexpr std::string_view kMark = "[redacted]";
-  const std::string_view needle = secret.Reveal();
-  for (std::size_t at = text.find(needle); at != std::string::npos;
-       at = text.find(needle, at + kMark.size())) {
-    text.replace(at, needle.size(), kMark);
-  }
-  return text;
-}
-
 }  // namespace llmload

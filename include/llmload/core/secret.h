@@ -37,8 +37,18 @@ class Secret {
   std::string text_;
 };
 
-/// `text` with every occurrence of `secret` replaced by "[redacted]": for text that came from a
-/// server or a library and may echo what was sent to it.
+/// `text` with `secret` replaced by "[redacted]": for text that came from a server or a library and
+/// may echo what was sent to it. The secret is found
+/// - in another case and reversed,
+/// - with characters written as escapes of JSON, source code, URLs or HTML, also escaped again,
+/// - in hexadecimal, and in base64 of either alphabet, also within a longer base64 text,
+/// - in part: any 16 of its characters in a row, or more than half of it if that is at least 8.
+///
+/// What a service shows of a key to tell which one it was ("sk-ab...wxyz") stays. A short secret
+/// would turn messages into noise: one of 4 to 7 characters is replaced where it stands alone, as a
+/// word of its own, and one of less is not looked for.
+///
+/// Text without the secret comes back unchanged. The time grows with the size of the text alone.
 std::string Redact(std::string text, const Secret& secret);
 
 }  // namespace llmload
