@@ -4,12 +4,22 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "src/core/text/harmless.h"
+#include "src/core/text/uri.h"
+
 namespace llmload {
+
+ConfigurationError::ConfigurationError(const std::string& message)
+    : std::invalid_argument(text::Harmless(message)) {}
 
 ConfigurationError ConfigurationError::Invalid(std::string_view name, std::string_view value,
                                                std::string_view accepted) {
+  constexpr std::size_t kMaxShown = 400;
   std::string message(name);
-  message.append(": got \"").append(value).append("\", expected ").append(accepted);
+  const bool is_url = value.find("://") != std::string_view::npos;
+  const std::string shown = is_url ? text::ShownUrl(value) : std::string(value);
+  message.append(": got \"").append(text::Excerpt(shown, kMaxShown));
+  message.append("\", expected ").append(accepted);
   return ConfigurationError(message);
 }
 

@@ -10,13 +10,26 @@
 
 #include "llmload/core/environment.h"
 #include "src/core/text/base64.h"
+#include "src/core/text/harmless.h"
 #include "src/core/text/uri.h"
 
 namespace llmload::net {
 namespace {
 
 constexpr std::size_t kMaxAnswer = 16 << 10;
+constexpr std::size_t kMaxShown = 64;  // bytes of the proxy's own words
 constexpr std::string_view kHeadEnd = "\r\n\r\n";
+
+// The words of a proxy, for messages: it may send back what was sent to it.
+std::string Shown(std::string_view words, const Secret& credential) {
+  const std::string_view whole = credential.Reveal();
+  const std::size_t colon = whole.find(':');
+  std::string shown = Redact(std::string(words), credential);
+  if (colon != std::string_view::npos) {
+    shown = Redact(std::move(shown), Secret(std::string(whole.substr(colon + 1))));
+  }
+  return text::Excerpt(shown, kMaxShown);
+}
 
 }  // namespace
 
@@ -38,14 +51,16 @@ Proxy ParseProxy(std::string_view field, std::string_view text, Duration dns_ttl
   }
   proxy.url = ParseBaseUrl(field, plain);
   if (proxy.url.tls || !proxy.url.path.empty()) {
-    throw ConfigurationError::Invalid(field, plain, "http://[user:password@]host:port");
+    throw ConfigurationError::Invalid(field, text::ShownUrl(plain),
+                                      "http://[user:password@]host:port");
   }
   proxy.resolver =
       std::make_shared<Resolver>(proxy.url.host, proxy.url.port, proxy.url.is_address, dns_ttl);
   return proxy;
 }
 
-TunnelRequest::TunnelRequest(const Url& service, const Proxy& proxy) : proxy_(proxy.url.authority) {
+TunnelRequest::TunnelRequest(const Url& service, const Proxy& proxy)
+    : proxy_(proxy.url.authority), credential_(proxy.credential) {
   const bool ipv6 = service.is_address && service.host.find(':') != std::string::npos;
   const std::string target =
       (ipv6 ? "[" + service.host + "]" : service.host) + ":" + std::to_string(service.port);
@@ -113,11 +128,7 @@ TunnelRequest::Step TunnelRequest::TakeAnswer() {
     return Fail("does not speak HTTP");
   }
   if (line[9] == '2') return Step::kOpen;
-  std::string status(line.substr(9, 64));
-  for (char& c : status) {
-    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7E) c = ' ';
-  }
-  return Fail("refused a tunnel: " + status +
+  return Fail("refused a tunnel: " + Shown(line.substr(9), credential_) +
               (line.substr(9, 3) == "407" ? " (user and password go into HTTPS_PROXY)" : ""));
 }
 

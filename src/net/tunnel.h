@@ -37,7 +37,8 @@ class TunnelRequest {
   /// Advances as far as it can without waiting.
   Step Advance(int descriptor);
 
-  /// The reason after `kFailed`; names the proxy.
+  /// The reason after `kFailed`; names the proxy. What the proxy said in it is short and harmless,
+  /// and does not hold the credential.
   const std::string& problem() const { return problem_; }
 
  private:
@@ -46,6 +47,7 @@ class TunnelRequest {
   Step Fail(std::string_view why);
 
   const std::string proxy_;
+  const Secret credential_;
   std::string request_;
   std::size_t sent_ = 0;
   std::string answer_;

@@ -6,6 +6,7 @@
 
 #include "llmload/core/environment.h"
 #include "src/core/text/ascii.h"
+#include "src/core/text/uri.h"
 
 namespace llmload::net {
 namespace {
@@ -54,10 +55,8 @@ bool Url::IsLoopback() const {
 // "https://127.0.0.1.example.com" for the address 127.0.0.1 with a path, and wraps ports beyond
 // 65535.
 Url ParseBaseUrl(std::string_view field, std::string_view text) {
-  const bool may_hold_password = text.find('@') != std::string_view::npos;
   const auto refuse = [&](std::string_view accepted) {
-    return ConfigurationError::Invalid(field, may_hold_password ? "(hidden: it has an @)" : text,
-                                       accepted);
+    return ConfigurationError::Invalid(field, text::ShownUrl(text), accepted);
   };
   Url url;
   const std::size_t scheme_end = text.find("://");

@@ -21,8 +21,8 @@ struct Url {
   bool IsLoopback() const;
 };
 
-/// Throws `ConfigurationError` that names `field` unless `text` is http:// or https://, with a
-/// host, and without user, query or fragment.
+/// Throws `ConfigurationError` that names `field` and shows `text::ShownUrl(text)`, unless `text`
+/// is http:// or https://, with a host, and without user, query or fragment.
 Url ParseBaseUrl(std::string_view field, std::string_view text);
 
 }  // namespace llmload::net

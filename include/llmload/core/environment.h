@@ -14,11 +14,13 @@
 namespace llmload {
 
 /// A configuration that cannot be used. The message names the field or variable, the value, and
-/// what is accepted; it never holds a secret.
+/// what is accepted; it never holds a secret. It is one line that a terminal shows as it stands,
+/// whatever the value is: control characters become spaces, bytes that are not UTF-8 U+FFFD.
 class ConfigurationError : public std::invalid_argument {
  public:
-  using std::invalid_argument::invalid_argument;
-  /// "NAME: got \"VALUE\", expected ACCEPTED".
+  explicit ConfigurationError(const std::string& message);
+  /// "NAME: got \"VALUE\", expected ACCEPTED". A value of more than 400 bytes is cut, and a URL is
+  /// shown without its query, or not at all if it may hold a password.
   static ConfigurationError Invalid(std::string_view name, std::string_view value,
                                     std::string_view accepted);
 };

@@ -51,4 +51,13 @@ std::string Excerpt(std::string_view text, std::size_t max_bytes) {
 
 std::string Harmless(std::string_view text) { return Excerpt(text, std::string_view::npos); }
 
+std::string HarmlessLines(std::string_view text) {
+  std::string lines;
+  for (std::size_t end = text.find('\n'); end != std::string_view::npos; end = text.find('\n')) {
+    lines.append(Harmless(text.substr(0, end))) += '\n';
+    text.remove_prefix(end + 1);
+  }
+  return lines += Harmless(text);
+}
+
 }  // namespace llmload::text

@@ -19,6 +19,9 @@ namespace llmload::text {
 /// a command to CTest) are joined here. Text that is harmless comes back as it is.
 std::string Harmless(std::string_view text);
 
+/// As `Harmless`, with the ends of lines that `text` has.
+std::string HarmlessLines(std::string_view text);
+
 /// `Harmless(text)`, of which at most `max_bytes` bytes are kept, up to the end of a character; if
 /// that is not all, "..." follows. Reads no more of `text` than it keeps. A key that might stand in
 /// `text` has to be redacted before, because the part of it that is kept would not be found.

@@ -1,5 +1,6 @@
 #include "src/core/text/uri.h"
 
+#include <algorithm>
 #include <cstddef>
 
 #include "src/core/text/ascii.h"
@@ -41,6 +42,18 @@ std::string UriDecoded(std::string_view text) {
     }
   }
   return decoded;
+}
+
+std::string ShownUrl(std::string_view text) {
+  constexpr std::size_t kMinKey = 16;
+  if (text.find('@') != std::string_view::npos) return "(hidden: it has an @)";
+  if (text.size() >= kMinKey && text.find_first_of(".:/ ") == std::string_view::npos) {
+    return "(hidden: it looks like a key)";
+  }
+  const std::size_t end = std::min(text.find_first_of("?#"), text.size());
+  std::string shown(text.substr(0, end));
+  if (end < text.size()) shown.append(text.substr(end, 1)).append("(hidden)");
+  return shown;
 }
 
 }  // namespace llmload::text

@@ -1,4 +1,4 @@
-// Percent-encoding (RFC 3986, section 2.1).
+// Percent-encoding (RFC 3986, section 2.1), and URLs in messages.
 #ifndef LLMLOAD_SRC_CORE_TEXT_URI_H_
 #define LLMLOAD_SRC_CORE_TEXT_URI_H_
 
@@ -13,6 +13,11 @@ void AppendUriEncoded(std::string_view bytes, bool encode_slash, std::string& ou
 
 /// Decodes once; what is not a valid escape stays as it is.
 std::string UriDecoded(std::string_view text);
+
+/// `text`, which is or should be a URL, as messages may show it: without its query and fragment,
+/// which often hold a key, and not at all if it may hold a password or looks like a key that was
+/// put in the wrong variable.
+std::string ShownUrl(std::string_view text);
 
 }  // namespace llmload::text
 

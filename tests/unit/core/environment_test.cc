@@ -60,5 +60,25 @@ TEST_F(EnvironmentTest, MalformedValuesAreNamedWithWhatIsAccepted) {
   }
 }
 
+TEST_F(EnvironmentTest, MalformedValuesAreShownHarmlessAndShort) {
+  Set("\x1B[2J\xC2\x9B"
+      "31m\xFF\nnext");
+  EXPECT_EQ(MessageOf([] { environment::Flag(kName); }),
+            "LLMLOAD_ENVIRONMENT_TEST: got \" [2J 31m\uFFFD next\", expected one of: 0, 1");
+  const std::string message =
+      ConfigurationError::Invalid("x", std::string(100'000, 'v'), "less").what();
+  EXPECT_LT(message.size(), 500u);
+  EXPECT_STREQ(ConfigurationError("file \u202Egnp.exe").what(), "file  gnp.exe");
+}
+
+TEST_F(EnvironmentTest, AUrlInAWrongPlaceKeepsItsKey) {
+  for (const char* url : {"https://h.test/data.jsonl?sig=s3cret", "wss://me:s3cret@h.test/"}) {
+    Set(url);
+    const std::string message = MessageOf([] { environment::Integer(kName, 0, 9); });
+    EXPECT_EQ(message.find("s3cret"), std::string::npos) << message;
+    EXPECT_NE(message.find("hidden"), std::string::npos) << message;
+  }
+}
+
 }  // namespace
 }  // namespace llmload

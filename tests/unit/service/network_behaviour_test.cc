@@ -23,6 +23,7 @@ using test_support::TestRequest;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 using namespace std::chrono_literals;
 
 class NetworkBehaviour : public OpenAiProviderTest {
@@ -111,6 +112,32 @@ TEST_F(NetworkBehaviour, GoesThroughAProxyEndToEnd) {
                                  Not(HasSubstr("sk-test"))));
   EXPECT_THAT(requests[1], AllOf(HasSubstr("POST /v1/chat/completions HTTP/1.1\r\n"),
                                  Not(HasSubstr("Proxy-Authorization"))));
+}
+
+TEST_F(NetworkBehaviour, RedactsAndShortensWhatAProxySays) {
+  const auto refused = [this](const std::string& status) {
+    ScriptedServer proxy({{ReadRequest(), Send("HTTP/1.1 " + status + "\r\n\r\n"), Hang()}},
+                         nullptr);
+    OpenAiOptions options;
+    options.base_url = "https://llm.example.test/v1";
+    options.ca_pem = Authority().pem();
+    options.proxy = "http://alice:pass%2Fw0rd-0123@127.0.0.1:" + std::to_string(proxy.port());
+    OpenAiProvider provider(std::move(options));
+    const Error error = ErrorOf(caller_.Call(provider, TestRequest(false)));
+    EXPECT_KIND(error, "connect_failure");
+    EXPECT_THAT(error.message, HasSubstr("refused a tunnel: "));
+    return error.message.substr(error.message.find("tunnel: ") + 8);
+  };
+  // alice:pass/w0rd-0123
+  EXPECT_THAT(refused("407 Basic YWxpY2U6cGFzcy93MHJkLTAxMjM= is wrong"),
+              HasSubstr("407 Basic [redacted] is wrong"));
+  EXPECT_THAT(refused("403 alice:pass/w0rd-0123"), StartsWith("403 [redacted]"));
+  EXPECT_THAT(refused("403 alice with pass%2fw0rd-0123"), StartsWith("403 alice with [redacted]"));
+  EXPECT_EQ(refused("403 \x1B[31mno\u202E \xFF"), "403  [31mno  \uFFFD");
+  // Across the end of what is shown.
+  const std::string far = refused("403 " + std::string(50, 'x') + " pass/w0rd-0123");
+  EXPECT_THAT(far, Not(HasSubstr("pass")));
+  EXPECT_LE(refused("403 " + std::string(500, 'x')).size(), 70u);
 }
 
 TEST_F(NetworkBehaviour, AcceptsAWildcardForAWholeLabelOnly) {

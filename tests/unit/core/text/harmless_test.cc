@@ -162,5 +162,11 @@ TEST(DisplayWidth, CountsColumnsOfWideAndCombiningCharacters) {
   EXPECT_EQ(DisplayWidth("a\xFF\x80z"), 3u) << "shown as U+FFFD";
 }
 
+TEST(HarmlessLines, KeepsTheEndsOfLinesAlone) {
+  EXPECT_EQ(HarmlessLines("a\x1B[1m\nb\u0085\n"), "a [1m\nb \n");
+  EXPECT_EQ(HarmlessLines("a\r\nb"), "a \nb");
+  EXPECT_EQ(HarmlessLines(""), "");
+}
+
 }  // namespace
 }  // namespace llmload::text

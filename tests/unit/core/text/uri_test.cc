@@ -15,5 +15,15 @@ TEST(Uri, EncodesAndDecodesOnce) {
   EXPECT_EQ(UriDecoded("%253A%2%zz%41"), "%3A%2%zzA");
 }
 
+TEST(ShownUrl, HidesWhatMayBeAKey) {
+  EXPECT_EQ(ShownUrl("https://h.test/v1"), "https://h.test/v1");
+  EXPECT_EQ(ShownUrl("https://h.test/v1?key=k"), "https://h.test/v1?(hidden)");
+  EXPECT_EQ(ShownUrl("https://h.test/v1#key?k"), "https://h.test/v1#(hidden)");
+  EXPECT_EQ(ShownUrl("https://u:k@h.test/"), "(hidden: it has an @)");
+  EXPECT_EQ(ShownUrl("sk-0123456789abcdef"), "(hidden: it looks like a key)");
+  EXPECT_EQ(ShownUrl("localhost"), "localhost");
+  EXPECT_EQ(ShownUrl(""), "");
+}
+
 }  // namespace
 }  // namespace llmload::text
