@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "llmload/core/environment.h"
+#include "src/core/text/harmless.h"
+#include "src/core/text/uri.h"
 #include "src/net/url.h"
 #include "src/service/aws_fetch.h"
 #include "src/service/aws_profile.h"
@@ -20,12 +22,14 @@ namespace {
 
 using Outcome = std::optional<Result<AwsCredentials>>;  // empty: this source is not configured
 
+constexpr std::size_t kMaxAwsMessage = 1000;
+constexpr std::size_t kMaxAwsReason = 100;
 constexpr std::string_view kTokenTtl = "21600";  // seconds; the longest that is allowed
 
-Error Failed(std::string message) {
+Error Failed(const std::string& message) {
   Error error;
   error.kind = ErrorKind::kCredential;
-  error.message = std::move(message);
+  error.message = text::Excerpt(message, kMaxAwsMessage);  // files and endpoints have a say in it
   return error;
 }
 
@@ -43,7 +47,7 @@ Result<AwsCredentials> ParseCredentials(const std::string& json, const char* tok
   credentials.secret_access_key = Secret(text("SecretAccessKey"));
   credentials.session_token = Secret(text(token_name));
   if (credentials.access_key_id.empty() || credentials.secret_access_key.empty()) {
-    const std::string reason = text("Code") + text("code");
+    const std::string reason = text::Excerpt(text("Code") + text("code"), kMaxAwsReason);
     return Failed(from + " answered without AccessKeyId and SecretAccessKey" +
                   (reason.empty() || reason == "Success" ? "" : ": " + reason));
   }
@@ -157,14 +161,16 @@ Result<Secret> ReadTokenFile(const std::string& path) {
 
 Outcome FromContainer(const AwsCredentialOptions& options, const std::atomic<bool>& stop) {
   if (options.container_uri.empty()) return {};
-  const std::string from = "the container's credential endpoint " + options.container_uri;
+  const std::string from =
+      "the container's credential endpoint " + text::ShownUrl(options.container_uri);
   LocalRequest request;
   try {
     const net::Url url =
         net::ParseBaseUrl("AWS_CONTAINER_CREDENTIALS_FULL_URI",
                           options.container_uri.substr(0, options.container_uri.find('?')));
     if (!AllowsClearText(url)) {
-      return Failed("AWS_CONTAINER_CREDENTIALS_FULL_URI: got \"" + options.container_uri +
+      return Failed("AWS_CONTAINER_CREDENTIALS_FULL_URI: got \"" +
+                    text::ShownUrl(options.container_uri) +
                     "\", expected https://, or http:// to this machine or a container agent");
     }
   } catch (const ConfigurationError& error) {
@@ -188,12 +194,15 @@ Outcome FromContainer(const AwsCredentialOptions& options, const std::atomic<boo
   if (answer->status != 200) {
     return Failed(from + " answered with status " + std::to_string(answer->status));
   }
-  return ParseCredentials(answer->body, "Token", from);
+  auto parsed = ParseCredentials(answer->body, "Token", from);
+  if (parsed.has_error()) return Failed(Redact(parsed.error().message, token));
+  return parsed;
 }
 
 Outcome FromMetadata(const AwsCredentialOptions& options, const std::atomic<bool>& stop) {
   if (options.metadata_disabled) return {};
-  const std::string from = "the instance metadata service at " + options.metadata_endpoint;
+  const std::string from =
+      "the instance metadata service at " + text::ShownUrl(options.metadata_endpoint);
   std::string base = options.metadata_endpoint;
   while (base.ends_with('/')) base.pop_back();
   LocalRequest request{

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "llmload/core/environment.h"
+#include "src/core/text/uri.h"
 #include "src/service/aws_chain.h"
 #include "src/service/aws_profile.h"
 #include "src/service/http_settings.h"
@@ -24,13 +25,19 @@ namespace asio = boost::asio;
 
 namespace {
 
+// An id tells whose account it is, and goes with the secret into lists of stolen keys: messages and
+// reports show which one it is without it.
+std::string ShownKeyId(const std::string& access_key_id) {
+  return "access key " + Secret(access_key_id).Fingerprint();
+}
+
 class FixedSource final : public AwsCredentialSource {
  public:
   explicit FixedSource(AwsCredentials credentials) : credentials_(std::move(credentials)) {}
   asio::awaitable<Result<AwsCredentials>> Get() override { co_return credentials_; }
   std::optional<AwsCredentials> TryGet() override { return credentials_; }
   void Invalidate() override {}
-  std::string Describe() const override { return "access key " + credentials_.access_key_id; }
+  std::string Describe() const override { return ShownKeyId(credentials_.access_key_id); }
 
  private:
   const AwsCredentials credentials_;
@@ -128,7 +135,7 @@ class ChainSource final : public AwsCredentialSource {
   }
 
   std::string Describe() const override {
-    if (!options_.access_key_id.empty()) return "access key " + options_.access_key_id;
+    if (!options_.access_key_id.empty()) return ShownKeyId(options_.access_key_id);
     return "profile " + options_.profile + ", container or instance";
   }
 
@@ -202,8 +209,8 @@ std::string HomeFile(const char* name) {
 std::string ContainerUri() {
   if (auto relative = environment::Text("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")) {
     if (relative->front() != '/') {
-      throw ConfigurationError::Invalid("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", *relative,
-                                        "a path that begins with /");
+      throw ConfigurationError::Invalid("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+                                        text::ShownUrl(*relative), "a path that begins with /");
     }
     return "http://169.254.170.2" + *relative;
   }
@@ -213,7 +220,7 @@ std::string ContainerUri() {
 }  // namespace
 
 std::shared_ptr<AwsCredentialSource> FixedAwsCredentials(AwsCredentials credentials) {
-  CheckHeaderValue("access_key_id", credentials.access_key_id);
+  CheckCredential("access_key_id", Secret(credentials.access_key_id));
   CheckCredential("secret_access_key", credentials.secret_access_key);
   CheckCredential("session_token", credentials.session_token);
   return std::make_shared<FixedSource>(std::move(credentials));

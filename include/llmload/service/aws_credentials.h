@@ -45,7 +45,8 @@ class AwsCredentialSource {
   /// Tells that the service refused the current credentials: the next `Get` fetches new ones.
   virtual void Invalidate() = 0;
 
-  /// The source of the credentials, for messages. Holds no secret.
+  /// The source of the credentials, for messages and reports. Holds no secret, and of an access key
+  /// id its fingerprint ("access key key-3fa9c1d2").
   virtual std::string Describe() const = 0;
 };
 

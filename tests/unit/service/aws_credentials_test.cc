@@ -100,7 +100,23 @@ TEST_F(AwsCredentialTest, FixedOnesAreGivenAsTheyAre) {
   const Credentials result = Get(*source);
   ASSERT_TRUE(result.has_value());
   EXPECT_EQ(result->access_key_id, "AKID");
-  EXPECT_THAT(source->Describe(), AllOf(HasSubstr("AKID"), Not(HasSubstr(kSecret))));
+  EXPECT_EQ(source->Describe(), "access key " + Secret("AKID").Fingerprint());
+}
+
+TEST_F(AwsCredentialTest, AnAccessKeyIdIsShownAsAFingerprint) {
+  options_.access_key_id = "AKIDOFTHEENVIRONMENT";
+  options_.secret_access_key = Secret(kSecret);
+  EXPECT_EQ(AwsCredentialChain(options_)->Describe(),
+            "access key " + Secret("AKIDOFTHEENVIRONMENT").Fingerprint());
+  try {
+    FixedAwsCredentials({.access_key_id = "AKID OF\nNONE",
+                         .secret_access_key = Secret(kSecret),
+                         .session_token = Secret(),
+                         .expires = {}});
+    FAIL();
+  } catch (const ConfigurationError& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("access_key_id"), Not(HasSubstr("AKID"))));
+  }
 }
 
 TEST_F(AwsCredentialTest, FixedOnesMayNotAddHeaderFields) {
@@ -228,6 +244,18 @@ TEST_F(AwsCredentialTest, ContainerEndpointElsewhereHasToBeHttps) {
                                HasSubstr("http://example.com")));
   options_.container_uri = "ftp://127.0.0.1/";
   EXPECT_THAT(Problem(), HasSubstr("AWS_CONTAINER_CREDENTIALS_FULL_URI"));
+}
+
+TEST_F(AwsCredentialTest, AQueryOfAnEndpointReachesNoMessage) {
+  options_.container_uri = "http://example.com/credentials?key=s3cret";
+  EXPECT_THAT(Problem(), AllOf(HasSubstr("/credentials?(hidden)"), Not(HasSubstr("s3cret"))));
+  const ScriptedServer server(
+      {{ReadRequest(), Send(Answer(403, "{}")), Close()},
+       {ReadRequest(), Send(Answer(200, R"({"Code":"no\u001b[2J\u202erole"})")), Close()}},
+      nullptr, false);
+  options_.container_uri = "http://127.0.0.1:" + std::to_string(server.port()) + "/c?key=s3cret";
+  EXPECT_THAT(Problem(), AllOf(HasSubstr("status 403"), Not(HasSubstr("s3cret"))));
+  EXPECT_THAT(Problem(), AllOf(HasSubstr("no [2J role"), Not(HasSubstr("s3cret"))));
 }
 
 TEST_F(AwsCredentialTest, ContainerTokenMayNotAddHeaderFields) {
