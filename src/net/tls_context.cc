@@ -19,6 +19,19 @@ constexpr std::string_view kOwnAuthorityHint =
     "; if the service uses a certificate authority of its own, set LLMLOAD_CA_FILE (ca_file) to "
     "its PEM file";
 
+// What `SSL_get_verify_result` says of a certificate that names its host in the subject at most.
+constexpr int kNoAlternativeNames = X509_V_ERR_APPLICATION_VERIFICATION;
+
+// Tells such a certificate from one for another host, while it is at hand.
+int OnVerified(int ok, X509_STORE_CTX* context) {
+  const int error = X509_STORE_CTX_get_error(context);
+  if ((error == X509_V_ERR_HOSTNAME_MISMATCH || error == X509_V_ERR_IP_ADDRESS_MISMATCH) &&
+      X509_get_ext_by_NID(X509_STORE_CTX_get_current_cert(context), NID_subject_alt_name, -1) < 0) {
+    X509_STORE_CTX_set_error(context, kNoAlternativeNames);
+  }
+  return ok;
+}
+
 struct BioFree {
   void operator()(BIO* bio) const noexcept { BIO_free(bio); }
 };
@@ -153,7 +166,7 @@ SslContextHandle MakeSslContext(const SSL_METHOD* method) {
 TlsContext::TlsContext(const std::string& ca_file, const std::string& ca_pem)
     : sessions_(std::make_unique<SessionCache>()), context_(MakeSslContext(TLS_client_method())) {
   SSL_CTX* const context = context_.get();
-  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, OnVerified);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_set_app_data(context, sessions_.get());
   SSL_CTX_sess_set_new_cb(context, KeepSession);
@@ -182,10 +195,13 @@ SslHandle TlsContext::NewClient(const std::string& host, bool is_address) const 
   SslHandle ssl(SSL_new(context_.get()));
   if (!ssl) return nullptr;
   X509_VERIFY_PARAM* const param = SSL_get0_param(ssl.get());
+  // OpenSSL compares a name with the common name if the certificate has no alternative names; which
+  // RFC 9525 (section 2) forbids and browsers do not do. An address it never compares with it.
+  X509_VERIFY_PARAM_set_hostflags(
+      param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
   if (is_address) {
     if (X509_VERIFY_PARAM_set1_ip_asc(param, host.c_str()) != 1) return nullptr;
   } else {
-    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     if (X509_VERIFY_PARAM_set1_host(param, host.data(), host.size()) != 1) return nullptr;
     if (SSL_set_tlsext_host_name(ssl.get(), host.c_str()) != 1) return nullptr;
   }
@@ -201,6 +217,11 @@ std::string ExplainTlsFailure(SSL* ssl, const std::string& host) {
   const long verify = SSL_get_verify_result(ssl);
   if (verify != X509_V_OK) {
     std::string message = "the certificate of " + host + " was refused: ";
+    if (verify == kNoAlternativeNames) {
+      return message +
+             "it has no subjectAltName; make one that names the host there, as its common name "
+             "(CN) does not count";
+    }
     message += X509_verify_cert_error_string(verify);
     switch (verify) {
       case X509_V_ERR_HOSTNAME_MISMATCH:

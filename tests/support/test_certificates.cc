@@ -72,11 +72,14 @@ std::string TestAuthority::pem() const {
 }
 
 std::shared_ptr<SSL_CTX> TestAuthority::MakeServer(const std::string& alternative_names,
-                                                   long valid_from, long valid_until) const {
+                                                   long valid_from, long valid_until,
+                                                   const char* common_name) const {
   const Key key = NewKey();
-  const Certificate leaf = NewCertificate(key, "llmload test server", valid_from, valid_until);
+  const Certificate leaf = NewCertificate(key, common_name, valid_from, valid_until);
   X509_set_issuer_name(leaf.get(), X509_get_subject_name(impl_->certificate.get()));
-  Extend(leaf.get(), impl_->certificate.get(), NID_subject_alt_name, alternative_names);
+  if (!alternative_names.empty()) {
+    Extend(leaf.get(), impl_->certificate.get(), NID_subject_alt_name, alternative_names);
+  }
   Extend(leaf.get(), impl_->certificate.get(), NID_ext_key_usage, "serverAuth");
   Require(X509_sign(leaf.get(), impl_->key.get(), EVP_sha256()) > 0, "X509_sign");
 

@@ -21,10 +21,11 @@ class TestAuthority {
   std::string pem() const;
 
   /// A server context with a new certificate.
-  /// @param alternative_names  as in openssl.cnf: "DNS:localhost,IP:127.0.0.1"
+  /// @param alternative_names  as in openssl.cnf: "DNS:localhost,IP:127.0.0.1"; empty: none
   /// @param valid_from,valid_until  seconds from now
   std::shared_ptr<SSL_CTX> MakeServer(const std::string& alternative_names, long valid_from = -60,
-                                      long valid_until = 3600) const;
+                                      long valid_until = 3600,
+                                      const char* common_name = "llmload test server") const;
 
  private:
   struct Impl;

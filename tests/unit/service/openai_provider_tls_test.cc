@@ -51,6 +51,23 @@ TEST_F(OpenAiProviderTls, RefusesACertificateForAnotherHost) {
   EXPECT_THAT(error.message, AllOf(HasSubstr("another host"), HasSubstr("localhost")));
 }
 
+TEST_F(OpenAiProviderTls, RefusesACertificateThatNamesItsHostInTheSubjectAlone) {
+  for (const char* host : {"localhost", "127.0.0.1"}) {
+    const ScriptedServer server(Good(), Authority().MakeServer("", -60, 3600, host));
+    OpenAiOptions options = Options(server);
+    options.base_url = server.url(host);
+    const Error error = CallTls(server, std::move(options));
+    EXPECT_KIND(error, "tls_failure");
+    EXPECT_THAT(error.message, AllOf(HasSubstr(host), HasSubstr("no subjectAltName")));
+  }
+  // A name beside it counts, whatever the subject says.
+  const ScriptedServer server(Good(), Authority().MakeServer("DNS:localhost", -60, 3600, "other"));
+  OpenAiOptions options = Options(server);
+  options.base_url = server.url("localhost");
+  OpenAiProvider provider(std::move(options));
+  ValueOf(caller_.Call(provider, TestRequest(false)));
+}
+
 TEST_F(OpenAiProviderTls, RefusesAnUnknownAuthority) {
   const ScriptedServer server(Good(), ValidServer());
   OpenAiOptions options = Options(server);
