@@ -16,6 +16,7 @@
 #include "llmload/report/progress.h"
 #include "llmload/run/runner.h"
 #include "llmload/world/world.h"
+#include "src/core/text/harmless.h"
 #include "tools/bench_options.h"
 #include "tools/exit_status.h"
 
@@ -26,7 +27,10 @@ namespace {
 constexpr std::uint64_t kPlanRequests = 100'000;
 constexpr double kPlanTokens = 4e6;
 
-void Say(const std::string& line) { std::cerr << "llmload bench: " << line << std::endl; }
+// Texts of a service and of the command line are in it.
+void Say(const std::string& text) {
+  std::cerr << "llmload bench: " << text::HarmlessLines(text) << std::endl;
+}
 
 // "600 requests, about 4200 input tokens and at most 9600 output tokens".
 std::string DescribeSize(const RunPlan& plan) {

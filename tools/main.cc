@@ -1,6 +1,7 @@
 // The llmload command.
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/program_options/errors.hpp>
 #include <csignal>
 #include <cstdlib>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "llmload/core/environment.h"
+#include "src/core/text/harmless.h"
 #include "tools/bench_command.h"
 #include "tools/exit_status.h"
 #include "tools/fake_server_command.h"
@@ -61,10 +63,20 @@ int Run(const std::vector<std::string>& arguments) {
   } catch (const std::bad_alloc&) {
     OutOfMemory();
   } catch (const std::exception& error) {
-    std::cerr << "llmload: " << error.what() << '\n';
+    std::cerr << "llmload: " << llmload::text::Harmless(error.what()) << '\n';
   } catch (...) {
   }
   std::abort();
+}
+
+// The message without the value of an option that does not exist: it may be a key
+// ("--api-key=...").
+std::string ShownUsageError(std::string text) {
+  const std::size_t option = text.find("'-");
+  const std::size_t equals = text.find('=', std::min(option, text.size()));
+  const std::size_t quote = text.rfind('\'');
+  if (option < equals && equals < quote) text.replace(equals + 1, quote - equals - 1, "(hidden)");
+  return llmload::text::Harmless(text);
 }
 
 }  // namespace
@@ -79,13 +91,14 @@ int main(int argc, char** argv) {
   try {
     return Run({argv + 1, argv + argc});
   } catch (const llmload::ConfigurationError& error) {
-    std::cerr << "llmload: " << error.what() << '\n';
+    std::cerr << "llmload: " << llmload::text::Harmless(error.what()) << '\n';
   } catch (const boost::program_options::error& error) {
-    std::cerr << "llmload: " << error.what() << " (llmload help, llmload COMMAND --help)\n";
+    std::cerr << "llmload: " << ShownUsageError(error.what())
+              << " (llmload help, llmload COMMAND --help)\n";
   } catch (const std::bad_alloc&) {
     OutOfMemory();
   } catch (const std::exception& error) {
-    std::cerr << "llmload: " << error.what() << '\n';
+    std::cerr << "llmload: " << llmload::text::Harmless(error.what()) << '\n';
     return llmload::tools::kExitError;
   }
   return llmload::tools::kExitUsage;

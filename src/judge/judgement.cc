@@ -210,7 +210,9 @@ Judgement Judge(const RunRecord& record, std::span<const Criterion> criteria,
   return judgement;
 }
 
-std::string Explain(const Judgement& judgement) {
+namespace {
+
+std::string ReasonFor(const Judgement& judgement) {
   const std::size_t total = judgement.criteria.size();
   std::size_t failed = 0;
   std::size_t open = 0;
@@ -254,5 +256,10 @@ std::string Explain(const Judgement& judgement) {
   if (failed > 0) text += " As measured, " + violated + ".";
   return text;
 }
+
+}  // namespace
+
+// Messages of services and names of users are in it.
+std::string Explain(const Judgement& judgement) { return text::CleanLine(ReasonFor(judgement)); }
 
 }  // namespace llmload

@@ -3,6 +3,7 @@
 #include <boost/throw_exception.hpp>
 
 #include "src/core/text/ascii.h"
+#include "src/core/text/harmless.h"
 
 namespace llmload {
 
@@ -285,7 +286,7 @@ std::string Describe(const Error& error) {
   if (!error.provider_code.empty()) text += ", code " + error.provider_code;
   if (error.after_first_token) text += ", after the first token";
   if (!error.message.empty()) text += ": " + error.message;
-  return text;
+  return text::Harmless(text);  // much of it comes from a server
 }
 
 BadResultAccess::BadResultAccess(const Error& error)

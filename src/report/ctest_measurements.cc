@@ -6,6 +6,8 @@
 #include <cmath>
 #include <set>
 
+#include "src/core/text/harmless.h"
+
 namespace llmload {
 namespace {
 
@@ -53,14 +55,13 @@ class Collector {
   std::set<std::string> names_;
 };
 
-// CTest copies names and values into XML as they are.
+// CTest copies names and values into XML as they are, and a dashboard shows them.
 std::string Escape(std::string_view text) {
   std::string escaped;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
+  for (const char c : text::Harmless(text)) {
     if (c == '&') {
       escaped += "&amp;";
-    } else if (c == '<' || c == '>' || c == '"' || byte < 0x20 || byte == 0x7F) {
+    } else if (c == '<' || c == '>' || c == '"') {
       escaped += '_';
     } else {
       escaped += c;
@@ -137,8 +138,7 @@ std::string CTestTextLine(std::string_view name, std::string_view text) {
 
 std::optional<std::string> CTestFileLine(std::string_view name, std::string_view path) {
   // CTest takes the path as it stands, up to the next '<'.
-  const auto unfit = [](char c) { return c == '<' || static_cast<unsigned char>(c) < 0x20; };
-  if (std::any_of(path.begin(), path.end(), unfit)) return std::nullopt;
+  if (path.find('<') != std::string_view::npos || text::Harmless(path) != path) return std::nullopt;
   return "<CTestMeasurementFile type=\"file\" name=\"" + Escape(name) + "\">" + std::string(path) +
          "</CTestMeasurementFile>";
 }

@@ -177,8 +177,8 @@ void PrintRemarks(std::string& out, const std::vector<CriterionResult>& criteria
 }
 
 // What fits into a column: the unit of a rate is said by the metric's name.
-std::string_view ShortUnit(const std::string& unit) {
-  return unit == "requests/s" ? std::string_view("/s") : std::string_view(unit);
+std::string ShortUnit(const std::string& unit) {
+  return unit == "requests/s" ? "/s" : CleanLine(unit);
 }
 
 void PrintCriteria(std::string& out, const RunReport& report, bool colour) {
@@ -190,7 +190,7 @@ void PrintCriteria(std::string& out, const RunReport& report, bool colour) {
              "samples", "verdict"});
   for (const CriterionResult& result : report.judgement.criteria) {
     // Colours only in the last column: they have no width.
-    const std::string_view unit = ShortUnit(result.unit);
+    const std::string unit = ShortUnit(result.unit);
     table.Add({CleanLine(result.name), Optional(result.observed, unit),
                FormatInterval(result.observed_lower, result.observed_upper, unit),
                std::string(ToString(result.comparison)) + " " + FormatQuantity(result.bound, unit),

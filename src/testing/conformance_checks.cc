@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "src/core/text/format.h"
+
 namespace llmload::conformance {
 
 CheckRun::CheckRun(const ConformanceSubject& subject, const ConformanceCheck& check)
@@ -50,7 +52,8 @@ std::string CheckRun::NamesOf(const Provider& provider) const {
 }
 
 void CheckRun::Violation(const std::string& what, const std::string& expected) {
-  result_.violations.push_back(Redact(what, hidden_) + "\n  expected: " + expected +
+  result_.violations.push_back(text::CleanLine(Redact(what, hidden_)) +
+                               "\n  expected: " + text::CleanLine(expected) +
                                "\n  contract: " + std::string(check_.contract));
 }
 

@@ -359,7 +359,7 @@ void CheckSecret(CheckRun& run) {
     }
   }
   for (const auto& [where, text] : texts) {
-    if (text.find(secret.Reveal()) == std::string::npos) continue;
+    if (Redact(text, secret) == text) continue;
     run.Violation(where + " holds the secret: \"" + text + "\"",
                   "a `Secret::Fingerprint`, or \"[redacted]\" (`Redact`)");
   }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "llmload/report/ctest_measurements.h"
+#include "src/core/text/format.h"
 
 namespace llmload {
 
@@ -14,12 +15,14 @@ void DeliverReport(const RunReport& report, const std::vector<std::unique_ptr<Ou
   std::vector<std::string> files;
   for (const auto& output : outputs) {
     if (const std::string failure = output->Deliver(report); !failure.empty()) {
-      ADD_FAILURE() << "the report could not be delivered: " << failure;
+      ADD_FAILURE() << "the report could not be delivered: " << text::CleanLine(failure);
     } else if (!output->File().empty()) {
       files.push_back(output->File());
     }
   }
-  for (const std::string& file : files) std::printf("report: %s\n", file.c_str());
+  for (const std::string& file : files) {
+    std::printf("report: %s\n", text::CleanLine(file).c_str());
+  }
   // Set by CTest for the tests that it runs; elsewhere the lines would only be noise.
   if (std::getenv("DASHBOARD_TEST_FROM_CTEST") != nullptr) {
     std::fputs(ToCTestMeasurements(report).c_str(), stdout);

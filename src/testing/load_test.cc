@@ -8,6 +8,7 @@
 #include "llmload/report/progress.h"
 #include "llmload/run/runner.h"
 #include "llmload/testing/deliver.h"
+#include "src/core/text/format.h"
 
 namespace llmload {
 
@@ -27,7 +28,7 @@ void LoadTest::SetUp() {
   try {
     enabled = LoadTestsEnabled();
   } catch (const ConfigurationError& error) {
-    FAIL() << "configuration: " << error.what();
+    FAIL() << "configuration: " << text::CleanLine(error.what());
   }
   // Switched off, a service need not be configured: then its problem is not the test's.
   std::string problem;
@@ -45,14 +46,15 @@ void LoadTest::SetUp() {
     GTEST_SKIP() << "load tests are off, because real calls cost money: SKIP_LOAD_TESTS=0 turns "
                     "them on";
   }
-  if (!problem.empty()) FAIL() << "configuration: " << problem;
+  if (!problem.empty()) FAIL() << "configuration: " << text::CleanLine(problem);
   try {
     Prepare();
   } catch (const TargetNotReady& refused) {
-    if (refused.state() == TargetState::kUnavailable) GTEST_SKIP() << refused.what();
-    FAIL() << refused.what();
+    if (refused.state() == TargetState::kUnavailable)
+      GTEST_SKIP() << text::CleanLine(refused.what());
+    FAIL() << text::CleanLine(refused.what());
   } catch (const std::exception& error) {
-    FAIL() << "configuration: " << error.what();
+    FAIL() << "configuration: " << text::CleanLine(error.what());
   }
 }
 
@@ -101,7 +103,7 @@ void LoadTest::RunAndJudge() {
   } catch (const std::exception& thrown) {
     progress.Finish();
     report_.emplace();
-    FAIL() << "the run ended: " << thrown.what();
+    FAIL() << "the run ended: " << text::CleanLine(thrown.what());
   }
   g_interrupted = g_interrupted || report_->record.interrupted;
   DeliverReport(*report_, outputs_);

@@ -1,5 +1,8 @@
 // What is read out of header fields and small texts.
+#include "llmload/core/secret.h"
 #include "src/core/text/base64.h"
+#include "src/core/text/format.h"
+#include "src/core/text/harmless.h"
 #include "src/core/text/json_cursor.h"
 #include "src/core/text/uri.h"
 #include "src/wire/retry_after.h"
@@ -48,6 +51,21 @@ void FuzzEncodings(std::string_view text) {
   fuzz::Require(cursor.Finished(), "what is written as JSON is JSON");
 }
 
+void FuzzShown(std::string_view text) {
+  const std::string shown = text::Harmless(text);
+  fuzz::Require(text::Harmless(shown) == shown, "what is harmless stays as it is");
+  std::string json;
+  text::AppendJsonString(shown, json);
+  fuzz::Require(json.find("\\u00") == std::string::npos, "it holds no control character");
+  const std::string excerpt = text::Excerpt(text, text.size() / 2);
+  fuzz::Require(excerpt == shown || excerpt.ends_with("..."), "an excerpt says that it is one");
+  text::DisplayWidth(text);
+  // A key out of the text itself, in front of it.
+  const std::string key(text.substr(0, 40));
+  const std::string redacted = Redact(std::string(text), Secret(key));
+  fuzz::Require(key.size() < 8 || redacted.starts_with("[redacted]"), "a key is found");
+}
+
 void FuzzSigV4(std::string_view text) {
   wire::ParseSigV4Authorization(text);
   wire::ParseAmzDate(text);
@@ -68,6 +86,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text = fuzz::Text(data, size);
   FuzzWaits(text);
   FuzzEncodings(text);
+  FuzzShown(text);
   FuzzSigV4(text);
   wire::DecodeErrorBody(text);
   wire::FindError(text);

@@ -65,7 +65,7 @@ Judgement Judge(const RunRecord& record, std::span<const Criterion> criteria,
                 const ValidityLimits& limits = {}, const JudgingOptions& options = {});
 
 /// The verdict's reason in one sentence, naming every violated criterion (or cause) with its
-/// numbers.
+/// numbers: one line that a terminal, a log or CTest takes as it stands.
 std::string Explain(const Judgement& judgement);
 
 /// "scheduled latency <= 5 s, time to first token <= 500 ms"; empty without any.

@@ -17,8 +17,9 @@ namespace llmload {
 inline void PrintTo(ErrorKind kind, std::ostream* out) { *out << ToString(kind); }
 inline void PrintTo(const Error& error, std::ostream* out) { *out << Describe(error); }
 inline void PrintTo(const Completion& completion, std::ostream* out) {
-  *out << "completion by " << (completion.provider.empty() ? "?" : completion.provider) << ", \""
-       << completion.text << "\", " << completion.attempts.size() << " attempts";
+  *out << "completion by " << (completion.provider.empty() ? "?" : completion.provider) << ", "
+       << ::testing::PrintToString(completion.text) << ", " << completion.attempts.size()
+       << " attempts";
 }
 inline void PrintTo(const CompletionRequest& request, std::ostream* out) {
   *out << "request for model " << request.model << (request.stream ? ", streaming" : "");

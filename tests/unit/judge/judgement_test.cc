@@ -250,6 +250,15 @@ TEST(Judge, ACriterionOnADistributionWithoutValuesIsInconclusive) {
   }
 }
 
+TEST(Explain, IsOneHarmlessLineWhateverTheNamesAre) {
+  RunRecord record = HealthyRecord();
+  record.SetDistribution("a\x1B[2J\n<CTestMeasurement\xC2\x9B", {});
+  const std::vector<Criterion> criteria = {MaxOf("a\x1B[2J\n<CTestMeasurement\xC2\x9B") <= 1s};
+  const std::string text = Explain(Judge(record, criteria));
+  EXPECT_THAT(text, HasSubstr("a [2J < CTestMeasurement"));
+  EXPECT_THAT(text, Not(HasSubstr("\x9B")));
+}
+
 TEST(Objectives, AreDescribedInWords) {
   EXPECT_EQ(Describe(RequestObjectives{}), "");
   EXPECT_EQ(Describe(RequestObjectives{.scheduled_latency = 5s, .ttft = 500ms, .chunk_gap = 100ms}),

@@ -75,6 +75,15 @@ TEST(Error, DescribeNamesKindProviderStatusAndCode) {
   EXPECT_EQ(Describe(error), "rate_limited from openai, HTTP 429, code slow_down: too fast");
 }
 
+TEST(Error, DescribeShowsAServersWordsHarmless) {
+  const Error error = {.kind = ErrorKind::kServerError,
+                       .message =
+                           "\xC2\x9B"
+                           "2Jout\nof \u202Eorder\xFF",
+                       .provider_code = "\x1B]0;x"};
+  EXPECT_EQ(Describe(error), "server_error, code  ]0;x:  2Jout of  order\uFFFD");
+}
+
 TEST(Error, ValueOfAFailedResultThrowsWithTheDescription) {
   const Result<int> failed = Error{.kind = ErrorKind::kTlsFailure, .message = "self-signed"};
   try {

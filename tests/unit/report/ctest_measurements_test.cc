@@ -29,7 +29,7 @@ TEST(CTestMeasurements, LineIsWhatCTestParses) {
 
 TEST(CTestMeasurements, LineEscapesWhatWouldBreakTheXml) {
   EXPECT_THAT(CTestMeasurementLine("a<b>&\"c\"\n", 1),
-              HasSubstr("name=\"a_b_&amp;_c__\">1</CTestMeasurement>"));
+              HasSubstr("name=\"a_b_&amp;_c_ \">1</CTestMeasurement>"));
 }
 
 TEST(CTestMeasurements, TextLineEscapesWhatWouldBreakTheXml) {
@@ -109,6 +109,16 @@ TEST(CTestMeasurements, LeaveOutWhatWasNotMeasured) {
   EXPECT_THAT(measurements, Contains(Pair("requests_scheduled", 0)));
   EXPECT_THAT(measurements, Not(Contains(Key("success_rate"))));
   EXPECT_THAT(measurements, Not(Contains(Key("ttft_p95_seconds"))));
+}
+
+TEST(CTestMeasurements, AreWellFormedWhateverTheTextIs) {
+  EXPECT_EQ(CTestTextLine("a<b", "x&\x1B\xC2\x85\xFF\uFFFE\u202Ey"),
+            "<CTestMeasurement type=\"text/string\" name=\"a_b\">x&amp;  \uFFFD\uFFFD "
+            "y</CTestMeasurement>");
+  EXPECT_TRUE(CTestFileLine("report", "/tmp/bücher.json"));
+  for (const char* path : {"/tmp/a<b", "/tmp/a\nb", "/tmp/\xC2\x85", "/tmp/\xFF", "/tmp/\u202E"}) {
+    EXPECT_FALSE(CTestFileLine("report", path)) << path;
+  }
 }
 
 TEST(CTestMeasurements, TextHasOneLineEachAndTheVerdict) {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "src/core/text/format.h"
+#include "src/core/text/harmless.h"
 #include "tests/unit/report/sample_report.h"
 
 namespace llmload {
@@ -49,6 +50,34 @@ TEST(TextWriter, TextFromAServerCannotForgeOutput) {
   const std::string text = ToText(report);
   EXPECT_THAT(text, Not(HasSubstr("[  SKIPPED ]")));
   EXPECT_THAT(text, Not(HasSubstr("<CTestMeasurement")));
+}
+
+TEST(TextWriter, HoldsNoControlsAndNoBrokenText) {
+  constexpr const char* kBad =
+      "\x1B[1m\xC2\x9B"
+      "2J\u202E\u2028\xFF\r\n";
+  RunReport report = SampleReport();
+  RunRecord& run = report.record;
+  run.name = run.run_id = run.origin.host = run.origin.version = kBad;
+  run.configuration.models = {kBad, kBad};
+  run.configuration.schedule = run.configuration.prompts = kBad;
+  run.configuration.details.push_back({kBad, kBad});
+  for (TargetRecord& target : run.configuration.targets) {
+    target = {
+        .name = kBad, .url = kBad, .provider = {.name = kBad, .region = kBad, .credential = kBad}};
+  }
+  for (ProviderUsage& usage : run.metrics.providers) {
+    usage.name = usage.region = usage.model = kBad;
+  }
+  run.metrics[ErrorKind::kServerError] = {1, kBad};
+  for (ResourceSummary& resource : run.resources) resource.label = resource.lost_reason = kBad;
+  run.timeline.push_back({{}, kBad});
+  run.measurements.push_back({kBad, 1});
+  for (CriterionResult& result : report.judgement.criteria) {
+    result.name = result.message = result.remark = result.unit = kBad;
+  }
+  const std::string text = ToText(report);
+  EXPECT_EQ(text::HarmlessLines(text), text);
 }
 
 TEST(TextWriter, LinesOfTheTableFitAScreen) {

@@ -123,6 +123,21 @@ class BenchCommand : public ::testing::Test {
   std::unique_ptr<FakeLlmServer> server_;
 };
 
+TEST_F(BenchCommand, UsageErrorsShowNeitherKeysNorControls) {
+  const Outcome key = Run({"bench", "--api-key=sk-0123456789abcdef", "--rate", "1"});
+  EXPECT_EQ(key.status, kExitUsage);
+  EXPECT_THAT(key.errors, AllOf(HasSubstr("--api-key"), Not(HasSubstr("sk-0123"))));
+  const Outcome url = Run({"bench", "--url", "https://h.test/v1?key=s3cret", "--rate", "1"});
+  EXPECT_EQ(url.status, kExitUsage);
+  EXPECT_THAT(url.errors, AllOf(HasSubstr("https://h.test/v1?(hidden)"), Not(HasSubstr("s3cret"))));
+  const Outcome controls = Run({"bench", "--rate",
+                                "\x1B[2J\xC2\x9B"
+                                "1\xFF"});
+  EXPECT_EQ(controls.status, kExitUsage);
+  EXPECT_THAT(controls.errors, HasSubstr("got \" [2J 1\uFFFD\""));
+  EXPECT_THAT(Run({"bench", "--\x1B[2J\xFF"}).errors, HasSubstr("-- [2J\uFFFD"));
+}
+
 TEST_F(BenchCommand, PassesWhenEveryCriterionHoldsAndTellsTheSameInTableAndJson) {
   Start();
   const Outcome outcome =
