@@ -19,25 +19,6 @@ unsigned int Hex4(const char* at) {
   return value;
 }
 
-void AppendUtf8(unsigned int code, std::string& out) {
-  const auto put = [&](unsigned int byte) { out.push_back(static_cast<char>(byte)); };
-  if (code < 0x80) {
-    put(code);
-  } else if (code < 0x800) {
-    put(0xC0 | (code >> 6));
-    put(0x80 | (code & 0x3F));
-  } else if (code < 0x10000) {
-    put(0xE0 | (code >> 12));
-    put(0x80 | ((code >> 6) & 0x3F));
-    put(0x80 | (code & 0x3F));
-  } else {
-    put(0xF0 | (code >> 18));
-    put(0x80 | ((code >> 12) & 0x3F));
-    put(0x80 | ((code >> 6) & 0x3F));
-    put(0x80 | (code & 0x3F));
-  }
-}
-
 // What stands for no value, by its first character.
 std::string_view NullLiteral(char first) {
   switch (first) {

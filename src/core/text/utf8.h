@@ -1,7 +1,8 @@
-// Decoding of UTF-8 (Unicode 15, section 3.9).
+// UTF-8 (Unicode 15, section 3.9), read and written.
 #ifndef LLMLOAD_SRC_CORE_TEXT_UTF8_H_
 #define LLMLOAD_SRC_CORE_TEXT_UTF8_H_
 
+#include <string>
 #include <string_view>
 
 namespace llmload::text {
@@ -30,6 +31,26 @@ inline int Utf8Length(const char* at, const char* end) {
     return 4;
   }
   return 0;
+}
+
+/// Appends the character `code`, which is at most U+10FFFF.
+inline void AppendUtf8(char32_t code, std::string& out) {
+  const auto put = [&](char32_t byte) { out.push_back(static_cast<char>(byte)); };
+  if (code < 0x80) {
+    put(code);
+  } else if (code < 0x800) {
+    put(0xC0 | (code >> 6));
+    put(0x80 | (code & 0x3F));
+  } else if (code < 0x10000) {
+    put(0xE0 | (code >> 12));
+    put(0x80 | ((code >> 6) & 0x3F));
+    put(0x80 | (code & 0x3F));
+  } else {
+    put(0xF0 | (code >> 18));
+    put(0x80 | ((code >> 12) & 0x3F));
+    put(0x80 | ((code >> 6) & 0x3F));
+    put(0x80 | (code & 0x3F));
+  }
 }
 
 /// Takes the next character off the front of `text`, which is not empty. Of bytes that are not

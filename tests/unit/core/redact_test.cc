@@ -140,6 +140,14 @@ TEST(Redact, FindsAKeyThatLooksEscapedItself) {
   EXPECT_EQ(Redact("[pAssword<here]", key), "[[redacted]]");
 }
 
+TEST(Redact, FindsAPasswordBeyondAscii) {
+  const Secret key("m\u00FCller:gr\u00FC\u00DFe\u20ACeuro");
+  EXPECT_EQ(Redact("m\u00FCller:gr\u00FC\u00DFe\u20ACeuro!", key), "[redacted]!");
+  EXPECT_EQ(Redact("m%C3%BCller:gr%c3%bc%c3%9fe%e2%82%aceuro!", key), "[redacted]!");
+  EXPECT_EQ(Redact("m\\u00fcller:gr\\u00fc\\u00dfe\\u20aceuro!", key), "[redacted]!");
+  EXPECT_EQ(Redact("m&#252;ller:gr&#xFC;&#xdf;e&#8364;euro!", key), "[redacted]!");
+}
+
 TEST(Redact, RepetitiveKeysAndTextsAreNotLost) {
   const Secret key("aaaaaaaaaaaaaaaaaaaa");
   EXPECT_EQ(Redact(std::string(10'000, 'a'), key), "[redacted]");
