@@ -32,8 +32,8 @@ struct Range {
 
 // What `size` bytes at the front of a text stand for: a byte, or a character of Unicode.
 struct Escape {
-  char32_t value;
-  std::size_t size;  // 1: it is no escape
+  char32_t value = 0;
+  std::size_t size = 1;  // 1: it is no escape
   bool is_character = false;
 };
 
@@ -340,7 +340,7 @@ std::string Redact(std::string text, const Secret& secret) {
     plain.Find(layers.back().text(), below);
     base64.Find(layers.back().text(), below);
     for (Range range : below) {
-      for (auto each = layers.rbegin(); each != layers.rend(); ++each) range = each->Source(range);
+      for (std::size_t i = layers.size(); i-- > 0;) range = layers[i].Source(range);
       found.push_back(range);
     }
   }
@@ -351,14 +351,19 @@ std::string Redact(std::string text, const Secret& secret) {
   std::string redacted;
   redacted.reserve(text.size());
   std::size_t shown = 0;
-  for (std::size_t i = 0; i < found.size();) {
-    Range range = found[i];
-    for (++i; i < found.size() && found[i].begin <= range.end; ++i) {
-      range.end = std::max(range.end, found[i].end);
+  Range last = found.front();
+  const auto mark = [&] {
+    redacted.append(text, shown, last.begin - shown).append(kMark);
+    shown = last.end;
+  };
+  for (const Range& range : found) {
+    if (range.begin > last.end) {
+      mark();
+      last = range;
     }
-    redacted.append(text, shown, range.begin - shown).append(kMark);
-    shown = range.end;
+    last.end = std::max(last.end, range.end);
   }
+  mark();
   return redacted.append(text, shown);
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "llmload/core/environment.h"
+#include "src/core/text/harmless.h"
 #include "src/record/json_archive.h"
 #include "src/record/record_json.h"
 
@@ -85,19 +86,25 @@ bool HoldsObjects(const Json& json) {
   return std::any_of(json.begin(), json.end(), HoldsObjects);
 }
 
+// Reports are also printed on terminals: what must not reach one, and all else beyond ASCII in the
+// same value, is escaped.
+std::string Dump(const Json& json) {
+  std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (text::Harmless(text) != text) text = json.dump(-1, ' ', true, Json::error_handler_t::replace);
+  return text;
+}
+
 // A line for each member and each object of a list; numbers of a list share their line.
 void Print(const Json& json, std::size_t indent, std::string& text) {
   if (!HoldsObjects(json)) {
-    text += json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    text += Dump(json);
     return;
   }
   const char* separator = "\n";
   text += json.is_object() ? '{' : '[';
   for (const auto& [name, value] : json.items()) {
     text.append(separator).append(indent + 1, ' ');
-    if (json.is_object()) {
-      text += Json(name).dump(-1, ' ', false, Json::error_handler_t::replace) + ": ";
-    }
+    if (json.is_object()) text += Dump(Json(name)) + ": ";
     Print(value, indent + 1, text);
     separator = ",\n";
   }

@@ -211,7 +211,7 @@ class BrokenProvider final : public Provider {
   }
 
   Error Refusal() const {
-    const std::string key(credential_.Reveal());
+    const std::string key(credential_.Reveal().rbegin(), credential_.Reveal().rend());
     return {.kind = ErrorKind::kCredential,
             .message = "no such key: " + (Is(Defect::kLeaksTheSecret) ? key : "[redacted]")};
   }

@@ -1,10 +1,14 @@
 // What is read out of header fields and small texts.
+#include <algorithm>
+
 #include "llmload/core/secret.h"
+#include "src/core/text/ascii.h"
 #include "src/core/text/base64.h"
 #include "src/core/text/format.h"
 #include "src/core/text/harmless.h"
 #include "src/core/text/json_cursor.h"
 #include "src/core/text/uri.h"
+#include "src/core/text/utf8.h"
 #include "src/wire/retry_after.h"
 #include "src/wire/service_error.h"
 #include "src/wire/sigv4.h"
@@ -54,9 +58,10 @@ void FuzzEncodings(std::string_view text) {
 void FuzzShown(std::string_view text) {
   const std::string shown = text::Harmless(text);
   fuzz::Require(text::Harmless(shown) == shown, "what is harmless stays as it is");
-  std::string json;
-  text::AppendJsonString(shown, json);
-  fuzz::Require(json.find("\\u00") == std::string::npos, "it holds no control character");
+  fuzz::Require(std::none_of(shown.begin(), shown.end(), text::IsControl), "it has no control");
+  for (std::string_view rest = shown; !rest.empty(); text::NextCharacter(rest)) {
+    fuzz::Require(text::Utf8Length(rest.data(), rest.data() + rest.size()) > 0, "it is UTF-8");
+  }
   const std::string excerpt = text::Excerpt(text, text.size() / 2);
   fuzz::Require(excerpt == shown || excerpt.ends_with("..."), "an excerpt says that it is one");
   text::DisplayWidth(text);

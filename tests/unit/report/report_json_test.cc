@@ -12,6 +12,7 @@
 #include <string>
 
 #include "llmload/core/environment.h"
+#include "src/core/text/harmless.h"
 #include "tests/unit/report/sample_report.h"
 
 namespace llmload {
@@ -74,6 +75,19 @@ TEST(ReportJson, ReplacesBytesThatAreNotUtf8) {
   const json written = json::parse(ToJson(report));
   EXPECT_THAT(written["configuration"]["models"][0].get<std::string>(),
               HasSubstr("gpt\xEF\xBF\xBD"));
+}
+
+TEST(ReportJson, EscapesWhatMustNotReachATerminal) {
+  const std::string words =
+      "\x1B[2J\xC2\x9B"
+      "31m\u202E \u2028 \x7F \u00FC";
+  RunReport report = SampleReport();
+  report.record.configuration.models = {words, "\u00FC \u65E5\u672C"};
+  report.record.configuration.details = {{"\u202Ename", words}};
+  const std::string text = ToJson(report);
+  EXPECT_EQ(text::HarmlessLines(text), text);
+  EXPECT_EQ(ReadReport(text, "report.json").record.configuration.models,
+            report.record.configuration.models);
 }
 
 TEST(ReportJson, FileNameIsSafeAndTellsRunsApart) {
