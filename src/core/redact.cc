@@ -3,16 +3,17 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include "llmload/core/secret.h"
 #include "src/core/text/ascii.h"
 #include "src/core/text/base64.h"
-#include "src/core/text/utf8.h"
+#include "src/core/text/redactor.h"
+#include "src/core/text/unescaped.h"
 
 namespace llmload {
 namespace {
@@ -25,123 +26,6 @@ constexpr std::size_t kMaxLayers = 3;    // escapes of escapes, as in JSON in JS
 constexpr int kMaxPlaces = 64;    // where the same bytes stand in a secret that repeats itself
 constexpr std::size_t kGram = 4;  // bytes that are compared at once
 
-struct Range {
-  std::size_t begin;
-  std::size_t end;
-};
-
-// What `size` bytes at the front of a text stand for: a byte, or a character of Unicode.
-struct Escape {
-  char32_t value = 0;
-  std::size_t size = 1;  // 1: it is no escape
-  bool is_character = false;
-};
-
-// `digits` as a whole; false unless they are a number of that base.
-bool ReadCode(std::string_view digits, int base, std::uint32_t& code) {
-  const char* const end = digits.data() + digits.size();
-  const auto [stop, failure] = std::from_chars(digits.data(), end, code, base);
-  return failure == std::errc() && stop == end && code <= 0x10FFFF;
-}
-
-Escape NoEscape(char c) { return {static_cast<unsigned char>(c), 1}; }
-
-Escape ReadBackslash(std::string_view text) {
-  if (text.size() < 2) return NoEscape(text[0]);
-  std::uint32_t code = 0;
-  const char kind = text[1];
-  if (kind == 'u' && text.size() >= 6 && ReadCode(text.substr(2, 4), 16, code)) {
-    return {code, 6, true};
-  }
-  if (kind == 'u' && text.substr(2, 1) == "{") {
-    const std::size_t close = text.substr(0, 12).find('}');
-    if (close != std::string_view::npos && ReadCode(text.substr(3, close - 3), 16, code)) {
-      return {code, close + 1, true};
-    }
-  }
-  if (kind == 'x' && text.size() >= 4 && ReadCode(text.substr(2, 2), 16, code)) return {code, 4};
-  if (kind >= '0' && kind <= '3' && text.size() >= 4 && ReadCode(text.substr(1, 3), 8, code)) {
-    return {code, 4};
-  }
-  const bool is_space = std::string_view("bfnrt").find(kind) != std::string_view::npos;
-  return {is_space ? U' ' : static_cast<unsigned char>(kind), 2};
-}
-
-Escape ReadEntity(std::string_view text) {
-  constexpr std::array<std::pair<std::string_view, char32_t>, 5> kNames{
-      {{"amp", U'&'}, {"lt", U'<'}, {"gt", U'>'}, {"quot", U'"'}, {"apos", U'\''}}};
-  const std::size_t close = text.substr(0, 12).find(';');
-  if (close == std::string_view::npos) return NoEscape(text[0]);
-  const std::string_view name = text.substr(1, close - 1);
-  for (const auto& [known, value] : kNames) {
-    if (name == known) return {value, close + 1};
-  }
-  std::uint32_t code = 0;
-  const bool is_hex = name.starts_with("#x") || name.starts_with("#X");
-  if (name.starts_with('#') && ReadCode(name.substr(is_hex ? 2 : 1), is_hex ? 16 : 10, code)) {
-    return {code, close + 1, true};
-  }
-  return NoEscape(text[0]);
-}
-
-// What a reader of JSON, source code, a URL or HTML sees at the front of `text`.
-Escape ReadCharacter(std::string_view text) {
-  std::uint32_t code = 0;
-  switch (text[0]) {
-    case '\\':
-      return ReadBackslash(text);
-    case '%':
-      if (text.size() >= 3 && ReadCode(text.substr(1, 2), 16, code)) return {code, 3};
-      return NoEscape('%');
-    case '&':
-      return ReadEntity(text);
-    default:
-      return NoEscape(text[0]);
-  }
-}
-
-// A text without its escapes, and where its characters came from.
-class Layer {
- public:
-  explicit Layer(std::string_view escaped) {
-    text_.reserve(escaped.size());
-    for (std::size_t at = 0; at < escaped.size();) {
-      const Escape read = ReadCharacter(escaped.substr(at));
-      if (read.is_character) {
-        text::AppendUtf8(read.value, text_);
-      } else {
-        text_.push_back(static_cast<char>(read.value));
-      }
-      at += read.size;
-      if (read.size > 1) jumps_.push_back({text_.size(), at});
-    }
-  }
-
-  const std::string& text() const { return text_; }
-  bool IsSameAsSource() const { return jumps_.empty(); }
-
-  // The bytes of the source that a part of `text` stands for.
-  Range Source(const Range& part) const { return {SourceOf(part.begin), SourceOf(part.end)}; }
-
- private:
-  struct Jump {
-    std::size_t at;      // position after an escape,
-    std::size_t source;  // and the one in the source
-  };
-
-  std::size_t SourceOf(std::size_t at) const {
-    const auto after =
-        std::upper_bound(jumps_.begin(), jumps_.end(), at,
-                         [](std::size_t p, const Jump& jump) { return p < jump.at; });
-    if (after == jumps_.begin()) return at;
-    const Jump& last = *std::prev(after);
-    return last.source + (at - last.at);
-  }
-
-  std::string text_;
-  std::vector<Jump> jumps_;
-};
-
 // Finds runs of forms of a secret in time that grows with the text only: every run that is long
 // enough holds four bytes at one of the places that are looked at.
 class Finder {
@@ -152,10 +36,10 @@ class Finder {
   struct Form {
     Secret text;
     std::size_t min_run;  // a run of as many bytes of it, at least, is found
+    bool alone;           // only where neither a letter, a digit, '-' nor '_' is next to it
   };
 
-  // `alone`: a form is found where neither a letter, a digit, '-' nor '_' is next to it.
-  Finder(Equal equal, bool alone, const std::vector<Form>& forms) : equal_(equal), alone_(alone) {
+  Finder(Equal equal, const std::vector<Form>& forms) : equal_(equal) {
     for (std::size_t i = 0; i < fold_.size(); ++i) fold_[i] = Fold(static_cast<char>(i));
     std::size_t size = 0;
     for (const Form& form : forms) size += form.text.Reveal().size();
@@ -167,7 +51,7 @@ class Finder {
   Finder& operator=(const Finder&) = delete;
   ~Finder() { OPENSSL_cleanse(grams_.data(), grams_.capacity() * sizeof(Gram)); }
 
-  void Find(std::string_view text, std::vector<Range>& found) const {
+  void Find(std::string_view text, std::vector<text::Range>& found) const {
     if (forms_.empty()) return;
     for (std::size_t at = 0; at + kGram <= text.size();) {
       std::size_t next = at + stride_;
@@ -179,7 +63,7 @@ class Finder {
         const Gram& gram = grams_[place];
         if (gram.bytes != bytes) continue;
         ++tried;
-        const Range run = RunThrough(text, at, gram);
+        const text::Range run = RunThrough(text, at, gram);
         if (run.end == run.begin) continue;
         end = std::max(end, run.end);
         found.push_back(equal_ == Equal::kAsBase64 ? WithRest(text, run) : run);
@@ -212,7 +96,7 @@ class Finder {
       head = static_cast<std::uint32_t>(grams_.size() - 1);
     }
     stride_ = std::min(stride_, form.min_run - kGram + 1);
-    forms_.push_back({Secret(std::move(text)), form.min_run});
+    forms_.push_back({Secret(std::move(text)), form.min_run, form.alone});
   }
 
   char Fold(char c) const {
@@ -233,7 +117,7 @@ class Finder {
   }
 
   // The longest run of the gram's form through the place `at` of the gram; empty if it is short.
-  Range RunThrough(std::string_view text, std::size_t at, const Gram& gram) const {
+  text::Range RunThrough(std::string_view text, std::size_t at, const Gram& gram) const {
     const Form& form = forms_[gram.form];
     const std::string_view wanted = form.text.Reveal();
     std::size_t before = 0;
@@ -246,19 +130,19 @@ class Finder {
            wanted[gram.at + size] == Folded(text[at + size])) {
       ++size;
     }
-    const Range run = {at - before, at + size};
-    if (before + size < form.min_run || (alone_ && !IsAlone(text, run))) return {at, at};
+    const text::Range run = {at - before, at + size};
+    if (before + size < form.min_run || (form.alone && !IsAlone(text, run))) return {at, at};
     return run;
   }
 
-  static bool IsAlone(std::string_view text, const Range& run) {
+  static bool IsAlone(std::string_view text, const text::Range& run) {
     const auto is_word = [](char c) { return text::IsLetterOrDigit(c) || c == '-' || c == '_'; };
     return (run.begin == 0 || !is_word(text[run.begin - 1])) &&
            (run.end == text.size() || !is_word(text[run.end]));
   }
 
   // With the letters at either end that hold some bits of the secret only, and the padding.
-  Range WithRest(std::string_view text, Range run) const {
+  text::Range WithRest(std::string_view text, text::Range run) const {
     const auto is_letter = [this](char c) {
       return text::IsLetterOrDigit(c) || Folded(c) == '+' || Folded(c) == '/';
     };
@@ -269,7 +153,6 @@ class Finder {
   }
 
   const Equal equal_;
-  const bool alone_;
   std::array<char, 256> fold_{};
   std::vector<Form> forms_;  // folded
   std::vector<Gram> grams_;
@@ -295,76 +178,115 @@ std::string Base64Within(std::string_view bytes, std::size_t before) {
   return whole.substr(first, 8 * (before + bytes.size()) / 6 - first);
 }
 
+// What to look for of `secret`, compared as `Finder::Equal` says.
+struct Forms {
+  std::vector<Finder::Form> plain;
+  std::vector<Finder::Form> base64;
+
+  void Add(const Secret& secret) {
+    const std::string_view key = secret.Reveal();
+    if (key.size() < kMinSecret) return;
+    const bool alone = key.size() < kMinAnywhere;
+    const std::size_t part =
+        alone ? key.size() : std::clamp(key.size() / 2 + 1, kMinAnywhere, kMaxPart);
+    plain.push_back({secret, part, alone});
+    plain.push_back({Secret({key.rbegin(), key.rend()}), part, alone});
+    plain.push_back({Secret(Hexadecimal(key)), 2 * part, alone});
+    // A key that looks as if it had escapes loses them together with the others around it.
+    if (const text::Unescaped bare(key); !bare.IsSameAsSource()) {
+      plain.push_back({Secret(bare.text()), std::min(part, bare.text().size()), alone});
+    }
+    if (alone) {
+      std::string whole;
+      text::AppendBase64(key, whole);
+      whole.erase(whole.find_last_not_of('=') + 1);
+      base64.push_back({Secret(whole), whole.size(), alone});
+      return;
+    }
+    const std::size_t least = Base64Within(key.substr(0, part), 1).size();
+    for (std::size_t before = 0; before < 3; ++before) {
+      base64.push_back({Secret(Base64Within(key, before)), least, alone});
+    }
+  }
+};
+
 }  // namespace
 
+class Redactor::Impl {
+ public:
+  explicit Impl(const Forms& forms)
+      : plain_(Finder::Equal::kInAnyCase, forms.plain),
+        base64_(Finder::Equal::kAsBase64, forms.base64) {}
+
+  std::string Redact(std::string text) const {
+    std::vector<text::Range> found = Find(text);
+    std::vector<text::Unescaped> layers;
+    layers.reserve(kMaxLayers);
+    for (std::string_view above = text; layers.size() < kMaxLayers && MayHoldEscapes(above);
+         above = layers.back().text()) {
+      layers.emplace_back(above);
+      if (layers.back().IsSameAsSource()) break;
+      for (text::Range range : Find(layers.back().text())) {
+        for (std::size_t i = layers.size(); i-- > 0;) range = layers[i].Source(range);
+        found.push_back(range);
+      }
+    }
+    return found.empty() ? std::move(text) : Marked(text, std::move(found));
+  }
+
+ private:
+  static bool MayHoldEscapes(std::string_view text) {
+    return std::any_of(text.begin(), text.end(),
+                       [](char c) { return c == '\\' || c == '%' || c == '&'; });
+  }
+
+  std::vector<text::Range> Find(std::string_view text) const {
+    std::vector<text::Range> found;
+    plain_.Find(text, found);
+    base64_.Find(text, found);
+    return found;
+  }
+
+  static std::string Marked(const std::string& text, std::vector<text::Range> found) {
+    std::sort(found.begin(), found.end(),
+              [](const text::Range& a, const text::Range& b) { return a.begin < b.begin; });
+    std::string marked;
+    marked.reserve(text.size());
+    std::size_t shown = 0;
+    text::Range last = found.front();
+    const auto mark = [&] {
+      marked.append(text, shown, last.begin - shown).append(kMark);
+      shown = last.end;
+    };
+    for (const text::Range& range : found) {
+      if (range.begin > last.end) {
+        mark();
+        last = range;
+      }
+      last.end = std::max(last.end, range.end);
+    }
+    mark();
+    return marked.append(text, shown);
+  }
+
+  const Finder plain_;
+  const Finder base64_;
+};
+
+Redactor::Redactor(std::span<const Secret> secrets) {
+  Forms forms;
+  for (const Secret& secret : secrets) forms.Add(secret);
+  if (!forms.plain.empty()) impl_ = std::make_shared<const Impl>(forms);
+}
+
+std::string Redactor::operator()(std::string text) const {
+  if (!impl_ || text.size() < kMinSecret) return text;
+  return impl_->Redact(std::move(text));
+}
+
 std::string Redact(std::string text, const Secret& secret) {
-  const std::string_view key = secret.Reveal();
-  if (key.size() < kMinSecret || text.size() < std::min(key.size(), kMinAnywhere)) {
-    return text;
-  }
-  const bool is_short = key.size() < kMinAnywhere;
-  const std::size_t part =
-      is_short ? key.size() : std::clamp(key.size() / 2 + 1, kMinAnywhere, kMaxPart);
-
-  std::vector<Finder::Form> forms = {{secret, part},
-                                     {Secret({key.rbegin(), key.rend()}), part},
-                                     {Secret(Hexadecimal(key)), 2 * part}};
-  // A key that looks as if it had escapes loses them together with the others around it.
-  if (const Layer bare(key); !bare.IsSameAsSource()) {
-    forms.push_back({Secret(bare.text()), std::min(part, bare.text().size())});
-  }
-  const Finder plain(Finder::Equal::kInAnyCase, is_short, forms);
-  forms.clear();
-  for (std::size_t before = 0; before < 3 && !is_short; ++before) {
-    forms.push_back(
-        {Secret(Base64Within(key, before)), Base64Within(key.substr(0, part), 1).size()});
-  }
-  if (is_short) {
-    std::string whole;
-    text::AppendBase64(key, whole);
-    whole.erase(whole.find_last_not_of('=') + 1);
-    forms.push_back({Secret(whole), whole.size()});
-  }
-  const Finder base64(Finder::Equal::kAsBase64, is_short, forms);
-
-  std::vector<Range> found;
-  plain.Find(text, found);
-  base64.Find(text, found);
-  std::vector<Layer> layers;
-  layers.reserve(kMaxLayers);
-  while (layers.size() < kMaxLayers) {
-    Layer layer(layers.empty() ? text : layers.back().text());
-    if (layer.IsSameAsSource()) break;
-    layers.push_back(std::move(layer));
-    std::vector<Range> below;
-    plain.Find(layers.back().text(), below);
-    base64.Find(layers.back().text(), below);
-    for (Range range : below) {
-      for (std::size_t i = layers.size(); i-- > 0;) range = layers[i].Source(range);
-      found.push_back(range);
-    }
-  }
-  if (found.empty()) return text;
-
-  std::sort(found.begin(), found.end(),
-            [](const Range& a, const Range& b) { return a.begin < b.begin; });
-  std::string redacted;
-  redacted.reserve(text.size());
-  std::size_t shown = 0;
-  Range last = found.front();
-  const auto mark = [&] {
-    redacted.append(text, shown, last.begin - shown).append(kMark);
-    shown = last.end;
-  };
-  for (const Range& range : found) {
-    if (range.begin > last.end) {
-      mark();
-      last = range;
-    }
-    last.end = std::max(last.end, range.end);
-  }
-  mark();
-  return redacted.append(text, shown);
+  if (text.size() < kMinSecret) return text;
+  return Redactor({&secret, 1})(std::move(text));
 }
 
 }  // namespace llmload

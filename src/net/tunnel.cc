@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -11,6 +12,7 @@
 #include "llmload/core/environment.h"
 #include "src/core/text/base64.h"
 #include "src/core/text/harmless.h"
+#include "src/core/text/redactor.h"
 #include "src/core/text/uri.h"
 
 namespace llmload::net {
@@ -23,12 +25,9 @@ constexpr std::string_view kHeadEnd = "\r\n\r\n";
 // The words of a proxy, for messages: it may send back what was sent to it.
 std::string Shown(std::string_view words, const Secret& credential) {
   const std::string_view whole = credential.Reveal();
-  const std::size_t colon = whole.find(':');
-  std::string shown = Redact(std::string(words), credential);
-  if (colon != std::string_view::npos) {
-    shown = Redact(std::move(shown), Secret(std::string(whole.substr(colon + 1))));
-  }
-  return text::Excerpt(shown, kMaxShown);
+  const std::size_t colon = std::min(whole.find(':'), whole.size());
+  const std::array secrets = {credential, Secret(std::string(whole.substr(colon)).erase(0, 1))};
+  return text::Excerpt(Redactor(secrets)(std::string(words)), kMaxShown);
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 namespace llmload::text {
 namespace {
 
-struct Range {
+struct Interval {
   char32_t first;
   char32_t last;
 };
@@ -16,16 +16,17 @@ struct Range {
 // In ascending order, beyond ASCII: C1 controls, separators of lines and paragraphs, bidirectional
 // controls, and Default_Ignorable_Code_Point of Unicode 15 without those that stay.
 constexpr std::array kUnseen = {
-    Range{0x0080, 0x009F},   Range{0x00AD, 0x00AD},  Range{0x034F, 0x034F}, Range{0x061C, 0x061C},
-    Range{0x115F, 0x1160},   Range{0x17B4, 0x17B5},  Range{0x180B, 0x180F}, Range{0x200B, 0x200B},
-    Range{0x200E, 0x200F},   Range{0x2028, 0x202E},  Range{0x2060, 0x206F}, Range{0x3164, 0x3164},
-    Range{0xFEFF, 0xFEFF},   Range{0xFFA0, 0xFFA0},  Range{0xFFF0, 0xFFFB}, Range{0x1BCA0, 0x1BCA3},
-    Range{0x1D173, 0x1D17A}, Range{0xE0000, 0xE0FFF}};
+    Interval{0x0080, 0x009F},   Interval{0x00AD, 0x00AD},   Interval{0x034F, 0x034F},
+    Interval{0x061C, 0x061C},   Interval{0x115F, 0x1160},   Interval{0x17B4, 0x17B5},
+    Interval{0x180B, 0x180F},   Interval{0x200B, 0x200B},   Interval{0x200E, 0x200F},
+    Interval{0x2028, 0x202E},   Interval{0x2060, 0x206F},   Interval{0x3164, 0x3164},
+    Interval{0xFEFF, 0xFEFF},   Interval{0xFFA0, 0xFFA0},   Interval{0xFFF0, 0xFFFB},
+    Interval{0x1BCA0, 0x1BCA3}, Interval{0x1D173, 0x1D17A}, Interval{0xE0000, 0xE0FFF}};
 
 bool IsUnseen(char32_t code) {
   if (code < 0x80) return code < 0x20 || code == 0x7F;
   const auto range = std::find_if(kUnseen.begin(), kUnseen.end(),
-                                  [code](const Range& each) { return code <= each.last; });
+                                  [code](const Interval& each) { return code <= each.last; });
   return range != kUnseen.end() && code >= range->first;
 }
 

@@ -13,6 +13,7 @@
 #include "src/core/text/ascii.h"
 #include "src/core/text/base64.h"
 #include "src/core/text/json_cursor.h"
+#include "src/core/text/redactor.h"
 #include "src/core/text/uri.h"
 
 namespace llmload {
@@ -146,6 +147,19 @@ TEST(Redact, FindsAPasswordBeyondAscii) {
   EXPECT_EQ(Redact("m%C3%BCller:gr%c3%bc%c3%9fe%e2%82%aceuro!", key), "[redacted]!");
   EXPECT_EQ(Redact("m\\u00fcller:gr\\u00fc\\u00dfe\\u20aceuro!", key), "[redacted]!");
   EXPECT_EQ(Redact("m&#252;ller:gr&#xFC;&#xdf;e&#8364;euro!", key), "[redacted]!");
+}
+
+TEST(Redactor, RedactsSeveralSecretsEachByItsOwnRule) {
+  const std::vector<Secret> secrets = {Key(), Secret("tok1"), Secret("a"), Secret()};
+  const Redactor redactor{secrets};
+  const std::string key(Key().Reveal());
+  EXPECT_EQ(redactor("a " + key + " tok1, my-tok1 " + Base64(key)),
+            "a [redacted] [redacted], my-tok1 [redacted]");
+  EXPECT_EQ(redactor("nothing"), "nothing");
+  const Redactor copy = redactor;
+  EXPECT_EQ(copy(Reversed(key)), "[redacted]");
+  EXPECT_EQ(Redactor()(key), key);
+  EXPECT_EQ(Redactor({secrets.data() + 2, 2})("a text"), "a text");
 }
 
 TEST(Redact, RepetitiveKeysAndTextsAreNotLost) {
