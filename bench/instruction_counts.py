@@ -46,8 +46,8 @@ SKIPPED = 77
 RUN_SECONDS = 300
 
 # The server answers late enough for the client to be asleep by then: see SendUnary().
-SERVER_ARGUMENTS = ("fake-server", "--ttft-ms", "5", "--ttft-sigma", "0", "--gap-ms", "0", "--gap-sigma", "0",
-                    "--tokens", "16-16", "--max-seconds", str(RUN_SECONDS))
+SERVER_ARGUMENTS = ("fake-server", "--ttft", "5ms", "--ttft-sigma", "0", "--gap", "0", "--gap-sigma", "0",
+                    "--tokens", "16", "--max-time", f"{RUN_SECONDS}s")
 
 
 class Unusable(Exception):

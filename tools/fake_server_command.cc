@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <boost/program_options.hpp>
+#include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <ctime>
@@ -10,6 +12,7 @@
 #include <iostream>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "llmload/core/environment.h"
 #include "llmload/fake_server/fake_llm_server.h"
@@ -24,37 +27,56 @@ using fake_server::FakeLlmServer;
 using fake_server::FakeLlmServerOptions;
 
 struct Texts {
-  std::string address, port, threads, seed, ttft_ms, ttft_sigma, gap_ms, gap_sigma, tokens;
-  std::string ca_file, api_key_env, max_seconds, max_concurrent, requests_per_minute;
+  std::string address, port, threads, seed, ttft, ttft_sigma, gap, gap_sigma, tokens;
+  std::string ca_file, api_key_env, max_time, max_body, max_concurrent, rate_limit;
   std::string context_length, idle_timeout, aws_credential_env, clock_offset;
   std::vector<std::string> faults, models, aws_regions;
 };
 
-Duration ParseMilliseconds(const char* name, const std::string& text) {
-  const double value =
-      text::ParseNumber<double>(name, text, 0, 3'600'000, "milliseconds, 0 to 3600000");
-  return std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::milli>(value));
+void ParseTokens(std::string_view text, simulation::LatencyModel& latency) {
+  const auto parse = [](std::string_view number) {
+    return text::ParseNumber<int>("--tokens", number, 1, 1'000'000,
+                                  "N..M, or one number; 1 to 1000000");
+  };
+  const auto [min, max] = text::SplitRange(text).value_or(std::pair(text, text));
+  latency.tokens_min = parse(min);
+  latency.tokens_max = parse(max);
+  if (latency.tokens_max < latency.tokens_min) {
+    throw ConfigurationError::Invalid("--tokens", text, "N..M with N at most M");
+  }
 }
 
-void ParseTokens(const std::string& text, simulation::LatencyModel& latency) {
-  const char* const accepted = "MIN-MAX, or one number; 1 to 1000000";
-  const std::size_t dash = text.find('-');
-  latency.tokens_min =
-      text::ParseNumber<int>("--tokens", text.substr(0, dash), 1, 1'000'000, accepted);
-  latency.tokens_max = latency.tokens_min;
-  if (dash == std::string::npos) return;
-  latency.tokens_max =
-      text::ParseNumber<int>("--tokens", text.substr(dash + 1), 1, 1'000'000, accepted);
-  if (latency.tokens_max < latency.tokens_min) {
-    throw ConfigurationError::Invalid("--tokens", text, "MIN-MAX with MIN at most MAX");
+std::chrono::seconds ParseClockOffset(const std::string& text) {
+  const bool behind = text.starts_with('-');
+  try {
+    const Duration offset = text::ParseTime("--clock-offset", text.substr(behind ? 1 : 0));
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(offset);
+    if (seconds == offset) return behind ? -seconds : seconds;
+  } catch (const ConfigurationError&) {  // it would show the value without its sign
   }
+  throw ConfigurationError::Invalid(
+      "--clock-offset", text,
+      "a time of whole seconds with its unit, as in 90s or -5m, up to 720h");
+}
+
+// The server counts whole requests in a minute.
+int ParseRateLimit(const std::string& text) {
+  const double per_minute = text::ParseRate("--rate-limit", text) * 60;
+  if (per_minute < 1 || std::abs(per_minute - std::round(per_minute)) > 1e-6) {
+    throw ConfigurationError::Invalid(
+        "--rate-limit", text, "a whole number of requests in a minute, as in 100/min or 2/s");
+  }
+  return static_cast<int>(std::lround(per_minute));
 }
 
 po::options_description Describe(Texts& texts) {
   po::options_description options("Options of llmload fake-server", 100, 60);
   const auto text = [](std::string& target) { return po::value<std::string>(&target); };
+  const std::string usual_max_body =
+      std::to_string(FakeLlmServerOptions().max_body_bytes >> 20) + "MB";
   options.add_options()("help", "this text")(
-      "address", text(texts.address)->default_value("127.0.0.1"), "numeric address to listen on")(
+      "address", text(texts.address)->default_value("127.0.0.1"),
+      "numeric address to listen on, or localhost (127.0.0.1)")(
       "port", text(texts.port)->default_value("0"), "port to listen on; 0: any free one")(
       "print-ca", "print the certificate authority (PEM) to standard output after the ready line")(
       "ca-file", text(texts.ca_file)->value_name("FILE"),
@@ -62,12 +84,13 @@ po::options_description Describe(Texts& texts) {
       "clear-text", "http:// instead of https://; loopback addresses only")(
       "threads", text(texts.threads)->default_value("1"), "threads that serve, 1 to 64")(
       "seed", text(texts.seed)->default_value("1"), "seed of all latencies, answers and faults")(
-      "ttft-ms", text(texts.ttft_ms)->default_value("250"),
-      "median time to first token, milliseconds")(
-      "ttft-sigma", text(texts.ttft_sigma)->default_value("0.35"), "sigma of its logarithm")(
-      "gap-ms", text(texts.gap_ms)->default_value("20"), "median gap between tokens, milliseconds")(
-      "gap-sigma", text(texts.gap_sigma)->default_value("0.3"), "sigma of its logarithm")(
-      "tokens", text(texts.tokens)->default_value("16-32")->value_name("MIN-MAX"),
+      "ttft", text(texts.ttft)->default_value("250ms")->value_name("TIME"),
+      "median time to first token")("ttft-sigma", text(texts.ttft_sigma)->default_value("0.35"),
+                                    "sigma of its logarithm")(
+      "gap", text(texts.gap)->default_value("20ms")->value_name("TIME"),
+      "median gap between tokens")("gap-sigma", text(texts.gap_sigma)->default_value("0.3"),
+                                   "sigma of its logarithm")(
+      "tokens", text(texts.tokens)->default_value("16..32")->value_name("N[..M]"),
       "tokens per answer, uniform")(
       "api-key-env", text(texts.api_key_env)->value_name("NAME"),
       "accept only the key in the environment variable NAME (default: any key, or none)")(
@@ -77,8 +100,8 @@ po::options_description Describe(Texts& texts) {
       "PREFIX_SESSION_TOKEN, as in AWS (default: any well-formed signature is accepted)")(
       "aws-region", po::value<std::vector<std::string>>(&texts.aws_regions)->value_name("NAME"),
       "a region that signatures may name; repeatable (default: any)")(
-      "clock-offset", text(texts.clock_offset)->value_name("SECONDS"),
-      "how much the server's wall clock is ahead")(
+      "clock-offset", text(texts.clock_offset)->value_name("TIME"),
+      "how much the server's wall clock is ahead, or with a - behind: whole seconds")(
       "multibyte-text", "answers of UTF-8 sequences of two to four bytes")(
       "model", po::value<std::vector<std::string>>(&texts.models)->value_name("NAME"),
       "a model that exists; repeatable (default: any model exists)")(
@@ -87,16 +110,17 @@ po::options_description Describe(Texts& texts) {
       "allow-unknown-parameters", "ignore request members that OpenAI does not know")(
       "max-concurrent", text(texts.max_concurrent)->value_name("N"),
       "most answers in progress at once; one more is answered 503")(
-      "requests-per-minute", text(texts.requests_per_minute)->value_name("N"),
-      "most requests in a minute; one more is answered 429 with Retry-After")(
-      "idle-timeout", text(texts.idle_timeout)->value_name("DURATION"),
+      "rate-limit", text(texts.rate_limit)->value_name("RATE"),
+      "most requests, as in 100/min or 2/s; one more is answered 429 with Retry-After")(
+      "max-body", text(texts.max_body)->default_value(usual_max_body)->value_name("SIZE"),
+      "largest body of a request; a larger one is answered 413")(
+      "idle-timeout", text(texts.idle_timeout)->value_name("TIME"),
       "close a connection that has had no request for so long")(
       "fault", po::value<std::vector<std::string>>(&texts.faults)->value_name("SPEC"),
       "a fault, see below; repeatable")(
       "timestamp-tokens",
       "each token's text is the instant it was sent, ns of the monotonic clock")(
-      "max-seconds", text(texts.max_seconds)->value_name("SECONDS"),
-      "stop after so long without a signal");
+      "max-time", text(texts.max_time)->value_name("TIME"), "stop after so long without a signal");
   return options;
 }
 
@@ -120,7 +144,7 @@ FakeLlmServerOptions ServerOptions(const Texts& texts, const po::variables_map& 
   constexpr int kMaxCount = 1'000'000'000;
   const char* const sigma = "a number from 0 to 5";
   FakeLlmServerOptions options;
-  options.address = texts.address;
+  options.address = texts.address == "localhost" ? "127.0.0.1" : texts.address;
   options.port =
       text::ParseNumber<std::uint16_t>("--port", texts.port, 0, 65535, "a port number, 0 to 65535");
   options.threads =
@@ -128,10 +152,10 @@ FakeLlmServerOptions ServerOptions(const Texts& texts, const po::variables_map& 
   options.clear_text = given.count("clear-text") > 0;
   options.seed = text::ParseNumber<std::uint64_t>("--seed", texts.seed, 0, ~std::uint64_t{0},
                                                   "a whole number below 2^64");
-  options.latency.ttft_median = ParseMilliseconds("--ttft-ms", texts.ttft_ms);
+  options.latency.ttft_median = text::ParseTime("--ttft", texts.ttft);
   options.latency.ttft_sigma =
       text::ParseNumber<double>("--ttft-sigma", texts.ttft_sigma, 0, 5, sigma);
-  options.latency.gap_median = ParseMilliseconds("--gap-ms", texts.gap_ms);
+  options.latency.gap_median = text::ParseTime("--gap", texts.gap);
   options.latency.gap_sigma =
       text::ParseNumber<double>("--gap-sigma", texts.gap_sigma, 0, 5, sigma);
   ParseTokens(texts.tokens, options.latency);
@@ -149,8 +173,7 @@ FakeLlmServerOptions ServerOptions(const Texts& texts, const po::variables_map& 
   }
   options.aws_regions = texts.aws_regions;
   if (given.count("clock-offset") > 0) {
-    options.clock_offset = std::chrono::seconds(text::ParseNumber<int>(
-        "--clock-offset", texts.clock_offset, -kMaxCount, kMaxCount, "a whole number of seconds"));
+    options.clock_offset = ParseClockOffset(texts.clock_offset);
   }
   options.multibyte_text = given.count("multibyte-text") > 0;
   if (given.count("context-length") > 0) {
@@ -162,12 +185,10 @@ FakeLlmServerOptions ServerOptions(const Texts& texts, const po::variables_map& 
     options.max_concurrent = text::ParseNumber<int>("--max-concurrent", texts.max_concurrent, 0,
                                                     kMaxCount, "a number, 0 or more");
   }
-  if (given.count("requests-per-minute") > 0) {
-    options.requests_per_minute = text::ParseNumber<int>(
-        "--requests-per-minute", texts.requests_per_minute, 1, kMaxCount, "a number, 1 or more");
-  }
+  if (given.count("rate-limit") > 0) options.requests_per_minute = ParseRateLimit(texts.rate_limit);
+  options.max_body_bytes = text::ParseSize("--max-body", texts.max_body);
   if (given.count("idle-timeout") > 0) {
-    options.idle_timeout = simulation::ParseDuration("--idle-timeout", texts.idle_timeout);
+    options.idle_timeout = text::ParsePositiveTime("--idle-timeout", texts.idle_timeout);
   }
   for (const std::string& spec : texts.faults) {
     try {
@@ -198,20 +219,19 @@ class StopSignals {
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
   }
 
-  void Wait(std::optional<double> seconds) const {
-    const auto until =
-        std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds.value_or(0));
+  void Wait(std::optional<Duration> limit) const {
+    const auto until = std::chrono::steady_clock::now() + limit.value_or(Duration::zero());
     for (;;) {
-      if (!seconds) {
+      if (!limit) {
         if (sigwaitinfo(&set_, nullptr) > 0) return;
         continue;  // another signal interrupted the wait
       }
-      const std::chrono::duration<double> left = until - std::chrono::steady_clock::now();
-      if (left.count() <= 0) return;
-      timespec limit{};
-      limit.tv_sec = static_cast<std::time_t>(left.count());
-      limit.tv_nsec = static_cast<long>((left.count() - static_cast<double>(limit.tv_sec)) * 1e9);
-      if (sigtimedwait(&set_, nullptr, &limit) > 0) return;
+      const Duration left = until - std::chrono::steady_clock::now();
+      if (left <= Duration::zero()) return;
+      const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
+      const timespec wait{.tv_sec = static_cast<std::time_t>(seconds.count()),
+                          .tv_nsec = static_cast<long>((left - seconds).count())};
+      if (sigtimedwait(&set_, nullptr, &wait) > 0) return;
     }
   }
 
@@ -244,11 +264,8 @@ int RunFakeServer(const std::vector<std::string>& arguments) {
         << simulation::FaultSpecHelp(simulation::FaultSide::kFakeServer);
     return 0;
   }
-  std::optional<double> max_seconds;
-  if (given.count("max-seconds") > 0) {
-    max_seconds = text::ParseNumber<double>("--max-seconds", texts.max_seconds, 0, 1e9,
-                                            "a number of seconds, 0 or more");
-  }
+  std::optional<Duration> max_time;
+  if (given.count("max-time") > 0) max_time = text::ParseTime("--max-time", texts.max_time);
   const FakeLlmServerOptions options = ServerOptions(texts, given);
 
   const StopSignals signals;
@@ -256,7 +273,7 @@ int RunFakeServer(const std::vector<std::string>& arguments) {
   if (given.count("ca-file") > 0) WriteCaFile(texts.ca_file, server.ca_pem());
   std::cout << "listening on " << server.base_url() << " pid=" << getpid() << std::endl;
   if (given.count("print-ca") > 0) std::cout << server.ca_pem() << std::flush;
-  signals.Wait(max_seconds);
+  signals.Wait(max_time);
   server.Stop();
   std::cout << fake_server::ToJson(server.counters()) << std::endl;
   return 0;

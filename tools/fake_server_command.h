@@ -7,7 +7,7 @@
 
 namespace llmload::tools {
 
-/// Runs until SIGINT or SIGTERM (or --max-seconds), then prints the counters as one line of JSON.
+/// Runs until SIGINT or SIGTERM (or --max-time), then prints the counters as one line of JSON.
 /// @param arguments  what follows "fake-server" on the command line
 /// @return the exit status; throws `ConfigurationError` or `boost::program_options::error` for bad
 /// options

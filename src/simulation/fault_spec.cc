@@ -1,14 +1,13 @@
 #include "llmload/simulation/fault_spec.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <limits>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "llmload/core/environment.h"
+#include "src/core/text/parse.h"
 #include "src/simulation/fault_kinds.h"
 
 namespace llmload::simulation {
@@ -18,42 +17,21 @@ constexpr std::string_view kHelpOfSpec =
     R"(A fault is KIND[=VALUE][,KEY=VALUE]... Of the faults that hit one request the first in order wins;
 )";
 constexpr std::string_view kHelpOfKeys = R"(Keys of every kind:
-  p=NUMBER              probability per request, 0..1 (default 1)
-  from=DURATION, until=DURATION   only in this window, counted from the start
-  period=DURATION, active=DURATION   only during the first ACTIVE of every PERIOD in the window
+  p=SHARE               probability per request, as in 0.4 or 40% (default: 100%)
+  from=TIME, until=TIME
+                        only in this window, counted from the start
+  period=TIME, active=TIME
+                        only during the first ACTIVE of every PERIOD in the window
   first=N               only the first N requests
-  arrivals=N-M          only requests N to M, counted from 1
+  arrivals=N..M         only requests N to M, counted from 1
   model=NAME            only requests for this model
 )";
 
-// The number at the front of `text`, and what follows it.
-std::optional<double> LeadingNumber(std::string_view text, std::string_view& rest) {
-  double value = 0;
-  const auto [stop, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc() || !std::isfinite(value)) return std::nullopt;
-  rest = text.substr(static_cast<std::size_t>(stop - text.data()));
-  return value;
-}
-
 std::int64_t ParseWhole(std::string_view name, std::string_view text, std::int64_t min,
                         std::int64_t max) {
-  std::int64_t value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, failure] = std::from_chars(text.data(), end, value);
-  if (failure != std::errc() || stop != end || value < min || value > max) {
-    throw ConfigurationError::Invalid(
-        name, text, "a whole number from " + std::to_string(min) + " to " + std::to_string(max));
-  }
-  return value;
-}
-
-double ParseProbability(std::string_view text) {
-  std::string_view rest;
-  const auto value = LeadingNumber(text, rest);
-  if (!value || !rest.empty() || *value < 0 || *value > 1) {
-    throw ConfigurationError::Invalid("fault p", text, "a number from 0 to 1");
-  }
-  return *value;
+  return text::ParseNumber<std::int64_t>(
+      name, text, min, max,
+      "a whole number from " + std::to_string(min) + " to " + std::to_string(max));
 }
 
 CutMode ParseCutMode(std::string_view text) {
@@ -70,14 +48,11 @@ struct Setting {
 
 std::vector<Setting> Split(std::string_view spec) {
   std::vector<Setting> settings;
-  for (std::size_t begin = 0; begin <= spec.size();) {
-    const std::size_t end = std::min(spec.find(',', begin), spec.size());
-    const std::string_view part = spec.substr(begin, end - begin);
+  for (const std::string_view part : text::SplitAt(spec, ',')) {
     const std::size_t equals = part.find('=');
     Setting setting{part.substr(0, equals), std::nullopt};
     if (equals != std::string_view::npos) setting.value = part.substr(equals + 1);
     settings.push_back(setting);
-    begin = end + 1;
   }
   return settings;
 }
@@ -108,13 +83,13 @@ void ApplyValue(Fault& fault, const Setting& setting) {
       fault.status = static_cast<int>(ParseWhole(name, value, 400, 599));
       break;
     case SpecValue::kDuration:
-      fault.delay = ParseDuration(name, value);
+      fault.delay = text::ParseTime(name, value);
       break;
     case SpecValue::kTokens:
       fault.after_tokens = static_cast<int>(ParseWhole(name, value, 0, 1'000'000));
       break;
     case SpecValue::kSize:
-      fault.bytes = ParseSize(name, value);
+      fault.bytes = text::ParseSize(name, value);
       break;
     case SpecValue::kSigned:
       fault.length_error = ParseWhole(name, value, -1'000'000, 1'000'000'000);
@@ -123,15 +98,12 @@ void ApplyValue(Fault& fault, const Setting& setting) {
 }
 
 void ParseArrivals(Fault& fault, std::string_view text) {
+  constexpr std::string_view kName = "fault arrivals";
   constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
-  const std::size_t dash = text.find('-');
-  if (dash == std::string_view::npos) {
-    throw ConfigurationError::Invalid("fault arrivals", text, "N-M");
-  }
-  fault.first_arrival =
-      static_cast<std::uint64_t>(ParseWhole("fault arrivals", text.substr(0, dash), 1, kMax));
-  fault.last_arrival =
-      static_cast<std::uint64_t>(ParseWhole("fault arrivals", text.substr(dash + 1), 1, kMax));
+  const auto range = text::SplitRange(text);
+  if (!range) throw ConfigurationError::Invalid(kName, text, "N..M");
+  fault.first_arrival = static_cast<std::uint64_t>(ParseWhole(kName, range->first, 1, kMax));
+  fault.last_arrival = static_cast<std::uint64_t>(ParseWhole(kName, range->second, 1, kMax));
 }
 
 // False if `kind` has no such key.
@@ -144,7 +116,7 @@ bool ApplyOwnKey(Fault& fault, std::string_view key, std::string_view value) {
         return true;
       }
       if (key == "retry-after") {
-        fault.retry_after = ParseDuration(name, value);
+        fault.retry_after = text::ParseTime(name, value);
         return true;
       }
       return false;
@@ -154,11 +126,11 @@ bool ApplyOwnKey(Fault& fault, std::string_view key, std::string_view value) {
       return true;
     case FaultKind::kSlowDrip:
       if (key != "every") return false;
-      fault.delay = ParseDuration(name, value);
+      fault.delay = text::ParseTime(name, value);
       return true;
     case FaultKind::kStall:
       if (key != "for") return false;
-      fault.delay = ParseDuration(name, value);
+      fault.delay = text::ParseTime(name, value);
       return true;
     case FaultKind::kCut:
       if (key != "close") return false;
@@ -178,15 +150,15 @@ void ApplyKey(Fault& fault, const Setting& setting) {
   if (!setting.value) throw ConfigurationError::Invalid(name, "", "a value after \"=\"");
   const std::string_view value = *setting.value;
   if (setting.key == "p") {
-    fault.probability = ParseProbability(value);
+    fault.probability = text::ParseShare(name, value);
   } else if (setting.key == "from") {
-    fault.from = ParseDuration(name, value);
+    fault.from = text::ParseTime(name, value);
   } else if (setting.key == "until") {
-    fault.until = ParseDuration(name, value);
+    fault.until = text::ParseTime(name, value);
   } else if (setting.key == "period") {
-    fault.period = ParseDuration(name, value);
+    fault.period = text::ParseTime(name, value);
   } else if (setting.key == "active") {
-    fault.active = ParseDuration(name, value);
+    fault.active = text::ParseTime(name, value);
   } else if (setting.key == "model") {
     fault.model = value;
   } else if (setting.key == "first") {
@@ -214,7 +186,7 @@ std::string FaultSpecHelp(FaultSide side) {
   for (const FaultKindRow& row : kFaultKinds) {
     if (!CanShow(side, row.kind)) continue;
     std::string line = "  " + std::string(row.name) + std::string(row.usage);
-    line.resize(std::max(line.size() + 2, kColumn), ' ');
+    line.resize(std::max(line.size() + 1, kColumn), ' ');
     for (const char c : row.help) {
       if (c == '\n') {
         line.append(next_line);
@@ -225,35 +197,6 @@ std::string FaultSpecHelp(FaultSide side) {
     help.append(line).append("\n");
   }
   return help.append(kHelpOfKeys);
-}
-
-Duration ParseDuration(std::string_view name, std::string_view text) {
-  std::string_view unit;
-  const auto value = LeadingNumber(text, unit);
-  double nanoseconds = -1;
-  if (value) {
-    if (unit == "ms") nanoseconds = *value * 1e6;
-    if (unit == "s") nanoseconds = *value * 1e9;
-    if (unit == "m") nanoseconds = *value * 60e9;
-  }
-  constexpr double kMaxNanoseconds = 365.0 * 24 * 3600e9;
-  if (nanoseconds < 0 || nanoseconds > kMaxNanoseconds) {
-    throw ConfigurationError::Invalid(name, text, "a duration with its unit (250ms, 1.5s, 2m)");
-  }
-  return Duration(static_cast<Duration::rep>(std::llround(nanoseconds)));
-}
-
-std::uint64_t ParseSize(std::string_view name, std::string_view text) {
-  std::string_view unit;
-  const auto value = LeadingNumber(text, unit);
-  double factor = 0;
-  if (unit.empty() || unit == "B") factor = 1;
-  if (unit == "KB" || unit == "KiB") factor = 1024;
-  if (unit == "MB" || unit == "MiB") factor = 1024 * 1024;
-  if (!value || factor == 0 || *value < 0 || *value * factor > 1e12) {
-    throw ConfigurationError::Invalid(name, text, "a size (4096, 200KB, 1.5MB)");
-  }
-  return static_cast<std::uint64_t>(*value * factor);
 }
 
 Fault ParseFault(std::string_view spec) {

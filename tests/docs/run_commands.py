@@ -84,7 +84,7 @@ def carry_out(command, folder, env, server):
     elif action == "workflow":
         workflow(command, folder)
     elif action == "briefly":
-        run(command.removesuffix("&").strip() + " --max-seconds 1", folder, env)
+        run(command.removesuffix("&").strip() + " --max-time 1s", folder, env)
     elif action == "plan":
         # The whole command is read and planned, then refused for want of --spend.
         planned = command.replace(" --spend", "") + " --url https://llm.invalid/v1"
@@ -123,8 +123,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="llmload-docs-") as name:
         folder = pathlib.Path(name)
         lay_out(folder, source_dir, build_dir, tool)
-        server = subprocess.Popen([tool, "fake-server", "--clear-text", "--ttft-ms", "20", "--gap-ms", "2",
-                                   "--max-seconds", "280"], stdout=subprocess.PIPE, env=env, text=True)
+        server = subprocess.Popen([tool, "fake-server", "--clear-text", "--ttft", "20ms", "--gap", "2ms",
+                                   "--max-time", "280s"], stdout=subprocess.PIPE, env=env, text=True)
         try:
             url = re.match(r"listening on (\S+)", server.stdout.readline()).group(1)
             done = set()

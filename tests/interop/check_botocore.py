@@ -87,7 +87,7 @@ class FakeServer:
         )
         self.process = subprocess.Popen(
             [program, "fake-server", "--ca-file", self.ca.name, "--aws-credential-env", "FAKE",
-             "--ttft-ms", "5", "--gap-ms", "1", "--tokens", "8", "--max-seconds", "60", *options],
+             "--ttft", "5ms", "--gap", "1ms", "--tokens", "8", "--max-time", "1m", *options],
             stdout=subprocess.PIPE, text=True, env=environment)
         ready = self.process.stdout.readline().split()
         expect(ready[:2] == ["listening", "on"], "the fake server is ready")

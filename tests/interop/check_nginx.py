@@ -70,8 +70,8 @@ class Running:
 
 def measure(buffering, gap_ms, tokens, size="4k", stops=False):
     """What bench says of answers of so many tokens through nginx with buffers of this size."""
-    server = Running([LLMLOAD, "fake-server", "--clear-text", "--ttft-ms", "20", "--gap-ms", str(gap_ms), "--gap-sigma",
-                      "0.1", "--tokens", str(tokens), "--max-seconds", "120"], stdout=subprocess.PIPE)
+    server = Running([LLMLOAD, "fake-server", "--clear-text", "--ttft", "20ms", "--gap", f"{gap_ms}ms", "--gap-sigma",
+                      "0.1", "--tokens", str(tokens), "--max-time", "2m"], stdout=subprocess.PIPE)
     with server as upstream, tempfile.TemporaryDirectory() as folder:
         origin = upstream.stdout.readline().split()[2]
         port = free_port()

@@ -38,8 +38,8 @@ def stop_each_second(process, seconds, times):
 
 
 def start_server(authority, *options):
-    server = subprocess.Popen([LLMLOAD, "fake-server", "--ca-file", authority, "--ttft-ms", "4", "--ttft-sigma", "0.1",
-                               "--gap-ms", "0", "--tokens", "16", "--max-seconds", "200", *options],
+    server = subprocess.Popen([LLMLOAD, "fake-server", "--ca-file", authority, "--ttft", "4ms", "--ttft-sigma", "0.1",
+                               "--gap", "0", "--tokens", "16", "--max-time", "200s", *options],
                               stdout=subprocess.PIPE, text=True)
     return server, server.stdout.readline().split()[2]
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <optional>
 
 #include "src/core/text/ascii.h"
 
@@ -18,6 +17,7 @@ constexpr std::string_view kRateAccepted =
     "requests per second, as in 10, 2.5/s or 1000/min, up to 1e7/s";
 constexpr double kMaxNanoseconds = 720.0 * 3600 * 1e9;
 constexpr double kMaxRate = 1e7;
+constexpr double kMaxSize = 1e12;
 
 struct Unit {
   std::string_view name;
@@ -28,6 +28,9 @@ constexpr std::array<Unit, 7> kTimeUnits = {
     {{"us", 1e3}, {"µs", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"min", 60e9}, {"h", 3600e9}}};
 constexpr std::array<Unit, 5> kRateUnits = {
     {{"", 1}, {"/s", 1}, {"/m", 60}, {"/min", 60}, {"/h", 3600}}};
+
+constexpr std::array<Unit, 6> kSizeUnits = {
+    {{"", 1}, {"B", 1}, {"KB", 1024}, {"KiB", 1024}, {"MB", 1048576}, {"MiB", 1048576}}};
 
 // The number at the front of `text`, and in `rest` what follows it.
 std::optional<double> LeadingNumber(std::string_view text, std::string_view& rest) {
@@ -85,6 +88,28 @@ double ParseShare(std::string_view name, std::string_view text) {
   } catch (const ConfigurationError&) {
     throw ConfigurationError::Invalid(name, text, kAccepted);
   }
+}
+
+std::uint64_t ParseSize(std::string_view name, std::string_view text) {
+  std::string_view rest;
+  if (const auto value = LeadingNumber(text, rest)) {
+    for (const Unit& unit : kSizeUnits) {
+      if (unit.name != rest) continue;
+      const double bytes = *value * unit.factor;
+      if (bytes > kMaxSize) break;
+      return static_cast<std::uint64_t>(bytes);
+    }
+  }
+  throw ConfigurationError::Invalid(name, text, "a size (4096, 200KB, 1.5MB), up to 1e12 bytes");
+}
+
+std::optional<std::pair<std::string_view, std::string_view>> SplitRange(std::string_view text) {
+  for (const std::string_view sign : {"..", "-"}) {
+    const std::size_t at = text.find(sign);
+    if (at == std::string_view::npos) continue;
+    return std::pair(text.substr(0, at), text.substr(at + sign.size()));
+  }
+  return std::nullopt;
 }
 
 std::vector<std::string_view> SplitAt(std::string_view text, char separator) {

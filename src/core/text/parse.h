@@ -5,9 +5,12 @@
 #define LLMLOAD_SRC_CORE_TEXT_PARSE_H_
 
 #include <charconv>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "llmload/core/environment.h"
@@ -41,6 +44,13 @@ double ParseRate(std::string_view name, std::string_view text);
 
 /// A share: "0.95" or "95%". 0 to 1.
 double ParseShare(std::string_view name, std::string_view text);
+
+/// A size in bytes: "4096", "200KB", "1.5MB" (KB = KiB = 1024 bytes, MB = MiB = 1024 KB). 0 to
+/// 10^12.
+std::uint64_t ParseSize(std::string_view name, std::string_view text);
+
+/// The two sides of a range "N..M", or "N-M"; empty for any other text.
+std::optional<std::pair<std::string_view, std::string_view>> SplitRange(std::string_view text);
 
 /// `text` split at `separator`; one empty part for an empty text.
 std::vector<std::string_view> SplitAt(std::string_view text, char separator);

@@ -31,8 +31,8 @@ std::uint16_t PortOf(const std::string& ready_line) {
 
 TEST(FakeServerCommand, ServesUntilSigtermAndPrintsItsCounters) {
   const std::string ca_file = ::testing::TempDir() + "llmload_ca_" + std::to_string(getpid());
-  Command command({"fake-server", "--ca-file", ca_file, "--ttft-ms", "1", "--gap-ms", "0",
-                   "--tokens", "2", "--fault", "status=503,first=1", "--max-seconds", "60"});
+  Command command({"fake-server", "--ca-file", ca_file, "--ttft", "1ms", "--gap", "0", "--tokens",
+                   "2", "--fault", "status=503,first=1", "--max-time", "1m"});
   const std::string ready = command.Line();
   EXPECT_THAT(ready, AllOf(HasSubstr("listening on https://127.0.0.1:"),
                            HasSubstr("/v1 pid=" + std::to_string(command.pid()))));
@@ -56,7 +56,7 @@ TEST(FakeServerCommand, ServesUntilSigtermAndPrintsItsCounters) {
 }
 
 TEST(FakeServerCommand, PrintsTheAuthorityAfterTheReadyLineAndStopsOnSigint) {
-  Command command({"fake-server", "--print-ca", "--max-seconds", "60"});
+  Command command({"fake-server", "--print-ca", "--max-time", "1m"});
   const std::uint16_t port = PortOf(command.Line());
   std::string pem;
   do {
@@ -67,17 +67,41 @@ TEST(FakeServerCommand, PrintsTheAuthorityAfterTheReadyLineAndStopsOnSigint) {
   EXPECT_EQ(command.Wait(), 0);
 }
 
-TEST(FakeServerCommand, EndsByItselfAfterMaxSeconds) {
-  Command command({"fake-server", "--max-seconds", "0.2"});
+TEST(FakeServerCommand, EndsByItselfAfterMaxTime) {
+  Command command({"fake-server", "--max-time", "200ms"});
   EXPECT_THAT(command.Rest(), HasSubstr("\"arrivals\":0"));
   EXPECT_EQ(command.Wait(), 0);
+}
+
+TEST(FakeServerCommand, SpeaksTheDialectOfBench) {
+  Command command(
+      {"fake-server",    "--address", "localhost",      "--clear-text", "--ttft",       "1ms",
+       "--gap",          "50us",      "--tokens",       "3..3",         "--max-time",   "10m",
+       "--clock-offset", "-5m",       "--idle-timeout", "30s",          "--rate-limit", "1/min",
+       "--max-body",     "4KB",       "--fault",        "hang,p=0%"});
+  const std::string ready = command.Line();
+  EXPECT_THAT(ready, HasSubstr("listening on http://127.0.0.1:"));
+  {
+    RawClient client(PortOf(ready), "");
+    client.SendPost("/v1/chat/completions", ChatBody());
+    EXPECT_EQ(client.Read().status, 200);
+    client.SendPost("/v1/chat/completions", ChatBody());
+    EXPECT_EQ(client.Read().status, 429);
+  }
+  {
+    RawClient client(PortOf(ready), "");
+    client.SendPost("/v1/chat/completions", std::string(5000, ' '));
+    EXPECT_EQ(client.Read().status, 413);
+  }
+  command.Signal(SIGTERM);
+  EXPECT_EQ(nlohmann::json::parse(command.Rest())["tokens_sent"], 3);
 }
 
 TEST(FakeServerCommand, TakesTheKeyFromTheEnvironmentAndNeverPrintsIt) {
   const std::string key = "sk-command-0123456789abcdefghij";
   setenv("LLMLOAD_TEST_KEY", key.c_str(), 1);
-  Command command({"fake-server", "--clear-text", "--api-key-env", "LLMLOAD_TEST_KEY",
-                   "--max-seconds", "60", "--ttft-ms", "0", "--gap-ms", "0"});
+  Command command({"fake-server", "--clear-text", "--api-key-env", "LLMLOAD_TEST_KEY", "--max-time",
+                   "1m", "--ttft", "0", "--gap", "0"});
   unsetenv("LLMLOAD_TEST_KEY");
   const std::string ready = command.Line();
   {
@@ -101,8 +125,18 @@ TEST(FakeServerCommand, RefusesBadOptionsWithStatus2) {
       {{"fake-sever"}, {"\"fake-sever\"", "bench, fake-server, version, help"}},
       {{"fake-server", "--port", "99999"}, {"--port", "\"99999\"", "0 to 65535"}},
       {{"fake-server", "--port", "-1"}, {"--port", "\"-1\"", "0 to 65535"}},
-      {{"fake-server", "--tokens", "9-3"}, {"--tokens", "\"9-3\"", "MIN at most MAX"}},
-      {{"fake-server", "--ttft-ms", "nan"}, {"--ttft-ms", "\"nan\"", "milliseconds"}},
+      {{"fake-server", "--tokens", "9-3"}, {"--tokens", "\"9-3\"", "N at most M"}},
+      {{"fake-server", "--ttft", "250"}, {"--ttft", "\"250\"", "with its unit"}},
+      {{"fake-server", "--gap", "nan"}, {"--gap", "\"nan\"", "with its unit"}},
+      {{"fake-server", "--ttft-ms", "250"}, {"--ttft-ms", "--help"}},
+      {{"fake-server", "--max-time", "1"}, {"--max-time", "\"1\"", "with its unit"}},
+      {{"fake-server", "--idle-timeout", "0s"}, {"--idle-timeout", "\"0s\"", "above 0"}},
+      {{"fake-server", "--clock-offset", "-5"}, {"--clock-offset", "\"-5\"", "with its unit"}},
+      {{"fake-server", "--clock-offset", "-1500ms"}, {"\"-1500ms\"", "whole seconds"}},
+      {{"fake-server", "--rate-limit", "fast"}, {"--rate-limit", "\"fast\"", "per second"}},
+      {{"fake-server", "--rate-limit", "1/h"}, {"--rate-limit", "\"1/h\"", "in a minute"}},
+      {{"fake-server", "--max-body", "huge"}, {"--max-body", "\"huge\"", "a size"}},
+      {{"fake-server", "--max-body", "0"}, {"max_body", "\"0\""}},
       {{"fake-server", "--fault", "explode"}, {"--fault", "\"explode\"", "one of: status"}},
       {{"fake-server", "--api-key-env", "LLMLOAD_NOT_SET"}, {"--api-key-env", "LLMLOAD_NOT_SET"}},
       {{"fake-server", "--address", "example"}, {"address", "\"example\"", "numeric"}},

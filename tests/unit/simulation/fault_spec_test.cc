@@ -44,9 +44,10 @@ TEST(FaultSpec, ParsesWindowsOfTimeArrivalsAndModels) {
   const Fault first = ParseFault("reset,first=5");
   EXPECT_EQ(first.first_arrival, 1U);
   EXPECT_EQ(first.last_arrival, 5U);
-  const Fault range = ParseFault("reset,arrivals=3-7");
-  EXPECT_EQ(range.first_arrival, 3U);
-  EXPECT_EQ(range.last_arrival, 7U);
+  for (const char* spec : {"reset,arrivals=3..7", "reset,arrivals=3-7"}) {
+    EXPECT_EQ(ParseFault(spec).first_arrival, 3U) << spec;
+    EXPECT_EQ(ParseFault(spec).last_arrival, 7U) << spec;
+  }
 }
 
 TEST(FaultSpec, ParsesTheValueOfEveryKind) {
@@ -63,6 +64,14 @@ TEST(FaultSpec, ParsesTheValueOfEveryKind) {
   EXPECT_EQ(ParseFault("big-event=3MB,after=2").after_tokens, 2);
   EXPECT_EQ(ParseFault("wrong-length=-10").length_error, -10);
   EXPECT_EQ(ParseFault("malformed=1").after_tokens, 1);
+}
+
+TEST(FaultSpec, WritesValuesAsTheOptionsOfBenchDo) {
+  EXPECT_DOUBLE_EQ(ParseFault("status=500,p=40%").probability, 0.4);
+  EXPECT_DOUBLE_EQ(ParseFault("status=500,p=2.5%").probability, 0.025);
+  EXPECT_EQ(ParseFault("latency=500us").delay, std::chrono::microseconds(500));
+  EXPECT_EQ(ParseFault("latency=2min").delay, std::chrono::minutes(2));
+  EXPECT_EQ(ParseFault("hang,from=0,until=1h").until, std::chrono::hours(1));
 }
 
 TEST(FaultSpec, KnowsEveryKindByTheNameItPrints) {
@@ -94,20 +103,21 @@ TEST(FaultSpec, RefusesNonsenseAndSaysWhatIsAccepted) {
       {"status=abc", "\"abc\"", "400 to 599"},
       {"status=200", "\"200\"", "400 to 599"},
       {"status=500,p=1.5", "\"1.5\"", "0 to 1"},
+      {"status=500,p=140%", "\"140%\"", "0% to 100%"},
       {"status=500,p=nan", "\"nan\"", "0 to 1"},
       {"status=500,p", "fault p", "a value after"},
       {"status=500,every=1s", "\"every\"", "p, from, until, period"},
       {"hang=3", "\"3\"", "no value"},
-      {"latency=12", "\"12\"", "a duration with its unit"},
-      {"latency=-1s", "\"-1s\"", "a duration with its unit"},
+      {"latency=12", "\"12\"", "a time with its unit"},
+      {"latency=-1s", "\"-1s\"", "a time with its unit"},
       {"latency=0s", "fault.delay", "above 0"},
       {"leak=0", "fault.bytes", "at least 1"},
       {"leak=12parsecs", "\"12parsecs\"", "a size"},
       {"cut=3,close=softly", "\"softly\"", "abrupt, notify, reset"},
       {"hang,from=5s,until=5s", "fault.from", "before fault.until"},
       {"hang,period=5s", "fault.active", "above 0 with a fault.period"},
-      {"hang,arrivals=5", "\"5\"", "N-M"},
-      {"hang,arrivals=5-3", "fault.first_arrival", "at most fault.last_arrival"},
+      {"hang,arrivals=5", "\"5\"", "N..M"},
+      {"hang,arrivals=5..3", "fault.first_arrival", "at most fault.last_arrival"},
       {"hang,first=0", "\"0\"", "from 1"},
       {"wrong-length=0", "fault.length_error", "anything but 0"},
       {"hang,", "fault ", "a value after"},

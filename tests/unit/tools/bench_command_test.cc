@@ -328,8 +328,8 @@ TEST_F(BenchCommand, WithoutATargetTheEmbeddedServerAnswers) {
 }
 
 TEST_F(BenchCommand, WatchesTheProcessThatServesALoopbackTarget) {
-  ToolCommand server({"fake-server", "--clear-text", "--ttft-ms", "2", "--gap-ms", "0", "--tokens",
-                      "2", "--max-seconds", "60"});
+  ToolCommand server({"fake-server", "--clear-text", "--ttft", "2ms", "--gap", "0", "--tokens", "2",
+                      "--max-time", "1m"});
   const std::string ready = server.Line();
   const std::size_t begin = ready.find("http://");
   const std::string url = ready.substr(begin, ready.find(" pid=") - begin);
