@@ -87,8 +87,13 @@ po::options_description Describe() {
       "shared-prefix", text("SPEC"),
       "prompts that begin alike: fraction=F,prefix=N,suffix=N,prefixes=N, each optional; default "
       "fraction=0.5,prefix=1024,suffix=64,prefixes=1 (sizes in tokens)")(
-      "dataset", text("FILE"), "JSONL: {\"prompt\": ...} or {\"messages\": [...]}, and max_tokens")(
+      "dataset", text("FILE"),
+      "JSON objects, one on each line or all in an array: {\"prompt\": ...} or {\"messages\": "
+      "[...]}, and max_tokens; or ShareGPT, a batch file of OpenAI, the sizes of a trace of Azure")(
       "dataset-order", text("ORDER"), "sequential (the default) or random, from the seed")(
+      "format", text("NAME"),
+      "of the data set: prompts, sharegpt, openai-batch or azure-trace; of a trace: arrivals or "
+      "azure-trace; default: LLMLOAD_FORMAT, or recognised by content")(
       "max-tokens", text("N"), "upper bound of output tokens per answer; default: 16")(
       "stream", "stream the answers, which gives times to first token (the default)")(
       "no-stream", "whole answers");
@@ -284,17 +289,18 @@ LoadShape ReadConcurrency(const Given& given) {
   return load;
 }
 
-LoadShape ReadProfile(const Given& given) {
+LoadShape ReadProfile(const Given& given, TraceFormat format) {
   LoadProfile profile =
-      ParseProfile(given.Text("profile"), given.Has("arrivals")
-                                              ? ParsePattern("--arrivals", given.Text("arrivals"))
-                                              : ArrivalPattern::kConstant);
+      ParseProfile(given.Text("profile"),
+                   given.Has("arrivals") ? ParsePattern("--arrivals", given.Text("arrivals"))
+                                         : ArrivalPattern::kConstant,
+                   format);
   profile.max_in_flight =
       given.Whole<std::size_t>("max-in-flight", 1, 10'000'000, profile.max_in_flight);
   return profile;
 }
 
-LoadShape ReadLoad(const Given& given) {
+LoadShape ReadLoad(const Given& given, TraceFormat format) {
   const char* const kind = given.OneOf({"rate", "concurrency", "profile"});
   if (kind == nullptr) {
     throw ConfigurationError(
@@ -309,10 +315,33 @@ LoadShape ReadLoad(const Given& given) {
   if (name == "rate") return ReadRate(given);
   given.Refuse({"duration"}, "with --profile, whose phases have theirs");
   given.Refuse({"warm-up", "cool-down"}, "with --profile: add a phase with \",unmeasured\"");
-  return ReadProfile(given);
+  return ReadProfile(given, format);
 }
 
-void ReadPrompts(const Given& given, RunPlan& plan) {
+// The option is about a file that has to be there; the variable, about those that there are.
+FileFormat ReadFormat(const Given& given) {
+  const bool has_trace =
+      given.Has("profile") && given.Text("profile").find("trace:") != std::string::npos;
+  FileFormat format;
+  if (given.Has("format")) {
+    format = ParseFormat("--format", given.Text("format"));
+    const bool of_dataset = format.dataset != DatasetFormat::kDetect;
+    const bool of_trace = format.trace != TraceFormat::kDetect;
+    if (!(of_dataset && given.Has("dataset")) && !(of_trace && has_trace)) {
+      given.Refuse({"format"}, "without " + std::string(of_dataset ? "--dataset" : "") +
+                                   (of_dataset && of_trace ? " or " : "") +
+                                   (of_trace ? "--profile trace:FILE" : "") + ", which " +
+                                   given.Text("format") + " is a form of");
+    }
+  } else if (const auto text = environment::Text("LLMLOAD_FORMAT")) {
+    format = ParseFormat("LLMLOAD_FORMAT", *text);
+  }
+  // Where it may be that of either, it is that of the trace.
+  if (format.trace != TraceFormat::kDetect && has_trace) format.dataset = DatasetFormat::kDetect;
+  return format;
+}
+
+void ReadPrompts(const Given& given, DatasetFormat format, RunPlan& plan) {
   const char* const source = given.OneOf({"prompt", "prompt-tokens", "shared-prefix", "dataset"});
   plan.request.max_tokens = given.Whole<int>("max-tokens", 1, 1'000'000, 16);
   given.OneOf({"stream", "no-stream"});
@@ -326,7 +355,7 @@ void ReadPrompts(const Given& given, RunPlan& plan) {
     plan.prompts = PromptsWithSharedPrefix(text);
   } else if (name == "dataset") {
     plan.prompts = PromptsOfDataset(
-        text, given.Has("dataset-order") ? given.Text("dataset-order") : "sequential");
+        text, given.Has("dataset-order") ? given.Text("dataset-order") : "sequential", format);
   } else if (name == "prompt") {
     if (text.empty()) throw ConfigurationError::Invalid("--prompt", "", "a text that is not empty");
     plan.prompts = FixedPrompt{text};
@@ -367,9 +396,10 @@ std::optional<BenchOptions> ParseBenchOptions(const std::vector<std::string>& ar
   plan.name = "llmload bench";
   plan.seed = given.Whole<std::uint64_t>(
       "seed", 0, kMaxSeed, environment::Integer("LLMLOAD_SEED", 0, kMaxSeed).value_or(1));
-  plan.load = ReadLoad(given);
+  const FileFormat format = ReadFormat(given);
+  plan.load = ReadLoad(given, format.trace);
   plan.workers = given.Whole<unsigned>("workers", 1, 256, 0);
-  ReadPrompts(given, plan);
+  ReadPrompts(given, format.dataset, plan);
   for (const std::string& criterion : given.Texts("slo")) {
     plan.criteria.push_back(ParseCriterion(criterion));
   }

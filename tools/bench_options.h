@@ -27,8 +27,8 @@ struct BenchOptions {
 
 /// Parses what follows "bench" on the command line; what is not given there comes from the
 /// environment (`LLMLOAD_PROVIDER`, `LLMLOAD_MODEL`, `LLMLOAD_SEED`, `LLMLOAD_LOCAL_PID`,
-/// `LLMLOAD_OUTPUT`, `LLMLOAD_UNTIL_CONCLUSIVE`). Reads the files of traces and data sets. Empty if
-/// help is asked for.
+/// `LLMLOAD_OUTPUT`, `LLMLOAD_UNTIL_CONCLUSIVE`, `LLMLOAD_FORMAT`). Reads the files of traces and
+/// data sets. Empty if help is asked for.
 ///
 /// Throws `ConfigurationError` or `boost::program_options::error` that names the option, its value
 /// and what is accepted.

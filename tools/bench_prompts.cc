@@ -1,6 +1,7 @@
 #include "tools/bench_prompts.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <numeric>
 #include <string>
@@ -15,6 +16,18 @@ namespace llmload::tools {
 namespace {
 
 constexpr std::uint32_t kMaxTokens = 1'000'000;
+
+struct FormatName {
+  std::string_view name;
+  FileFormat format;
+};
+
+constexpr std::array<FormatName, 5> kFormatNames = {
+    {{"prompts", {.dataset = DatasetFormat::kPrompts}},
+     {"sharegpt", {.dataset = DatasetFormat::kShareGpt}},
+     {"openai-batch", {.dataset = DatasetFormat::kOpenAiBatch}},
+     {"arrivals", {.trace = TraceFormat::kArrivals}},
+     {"azure-trace", {.dataset = DatasetFormat::kAzureTrace, .trace = TraceFormat::kAzure}}}};
 
 std::uint32_t ParseTokens(std::string_view name, std::string_view text) {
   return text::ParseNumber<std::uint32_t>(name, text, 1, kMaxTokens,
@@ -68,8 +81,19 @@ Prompts PromptsWithSharedPrefix(std::string_view text) {
   }
 }
 
-Prompts PromptsOfDataset(std::string_view file, std::string_view order) {
-  DatasetPrompts options{.path = std::filesystem::path(file)};
+FileFormat ParseFormat(std::string_view name, std::string_view text) {
+  std::string accepted = "one of: ";
+  std::string_view separator;
+  for (const FormatName& format : kFormatNames) {
+    if (format.name == text) return format.format;
+    accepted.append(separator).append(format.name);
+    separator = ", ";
+  }
+  throw ConfigurationError::Invalid(name, text, accepted);
+}
+
+Prompts PromptsOfDataset(std::string_view file, std::string_view order, DatasetFormat format) {
+  DatasetPrompts options{.path = std::filesystem::path(file), .format = format};
   if (order == "random") {
     options.order = DatasetOrder::kRandom;
   } else if (order != "sequential") {

@@ -26,7 +26,8 @@ after B is that of A too. A TIME has a unit (us, ms, s, m, h).
                                   rise=TIME and fall=TIME: in a straight line, not at once
   sine:LOW..HIGH,PERIOD,TIME      begins in the middle, going up
   steps:RATE:TIME[,RATE:TIME]...  rates that follow each other
-  trace:FILE                      arrivals recorded as JSONL (at_seconds, input_tokens, output_tokens);
+  trace:FILE                      recorded arrivals: JSON objects (at_seconds, input_tokens,
+                                  output_tokens) or a CSV of Azure's LLM inference traces (--format);
                                   speed=N: so many times faster (default 1)
 Keys of every shape:
   unmeasured                      a warm-up or cool-down: sent, but kept out of the metrics
@@ -42,6 +43,7 @@ struct Parts {
   std::vector<std::string_view> values;
   std::vector<std::pair<std::string_view, std::string_view>> keys;
   bool unmeasured = false;
+  TraceFormat format = TraceFormat::kDetect;  // of its file, in the phase of a trace
 
   // Takes the key out, so that what is left over is unknown.
   std::optional<std::string_view> Take(std::string_view key) {
@@ -168,7 +170,7 @@ void ParseTrace(Parts& parts, LoadPhase& phase) {
   ExpectParts(parts, 1, "trace:FILE");
   TraceReplay replay;
   const std::filesystem::path path(parts.values[0]);
-  replay.trace = std::make_shared<const ArrivalTrace>(ArrivalTrace::Load(path));
+  replay.trace = std::make_shared<const ArrivalTrace>(ArrivalTrace::Load(path, parts.format));
   if (const auto speed = parts.Take("speed")) {
     replay.speed =
         text::ParseNumber<double>("speed", *speed, 1e-3, 1e6, "a number from 0.001 to 1e6");
@@ -190,12 +192,13 @@ constexpr std::array<ShapeName, 7> kShapeNames = {{{"constant", ParseConstant},
                                                    {"steps", ParseSteps},
                                                    {"trace", ParseTrace}}};
 
-LoadPhase ParsePhase(std::string_view text, ArrivalPattern pattern) {
+LoadPhase ParsePhase(std::string_view text, ArrivalPattern pattern, TraceFormat format) {
   const std::size_t colon = text.find(':');
   const std::string_view name = text.substr(0, colon);
   for (const ShapeName& shape : kShapeNames) {
     if (shape.name != name || colon == std::string_view::npos) continue;
     Parts parts = TakePhaseApart(text.substr(colon + 1));
+    parts.format = format;
     LoadPhase phase{.pattern = pattern, .measured = !parts.unmeasured};
     if (const auto own = parts.Take("arrivals")) phase.pattern = ParsePattern("arrivals", *own);
     if (const auto given = parts.Take("name")) phase.name = *given;
@@ -217,12 +220,12 @@ ArrivalPattern ParsePattern(std::string_view name, std::string_view text) {
   throw ConfigurationError::Invalid(name, text, "one of: constant, poisson");
 }
 
-LoadProfile ParseProfile(std::string_view spec, ArrivalPattern pattern) {
+LoadProfile ParseProfile(std::string_view spec, ArrivalPattern pattern, TraceFormat format) {
   LoadProfile profile;
   for (const std::string_view part : text::SplitAt(spec, ';')) {
     const std::string_view text = text::Trim(part);
     try {
-      profile.phases.push_back(ParsePhase(text, pattern));
+      profile.phases.push_back(ParsePhase(text, pattern, format));
     } catch (const ConfigurationError& error) {
       throw ConfigurationError("--profile phase " + std::to_string(profile.phases.size() + 1) +
                                " \"" + std::string(text) + "\": " + error.what());

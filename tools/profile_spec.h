@@ -15,7 +15,9 @@ namespace llmload::tools {
 /// Throws `ConfigurationError` that names the phase, the part, its value and what is accepted. The
 /// profile that it returns makes sense.
 /// @param pattern  of the phases that do not say
-LoadProfile ParseProfile(std::string_view spec, ArrivalPattern pattern);
+/// @param format   of the files of traces
+LoadProfile ParseProfile(std::string_view spec, ArrivalPattern pattern,
+                         TraceFormat format = TraceFormat::kDetect);
 
 /// "constant" or "poisson". Throws `ConfigurationError` that names `name`.
 ArrivalPattern ParsePattern(std::string_view name, std::string_view text);

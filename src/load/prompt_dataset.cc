@@ -1,87 +1,50 @@
-#include <algorithm>
-#include <fstream>
-#include <limits>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "llmload/core/environment.h"
 #include "llmload/core/random.h"
 #include "llmload/load/prompt_source.h"
+#include "src/load/azure_trace.h"
 #include "src/load/jsonl.h"
+#include "src/load/prompt_formats.h"
+#include "src/load/text_input.h"
 
 namespace llmload {
 namespace {
 
-struct Prompt {
-  std::vector<Message> messages;
-  std::optional<int> max_tokens;
-};
-
-Role ReadRole(const JsonlLine& line, const nlohmann::json& value, std::string_view field) {
-  const std::string role = line.ReadString(value, field);
-  if (role == "system") return Role::kSystem;
-  if (role == "user") return Role::kUser;
-  if (role == "assistant") return Role::kAssistant;
-  line.Reject(field, role, "system, user or assistant");
+std::string DescribeOrder(DatasetOrder order) {
+  return order == DatasetOrder::kSequential ? ", in order" : ", at random";
 }
 
-Message ReadMessage(const JsonlLine& line, const nlohmann::json& value, const std::string& field) {
-  if (!value.is_object()) line.Reject(field, value.dump(), "an object");
-  line.CheckMembers(value, field + ".", {"role", "content"});
-  const auto role = value.find("role");
-  const auto content = value.find("content");
-  if (role == value.end()) line.Reject(field + ".role", "", "system, user or assistant");
-  if (content == value.end()) line.Reject(field + ".content", "", "a string");
-  return {.role = ReadRole(line, *role, field + ".role"),
-          .content = line.ReadString(*content, field + ".content")};
+// The record that a request is made of, of `count`.
+std::uint64_t ChooseRecord(DatasetOrder order, std::uint64_t seed, std::uint64_t index,
+                           std::uint64_t count) {
+  return order == DatasetOrder::kSequential ? index % count
+                                            : Random::Stream(seed, index).Below(count);
 }
 
-Prompt ReadPrompt(const JsonlLine& line, const nlohmann::json& object) {
-  line.CheckMembers(object, "", {"prompt", "messages", "max_tokens"});
-  const auto text = object.find("prompt");
-  const auto messages = object.find("messages");
-  const bool has_messages = messages != object.end();
-  if ((text != object.end()) == has_messages) {
-    line.Reject("prompt", has_messages ? "both prompt and messages" : "",
-                "either prompt or messages");
-  }
-  Prompt prompt;
-  if (has_messages) {
-    if (!messages->is_array()) line.Reject("messages", messages->dump(), "an array");
-    for (const nlohmann::json& message : *messages) {
-      const std::string field = "messages[" + std::to_string(prompt.messages.size()) + "]";
-      prompt.messages.push_back(ReadMessage(line, message, field));
-    }
-    if (prompt.messages.empty()) line.Reject("messages", "[]", "at least one message");
-  } else {
-    prompt.messages.push_back({.role = Role::kUser, .content = line.ReadString(*text, "prompt")});
-  }
-  if (std::all_of(prompt.messages.begin(), prompt.messages.end(),
-                  [](const Message& message) { return message.content.empty(); })) {
-    line.Reject(has_messages ? "messages" : "prompt", "", "a text that is not empty");
-  }
-  if (const auto tokens = object.find("max_tokens"); tokens != object.end()) {
-    constexpr auto kMax = static_cast<std::uint32_t>(std::numeric_limits<int>::max());
-    prompt.max_tokens = static_cast<int>(line.ReadInteger(*tokens, "max_tokens", 1, kMax));
-  }
-  return prompt;
+std::string ConversationsSkipped(std::uint64_t count) {
+  return std::to_string(count) + (count == 1 ? " conversation" : " conversations") +
+         " without a human turn";
 }
 
 class DatasetSource final : public PromptSource {
  public:
-  DatasetSource(std::vector<Prompt> prompts, const DatasetPrompts& dataset, RequestTemplate request,
-                std::uint64_t seed)
+  DatasetSource(std::vector<DatasetPrompt> prompts, std::uint64_t skipped,
+                const DatasetPrompts& dataset, RequestTemplate request, std::uint64_t seed)
       : prompts_(std::move(prompts)),
+        skipped_(skipped),
         name_(dataset.path.string()),
         order_(dataset.order),
         request_(std::move(request)),
         seed_(dataset.seed.value_or(seed)) {}
 
   CompletionRequest MakeRequest(std::uint64_t index) const override {
-    const std::uint64_t chosen = order_ == DatasetOrder::kSequential
-                                     ? index % prompts_.size()
-                                     : Random::Stream(seed_, index).Below(prompts_.size());
-    const Prompt& prompt = prompts_[chosen];
+    const DatasetPrompt& prompt = prompts_[ChooseRecord(order_, seed_, index, prompts_.size())];
     return {.model = request_.model,
             .messages = prompt.messages,
             .max_tokens = prompt.max_tokens ? prompt.max_tokens : request_.max_tokens,
@@ -89,16 +52,49 @@ class DatasetSource final : public PromptSource {
             .stream = request_.stream};
   }
   std::string Describe() const override {
-    return std::to_string(prompts_.size()) + " prompts of " + name_ +
-           (order_ == DatasetOrder::kSequential ? ", in order" : ", at random");
+    return std::to_string(prompts_.size()) + " prompts of " + name_ + DescribeOrder(order_) +
+           (skipped_ > 0 ? "; skipped: " + ConversationsSkipped(skipped_) : "");
   }
 
  private:
-  const std::vector<Prompt> prompts_;
+  const std::vector<DatasetPrompt> prompts_;
+  const std::uint64_t skipped_;
   const std::string name_;
   const DatasetOrder order_;
   const RequestTemplate request_;
   const std::uint64_t seed_;
+};
+
+// Made-up prompts of the sizes that a trace recorded.
+class TraceSizes final : public PromptSource {
+ public:
+  TraceSizes(std::vector<ArrivalTrace::Entry> entries, const DatasetPrompts& dataset,
+             const RequestTemplate& request, std::uint64_t seed)
+      : count_(entries.size()),
+        name_(dataset.path.string()),
+        order_(dataset.order),
+        seed_(dataset.seed.value_or(seed)),
+        sizes_(MakePromptSource(
+            TracePrompts{.trace = std::make_shared<const ArrivalTrace>(std::move(entries)),
+                         .seed = seed_},
+            request, seed)) {}
+
+  // In order, the texts of the second round differ from those of the first.
+  CompletionRequest MakeRequest(std::uint64_t index) const override {
+    return sizes_->MakeRequest(
+        order_ == DatasetOrder::kSequential ? index : ChooseRecord(order_, seed_, index, count_));
+  }
+  std::string Describe() const override {
+    return std::to_string(count_) + " sizes of " + name_ + DescribeOrder(order_) +
+           ": synthetic prompts (4 bytes a token)";
+  }
+
+ private:
+  const std::uint64_t count_;
+  const std::string name_;
+  const DatasetOrder order_;
+  const std::uint64_t seed_;
+  const std::shared_ptr<const PromptSource> sizes_;
 };
 
 }  // namespace
@@ -107,17 +103,46 @@ std::shared_ptr<const PromptSource> ReadDataset(std::istream& input, const Datas
                                                 const RequestTemplate& request,
                                                 std::uint64_t seed) {
   const std::string name = dataset.path.string();
-  std::vector<Prompt> prompts;
+  TextInput text(input, name);
+  const int first = text.PeekPastSpace();
+  const bool is_json = first == '{' || first == '[' || first == TextInput::kEnd;
+  if (dataset.format == DatasetFormat::kAzureTrace ||
+      (dataset.format == DatasetFormat::kDetect && !is_json)) {
+    const std::string_view otherwise = dataset.format == DatasetFormat::kDetect
+                                           ? "a JSON object on each line, or an array of them"
+                                           : "";
+    std::vector<ArrivalTrace::Entry> entries = ReadAzureTrace(text, name, otherwise);
+    try {
+      return std::make_shared<TraceSizes>(std::move(entries), dataset, request, seed);
+    } catch (const ConfigurationError& error) {  // a size that is too large
+      throw ConfigurationError(name + ": " + error.what());
+    }
+  }
+  std::vector<DatasetPrompt> prompts;
+  std::uint64_t skipped = 0;
+  std::size_t bytes = 0;
+  DatasetFormat format = dataset.format;
   const JsonlBounds bounds{.max_line_bytes = dataset.max_line_bytes,
-                           .max_bytes = dataset.max_bytes,
                            .max_lines = dataset.max_prompts};
-  ReadJsonl(input, name, bounds, [&](const JsonlLine& line, const nlohmann::json& object) {
-    prompts.push_back(ReadPrompt(line, object));
+  ReadJsonl(text, name, bounds, [&](const JsonlLine& line, const nlohmann::json& object) {
+    if (format == DatasetFormat::kDetect) format = FormatOf(object);
+    std::optional<DatasetPrompt> prompt = ReadPrompt(format, line, object);
+    if (!prompt) {
+      ++skipped;
+      return;
+    }
+    for (const Message& message : prompt->messages) bytes += message.content.size();
+    if (bytes > dataset.max_bytes) {
+      throw ConfigurationError::Invalid(
+          name, "more", "prompts of at most " + std::to_string(dataset.max_bytes) + " bytes");
+    }
+    prompts.push_back(std::move(*prompt));
   });
   if (prompts.empty()) {
-    throw ConfigurationError::Invalid(name, "", "at least one line with a prompt");
+    throw ConfigurationError::Invalid(name, skipped > 0 ? ConversationsSkipped(skipped) : "",
+                                      "at least one line with a prompt");
   }
-  return std::make_shared<DatasetSource>(std::move(prompts), dataset, request, seed);
+  return std::make_shared<DatasetSource>(std::move(prompts), skipped, dataset, request, seed);
 }
 
 }  // namespace llmload

@@ -82,18 +82,38 @@ enum class DatasetOrder : std::uint8_t {
   kRandom,      ///< drawn with replacement, from the seed
 };
 
-/// Prompts from a JSONL file: one object a line, with `prompt` (a string) or `messages` (an array
-/// of `{"role": "system" | "user" | "assistant", "content": string}`), and optionally `max_tokens`
-/// (a whole number), which overrides the template's. Blank lines are skipped; anything else, an
-/// unknown field too, is an error.
+/// The form of a data set's records. JSON objects may stand one on each line (JSONL), or all of
+/// them in one array.
+enum class DatasetFormat : std::uint8_t {
+  kDetect,  ///< that of the first record, told by its fields; `kAzureTrace` if it is not JSON
+  /// `prompt` (a string) or `messages` (an array of `{"role": "system" | "user" | "assistant",
+  /// "content": string}`), and optionally `max_tokens` (a whole number). An unknown field is an
+  /// error.
+  kPrompts,
+  /// ShareGPT: `{"conversations": [{"from": "human", "value": string}, ...]}`. The prompt is the
+  /// first human turn, with the system turn before it if there is one. A conversation without a
+  /// human turn is skipped and counted in `PromptSource::Describe`.
+  kShareGpt,
+  /// A batch file of OpenAI: `{"custom_id": ..., "method": ..., "url": ..., "body": {"messages":
+  /// [...], "max_tokens": N, ...}}`. Messages of text and the bound are used
+  /// (`max_completion_tokens` likewise); the rest of the request is that of the run.
+  kOpenAiBatch,
+  /// `TraceFormat::kAzure`, of which the sizes are used and the instants are not: made-up prompts.
+  kAzureTrace,
+};
+
+/// Prompts from a file. Its text is UTF-8 or UTF-16, with any line ends; blank
+/// lines are skipped; half a surrogate pair becomes U+FFFD. A `max_tokens` of the file overrides
+/// the template's.
 struct DatasetPrompts {
   std::filesystem::path path;
   DatasetOrder order = DatasetOrder::kSequential;
   std::optional<std::uint64_t> seed = std::nullopt;  ///< of `kRandom`; empty: the seed of the run
-  // Bounds: a file beyond them is refused, because all of it is kept in memory.
-  std::size_t max_bytes = std::size_t{256} << 20;
-  std::size_t max_line_bytes = std::size_t{4} << 20;
+  // Bounds: a file beyond them is refused. All prompts are kept in memory.
+  std::size_t max_bytes = std::size_t{256} << 20;     ///< of all prompts; 1 GiB of the file
+  std::size_t max_line_bytes = std::size_t{4} << 20;  ///< of a record
   std::size_t max_prompts = 1'000'000;
+  DatasetFormat format = DatasetFormat::kDetect;
 };
 
 /// What the requests of a run ask: a description, or a source of the user's own.

@@ -60,8 +60,6 @@ const char* FindSpecial(const char* at, const char* end) {
   return at;
 }
 
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
-
 // Appends `text`, in which bytes that are not UTF-8 are replaced.
 void AppendAsUtf8(std::string_view text, std::string& out) {
   const char* at = text.data();

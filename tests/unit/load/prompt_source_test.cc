@@ -195,7 +195,7 @@ TEST(PromptSource, DatasetNamesLineAndFieldOfWhatIsWrong) {
     return ErrorOf([&] { Dataset("{\"prompt\": \"a\"}\n" + line, options); });
   };
   EXPECT_THAT(ErrorOf([] { Dataset("\n"); }), StartsWith("d.jsonl: got \"\", expected at least"));
-  EXPECT_THAT(error("{}"), StartsWith("d.jsonl:2: prompt: got \"\""));
+  EXPECT_THAT(error("{}"), StartsWith("d.jsonl:2: prompt: got \"no such field\""));
   EXPECT_THAT(error("{\"prompt\": 5}"), StartsWith("d.jsonl:2: prompt: got \"5\""));
   EXPECT_THAT(error("{\"prompt\": \"\"}"), StartsWith("d.jsonl:2: prompt: got \"\""));
   EXPECT_THAT(error("{\"prompt\": \"a\", \"messages\": []}"),
@@ -204,9 +204,9 @@ TEST(PromptSource, DatasetNamesLineAndFieldOfWhatIsWrong) {
   EXPECT_THAT(error("{\"messages\": {}}"), StartsWith("d.jsonl:2: messages: got \"{}\""));
   EXPECT_THAT(error("{\"messages\": [7]}"), StartsWith("d.jsonl:2: messages[0]: got \"7\""));
   EXPECT_THAT(error("{\"messages\": [{\"role\": \"user\"}]}"),
-              StartsWith("d.jsonl:2: messages[0].content: got \"\""));
+              StartsWith("d.jsonl:2: messages[0].content: got \"no such field\""));
   EXPECT_THAT(error("{\"messages\": [{\"content\": \"x\"}]}"),
-              StartsWith("d.jsonl:2: messages[0].role: got \"\""));
+              StartsWith("d.jsonl:2: messages[0].role: got \"no such field\""));
   EXPECT_THAT(error("{\"messages\": [{\"role\": \"tool\", \"content\": \"x\"}]}"),
               StartsWith("d.jsonl:2: messages[0].role: got \"tool\""));
   EXPECT_THAT(error("{\"messages\": [{\"role\": \"user\", \"content\": \"x\", \"name\": 1}]}"),
@@ -215,10 +215,12 @@ TEST(PromptSource, DatasetNamesLineAndFieldOfWhatIsWrong) {
               StartsWith("d.jsonl:2: max_tokens: got \"0\""));
   EXPECT_THAT(error("{\"promt\": \"a\"}"),
               StartsWith("d.jsonl:2: promt: got \"an unknown field\""));
-  EXPECT_THAT(error("{\"prompt\": \"a"), StartsWith("d.jsonl:2: line: got \"\", expected valid"));
-  EXPECT_THAT(error("{\"prompt\": \"abcdefghij\"}", {.max_line_bytes = 20}),
-              HasSubstr("d.jsonl:2: line: got \"\", expected at most 20 bytes"));
-  EXPECT_THAT(error("{\"prompt\": \"a\"}", {.max_bytes = 20}), HasSubstr("at most 20 bytes"));
+  EXPECT_THAT(error("{\"prompt\": \"a"),
+              StartsWith("d.jsonl:2: line: got \"{\"prompt\": \"a\", expected valid"));
+  EXPECT_THAT(
+      error("{\"prompt\": \"abcdefghij\"}", {.max_line_bytes = 20}),
+      HasSubstr("d.jsonl:2: line: got \"{\"prompt\": \"abcdefghi\", expected at most 20 bytes"));
+  EXPECT_THAT(error("{\"prompt\": \"a\"}", {.max_bytes = 1}), HasSubstr("at most 1 bytes"));
   EXPECT_THAT(error("{\"prompt\": \"a\"}", {.max_prompts = 1}), HasSubstr("at most 1 lines"));
   EXPECT_THROW(Make(DatasetPrompts{.path = "/no/such/file"}), ConfigurationError);
 }

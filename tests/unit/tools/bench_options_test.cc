@@ -28,9 +28,9 @@ using Arguments = std::vector<std::string>;
 class BenchOptionsTest : public ::testing::Test {
  protected:
   BenchOptionsTest() {
-    for (const char* name :
-         {"LLMLOAD_PROVIDER", "LLMLOAD_MODEL", "LLMLOAD_SEED", "LLMLOAD_LOCAL_PID",
-          "LLMLOAD_OUTPUT", "AZURE_OPENAI_DEPLOYMENT", "LLMLOAD_UNTIL_CONCLUSIVE"}) {
+    for (const char* name : {"LLMLOAD_PROVIDER", "LLMLOAD_MODEL", "LLMLOAD_SEED",
+                             "LLMLOAD_LOCAL_PID", "LLMLOAD_OUTPUT", "AZURE_OPENAI_DEPLOYMENT",
+                             "LLMLOAD_UNTIL_CONCLUSIVE", "LLMLOAD_FORMAT"}) {
       ::unsetenv(name);
     }
   }
@@ -181,6 +181,58 @@ TEST_F(BenchOptionsTest, ATraceDecidesOnTheSizesUnlessAPromptIsGiven) {
             "Hi");
 }
 
+TEST_F(BenchOptionsTest, ATraceOfAzureGivesArrivalsAndSizes) {
+  const std::string file = File(
+      "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03.9799600,374,44\n"
+      "2023-11-16 18:17:05.4799600,396,109\n");
+  const BenchOptions options =
+      Parse({"--profile", "trace:" + file + ",speed=3", "--format", "azure-trace"});
+  EXPECT_EQ(CountArrivals(std::get<LoadProfile>(options.plan.load)), 2u);
+  const CompletionRequest second = PromptsOf(options)->MakeRequest(1);
+  EXPECT_EQ(EstimateTokens(second.messages.at(0).content), 396u);
+  EXPECT_EQ(second.max_tokens, 109);
+  // Its sizes at another load.
+  for (const Arguments& format : {Arguments{}, Arguments{"--format", "azure-trace"}}) {
+    Arguments arguments = {"--concurrency", "2", "--dataset", file};
+    arguments.insert(arguments.end(), format.begin(), format.end());
+    EXPECT_EQ(PromptsOf(Parse(arguments))->MakeRequest(1).max_tokens, 109);
+  }
+}
+
+TEST_F(BenchOptionsTest, TheFormatOfAFileComesFromOptionThenEnvironmentThenContent) {
+  const std::string file =
+      File("[{\"conversations\": [{\"from\": \"human\", \"value\": \"Well?\"}]}]");
+  const std::string arrivals = File("{\"at_seconds\": 0}");
+  const auto said = [&](Arguments arguments) {
+    arguments.insert(arguments.end(), {"--dataset", file});
+    return PromptsOf(With(arguments))->MakeRequest(0).messages.at(0).content;
+  };
+  EXPECT_EQ(said({}), "Well?");
+  EXPECT_EQ(said({"--format", "sharegpt"}), "Well?");
+  EXPECT_THAT(MessageOf([&] {
+                said({"--format", "openai-batch"});
+              }),
+              HasSubstr("--dataset: " + file + ":1: element 1: body: got \"no such field\""));
+  ::setenv("LLMLOAD_FORMAT", "prompts", 1);
+  EXPECT_THAT(MessageOf([&] { said({}); }), HasSubstr("conversations: got \"an unknown field\""));
+  EXPECT_EQ(said({"--format", "sharegpt"}), "Well?");
+  EXPECT_NO_THROW(With({}));
+  ::setenv("LLMLOAD_FORMAT", "csv", 1);
+  EXPECT_THAT(MessageOf([] { With({}); }), HasSubstr("LLMLOAD_FORMAT: got \"csv\""));
+  ::unsetenv("LLMLOAD_FORMAT");
+  // It is about the file that it fits to.
+  const Arguments both = {"--profile", "trace:" + arrivals, "--dataset", file};
+  for (const char* format : {"sharegpt", "arrivals"}) {
+    Arguments arguments = both;
+    arguments.insert(arguments.end(), {"--format", format});
+    EXPECT_EQ(PromptsOf(Parse(arguments))->MakeRequest(0).messages.at(0).content, "Well?");
+  }
+  EXPECT_THAT(MessageOf([&] {
+                Parse({"--profile", "trace:" + arrivals, "--format", "azure-trace"});
+              }),
+              HasSubstr(arrivals + ":1: line: got \"{\"at_seconds\": 0}\", expected the header"));
+}
+
 TEST_F(BenchOptionsTest, CriteriaAndObjectives) {
   const BenchOptions options = With(
       {"--slo", "ttft:p95<500ms", "--slo", "success>=0.95", "--good", "ttft<=1s,chunk_gap<=2s"});
@@ -232,8 +284,8 @@ TEST_F(BenchOptionsTest, HelpIsAskedForAndComplete) {
   EXPECT_FALSE(ParseBenchOptions({"--help"}));
   const std::string help = BenchHelp();
   for (const char* part :
-       {"--url", "--provider", "--rate", "--concurrency", "--profile", "--dataset", "--slo",
-        "--json", "spike:BASE..PEAK", "ttft:STATISTIC", "Exit status", "5  the target"}) {
+       {"--url", "--provider", "--rate", "--concurrency", "--profile", "--dataset", "--format",
+        "--slo", "--json", "spike:BASE..PEAK", "ttft:STATISTIC", "Exit status", "5  the target"}) {
     EXPECT_THAT(help, HasSubstr(part));
   }
 }
@@ -294,6 +346,15 @@ TEST_F(BenchOptionsTest, ErrorsNameOptionValueAndWhatIsAccepted) {
       {{"--rate", "1", "--dataset-order", "random"}, {"--dataset-order", "without --dataset"}},
       {{"--rate", "1", "--dataset", "/dev/null", "--dataset-order", "up"},
        {"--dataset-order: got \"up\"", "sequential, random"}},
+      {{"--rate", "1", "--dataset", "/dev/null", "--format", "csv"},
+       {"--format: got \"csv\"", "one of: prompts, sharegpt, openai-batch, arrivals, azure-trace"}},
+      {{"--rate", "1", "--format", "sharegpt"}, {"--format", "without --dataset", "sharegpt"}},
+      {{"--rate", "1", "--dataset", "/dev/null", "--format", "azure-trace"},
+       {"--dataset: /dev/null:1: line: got \"\"", "the header TIMESTAMP"}},
+      {{"--rate", "1", "--dataset", "/dev/null", "--format", "arrivals"},
+       {"--format", "without --profile trace:FILE, which arrivals"}},
+      {{"--rate", "1", "--format", "azure-trace"},
+       {"--format", "without --dataset or --profile trace:FILE, which azure-trace"}},
       {{"--rate", "1", "--max-tokens", "0"}, {"--max-tokens: got \"0\"", "from 1 to 1000000"}},
       {{"--rate", "1", "--stream", "--no-stream"}, {"--no-stream: not together with --stream"}},
       {{"--rate", "1", "--slo", "ttft<1s"}, {"--slo \"ttft<1s\"", "statistic"}},
