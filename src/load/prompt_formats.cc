@@ -8,7 +8,7 @@
 namespace llmload {
 namespace {
 
-constexpr std::string_view kText = "a text that is not empty";
+constexpr std::string_view kTextNotEmpty = "a text that is not empty";
 constexpr std::string_view kRoles = "system, user or assistant";
 
 bool HasText(const std::vector<Message>& messages) {
@@ -50,7 +50,7 @@ std::vector<Message> ReadMessages(const JsonlLine& line, const nlohmann::json& m
     CheckIsObject(line, message, each);
     found.push_back(read(line, message, each + "."));
   }
-  if (!HasText(found)) line.Reject(field, messages.dump(), kText);
+  if (!HasText(found)) line.Reject(field, messages.dump(), kTextNotEmpty);
   return found;
 }
 
@@ -79,7 +79,7 @@ DatasetPrompt ReadOwn(const JsonlLine& line, const nlohmann::json& object) {
     prompt.messages = ReadMessages(line, *messages, "messages", ReadOwnMessage);
   } else {
     prompt.messages.push_back({.role = Role::kUser, .content = line.ReadString(*text, "prompt")});
-    if (!HasText(prompt.messages)) line.Reject("prompt", "", kText);
+    if (!HasText(prompt.messages)) line.Reject("prompt", "", kTextNotEmpty);
   }
   if (const auto tokens = object.find("max_tokens"); tokens != object.end()) {
     prompt.max_tokens = ReadMaxTokens(line, *tokens, "max_tokens");

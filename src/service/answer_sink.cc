@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "src/core/text/ascii.h"
+#include "src/core/text/harmless.h"
 #include "src/wire/error_words.h"
 #include "src/wire/retry_after.h"
 #include "src/wire/timestamp.h"
@@ -46,9 +47,9 @@ std::string_view FirstOf(const net::ResponseHead& head,
 
 }  // namespace
 
-AnswerSink::AnswerSink(bool stream, const ProviderLimits& limits, std::span<const Secret> secrets,
+AnswerSink::AnswerSink(bool stream, const ProviderLimits& limits, const Redactor& redact,
                        wire::AnswerDecoder& decoder, StreamObserver* observer)
-    : stream_(stream), limits_(limits), secrets_(secrets), decoder_(decoder), observer_(observer) {}
+    : stream_(stream), limits_(limits), redact_(redact), decoder_(decoder), observer_(observer) {}
 
 bool AnswerSink::HasOutput() const {
   if (mode_ == Mode::kNoHead || mode_ == Mode::kUndecided) return false;
@@ -238,18 +239,9 @@ void AnswerSink::FinishError() {
   FailWith(decoder_.DecodeErrorAnswer(http_status_, error_type_, WithoutByteOrderMark(body_)));
 }
 
-// The text for logs and reports: without a secret or control characters, and no longer than
-// `max_size`.
+// The text for logs and reports: without a secret, harmless, and no longer than `max_size`.
 std::string AnswerSink::Clean(std::string text, std::size_t max_size) const {
-  for (const Secret& secret : secrets_) text = Redact(std::move(text), secret);
-  for (char& c : text) {
-    if (text::IsControl(c)) c = ' ';
-  }
-  if (text.size() <= max_size) return text;
-  std::size_t size = max_size;
-  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) --size;
-  text.resize(size);
-  return text + "...";
+  return text::Excerpt(redact_(std::move(text)), max_size);
 }
 
 Error AnswerSink::TakeError() {
@@ -260,10 +252,7 @@ Error AnswerSink::TakeError() {
   error.should_retry = should_retry_;
   error.after_first_token = completion_.token_events > 0;
   error.request_id = std::move(completion_.request_id);
-  error.partial_text = std::move(completion_.text);
-  for (const Secret& secret : secrets_) {
-    error.partial_text = Redact(std::move(error.partial_text), secret);
-  }
+  error.partial_text = redact_(std::move(completion_.text));
   error.partial_tokens = completion_.token_events;
   return error;
 }

@@ -5,14 +5,13 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
-#include "llmload/core/secret.h"
 #include "llmload/provider/completion.h"
 #include "llmload/provider/error.h"
 #include "llmload/provider/http_options.h"
+#include "src/core/text/redactor.h"
 #include "src/net/http_client.h"
 #include "src/net/response_reader.h"
 #include "src/wire/answer_decoder.h"
@@ -23,10 +22,10 @@ namespace llmload {
 /// meaning of the body. Not thread-safe.
 class AnswerSink final : public net::ResponseSink, private wire::AnswerHandler {
  public:
-  /// @param secrets   removed from all texts of the service
+  /// @param redact    applied to all texts of the service
   /// @param observer  may be null
-  /// All that is passed by reference, span or pointer must outlive the sink.
-  AnswerSink(bool stream, const ProviderLimits& limits, std::span<const Secret> secrets,
+  /// All that is passed by reference or pointer must outlive the sink.
+  AnswerSink(bool stream, const ProviderLimits& limits, const Redactor& redact,
              wire::AnswerDecoder& decoder, StreamObserver* observer);
 
   Next OnHead(const net::ResponseHead& head, TimePoint at) override;
@@ -73,7 +72,7 @@ class AnswerSink final : public net::ResponseSink, private wire::AnswerHandler {
 
   const bool stream_;
   const ProviderLimits& limits_;
-  const std::span<const Secret> secrets_;
+  const Redactor& redact_;
   wire::AnswerDecoder& decoder_;
   StreamObserver* const observer_;
 

@@ -29,7 +29,7 @@ Dialect::Head HeadOf(const AnthropicOptions& options, const net::Url& base) {
       head.AddSecret("x-api-key", "", options.api_key);
     }
   }
-  return {.fields = head.Take(), .secrets = {options.api_key}};
+  return {.fields = head.Take(), .redact = Redactor({&options.api_key, 1})};
 }
 
 class AnthropicDialect final : public CommonHeadDialect {

@@ -1,5 +1,6 @@
 #include "llmload/service/azure_openai_provider.h"
 
+#include <array>
 #include <memory>
 #include <utility>
 
@@ -39,7 +40,8 @@ Dialect::Head HeadOf(const AzureOpenAiOptions& options, const net::Url& base) {
   } else {
     head.AddSecret("api-key", "", options.api_key);
   }
-  return {.fields = head.Take(), .secrets = {options.api_key, options.bearer_token}};
+  return {.fields = head.Take(),
+          .redact = Redactor(std::array{options.api_key, options.bearer_token})};
 }
 
 std::shared_ptr<HttpProvider::Service> MakeAzureOpenAi(const AzureOpenAiOptions& options,

@@ -109,7 +109,10 @@ namespace {
 class BedrockDialect final : public Dialect {
  public:
   BedrockDialect(BedrockOptions options, const Clock& clock, net::Url base)
-      : options_(std::move(options)), clock_(clock), base_(std::move(base)) {}
+      : options_(std::move(options)),
+        clock_(clock),
+        base_(std::move(base)),
+        redact_bearer_({&options_.bearer_token, 1}) {}
 
   std::optional<Error> Encode(const CompletionRequest& request, std::string& body) const override;
   std::unique_ptr<wire::AnswerDecoder> MakeDecoder(const CompletionRequest& request,
@@ -123,11 +126,20 @@ class BedrockDialect final : public Dialect {
   std::optional<std::string> AdaptTo(const Error&) override { return {}; }
 
  private:
+  // What belongs to one set of credentials.
+  struct Signing {
+    std::string key_id;
+    Secret secret;
+    Secret token;
+    std::unique_ptr<wire::SigV4Signer> signer;  // keeps the derived key
+    Redactor redact;
+  };
+
   std::chrono::system_clock::time_point Now() const {
     return options_.wall_clock ? options_.wall_clock() : std::chrono::system_clock::now();
   }
   boost::asio::awaitable<Result<AwsCredentials>> GetCredentials(TimePoint deadline);
-  std::shared_ptr<wire::SigV4Signer> SignerFor(const AwsCredentials& credentials);
+  std::shared_ptr<const Signing> SigningWith(const AwsCredentials& credentials);
   Head BearerHead(std::string_view path) const;
   Head SignedHead(std::string_view path, std::string_view body, const AwsCredentials& credentials);
 
@@ -136,9 +148,8 @@ class BedrockDialect final : public Dialect {
   const net::Url base_;
   std::atomic<std::int64_t> clock_offset_{0};  // seconds the service is ahead
   std::mutex mutex_;
-  std::shared_ptr<wire::SigV4Signer> signer_;  // guarded by mutex, as is:
-  std::string signer_key_id_;
-  Secret signer_secret_;
+  std::shared_ptr<const Signing> signing_;  // guarded by mutex
+  const Redactor redact_bearer_;
 };
 
 Error InvalidModel(std::string message) {
@@ -206,24 +217,30 @@ boost::asio::awaitable<Result<AwsCredentials>> BedrockDialect::GetCredentials(Ti
   co_return late;
 }
 
-// The signer of these credentials, kept as long as they are used because it keeps the derived key.
-std::shared_ptr<wire::SigV4Signer> BedrockDialect::SignerFor(const AwsCredentials& credentials) {
+// What is derived from these credentials, kept as long as they are used because it takes long.
+std::shared_ptr<const BedrockDialect::Signing> BedrockDialect::SigningWith(
+    const AwsCredentials& credentials) {
   const std::lock_guard lock(mutex_);
-  if (!signer_ || signer_key_id_ != credentials.access_key_id ||
-      signer_secret_.Reveal() != credentials.secret_access_key.Reveal()) {
-    signer_ = std::make_shared<wire::SigV4Signer>(credentials.access_key_id,
-                                                  credentials.secret_access_key, options_.region,
-                                                  std::string(kService));
-    signer_key_id_ = credentials.access_key_id;
-    signer_secret_ = credentials.secret_access_key;
+  if (!signing_ || signing_->key_id != credentials.access_key_id ||
+      signing_->secret.Reveal() != credentials.secret_access_key.Reveal() ||
+      signing_->token.Reveal() != credentials.session_token.Reveal()) {
+    signing_ = std::make_shared<const Signing>(Signing{
+        .key_id = credentials.access_key_id,
+        .secret = credentials.secret_access_key,
+        .token = credentials.session_token,
+        .signer = std::make_unique<wire::SigV4Signer>(credentials.access_key_id,
+                                                      credentials.secret_access_key,
+                                                      options_.region, std::string(kService)),
+        .redact = Redactor(std::array{Secret(credentials.access_key_id),
+                                      credentials.secret_access_key, credentials.session_token})});
   }
-  return signer_;
+  return signing_;
 }
 
 Dialect::Head BedrockDialect::BearerHead(std::string_view path) const {
   RequestHead head(base_, path, kAccept);
   head.AddSecret("Authorization", "Bearer ", options_.bearer_token);
-  return {.fields = head.Take(), .secrets = {options_.bearer_token}};
+  return {.fields = head.Take(), .redact = redact_bearer_};
 }
 
 Dialect::Head BedrockDialect::SignedHead(std::string_view path, std::string_view body,
@@ -238,19 +255,16 @@ Dialect::Head BedrockDialect::SignedHead(std::string_view path, std::string_view
   if (!credentials.session_token.empty()) {
     fields.push_back({"x-amz-security-token", credentials.session_token.Reveal()});
   }
-  const std::string authorization =
-      SignerFor(credentials)
-          ->Authorization({.method = "POST", .target = target, .headers = fields, .body = body},
-                          time);
+  const auto signing = SigningWith(credentials);
+  const std::string authorization = signing->signer->Authorization(
+      {.method = "POST", .target = target, .headers = fields, .body = body}, time);
   RequestHead head(base_, path, kAccept);
   head.Add("X-Amz-Date", amz_date);
   if (!credentials.session_token.empty()) {
     head.AddSecret("X-Amz-Security-Token", "", credentials.session_token);
   }
   head.Add("Authorization", authorization);
-  return {.fields = head.Take(),
-          .secrets = {credentials.secret_access_key, credentials.session_token},
-          .signed_at = time};
+  return {.fields = head.Take(), .redact = signing->redact, .signed_at = time};
 }
 
 bool BedrockDialect::IsHeadAtFault(const Head& head, const Error& refusal,

@@ -9,12 +9,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include "llmload/core/secret.h"
 #include "llmload/core/time.h"
 #include "llmload/provider/completion.h"
 #include "llmload/provider/error.h"
+#include "src/core/text/redactor.h"
 #include "src/wire/answer_decoder.h"
 
 namespace llmload {
@@ -25,7 +26,7 @@ class Dialect {
   /// The head of a request, as `RequestHead` builds it.
   struct Head {
     Secret fields;
-    std::vector<Secret> secrets;  ///< the parts of it that must not be shown
+    Redactor redact;  ///< of the parts of it that must not be shown
     /// The time that its signature claims; only of a head that is signed.
     std::chrono::sys_seconds signed_at{};
   };

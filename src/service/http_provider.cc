@@ -93,7 +93,7 @@ boost::asio::awaitable<Result<Completion>> HttpProvider::Service::Complete(
     }
 
     const auto decoder = dialect.MakeDecoder(request, service.options.limits.event_bytes);
-    AnswerSink sink(request.stream, service.options.limits, head->secrets, *decoder, observer);
+    AnswerSink sink(request.stream, service.options.limits, head->redact, *decoder, observer);
     net::ExchangeTimeouts timeouts = ToExchangeTimeouts(service.options.timeouts);
     timeouts.total = deadline - started;
     net::Exchange exchange;

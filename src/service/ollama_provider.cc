@@ -19,7 +19,7 @@ OllamaOptions Checked(OllamaOptions options) {
 Dialect::Head HeadOf(const OllamaOptions& options, const net::Url& base) {
   RequestHead head(base, "/api/chat", "application/json, application/x-ndjson");
   if (!options.api_key.empty()) head.AddSecret("Authorization", "Bearer ", options.api_key);
-  return {.fields = head.Take(), .secrets = {options.api_key}};
+  return {.fields = head.Take(), .redact = Redactor({&options.api_key, 1})};
 }
 
 class OllamaDialect final : public CommonHeadDialect {

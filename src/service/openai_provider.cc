@@ -23,7 +23,7 @@ Dialect::Head HeadOf(const OpenAiOptions& options, const net::Url& base) {
   if (!options.organization.empty()) head.Add("OpenAI-Organization", options.organization);
   if (!options.project.empty()) head.Add("OpenAI-Project", options.project);
   if (!options.api_key.empty()) head.AddSecret("Authorization", "Bearer ", options.api_key);
-  return {.fields = head.Take(), .secrets = {options.api_key}};
+  return {.fields = head.Take(), .redact = Redactor({&options.api_key, 1})};
 }
 
 std::shared_ptr<HttpProvider::Service> MakeOpenAi(const OpenAiOptions& options,

@@ -48,10 +48,11 @@ std::string Receive(const std::vector<std::string_view>& pieces, std::uint32_t s
   const bool stream = (seed >> 8U) % 2 == 0;
   ProviderLimits limits;
   limits.body_bytes = 3 * fuzz::kLimit;
-  const Secret secrets[] = {Secret("sk-secret")};
+  const Secret secret("sk-secret-0123456789");
+  const Redactor redact({&secret, 1});
   const auto decoder = MakeDecoder(seed);
   CountingObserver observer;
-  AnswerSink sink(stream, limits, secrets, *decoder, &observer);
+  AnswerSink sink(stream, limits, redact, *decoder, &observer);
   net::ResponseHead head;
   ResponseReader reader(head, sink, kMaxHeader);
   net::Exchange exchange;

@@ -32,8 +32,8 @@ struct Answer {
 Result<Completion> Take(const ApiDialect& api, const Answer& answer) {
   const auto decoder = api.make();
   const ProviderLimits limits;
-  const std::vector<Secret> secrets;
-  AnswerSink sink(answer.stream, limits, secrets, *decoder, nullptr);
+  const Redactor redact;
+  AnswerSink sink(answer.stream, limits, redact, *decoder, nullptr);
   net::ResponseHead head;
   head.status = answer.status;
   for (const auto& [name, value] : answer.fields) head.Add(name, value);
