@@ -33,6 +33,11 @@ bool IsUnseen(char32_t code) {
 }  // namespace
 
 std::string Excerpt(std::string_view text, std::size_t max_bytes) {
+  // Nearly all texts, which need no look at their characters one by one.
+  const auto plain = [](char c) { return c >= 0x20 && c < 0x7F; };
+  if (text.size() <= max_bytes && std::all_of(text.begin(), text.end(), plain)) {
+    return std::string(text);
+  }
   std::string shown;
   shown.reserve(std::min(text.size(), max_bytes) + 3);
   while (!text.empty()) {
