@@ -9,20 +9,22 @@
 
 #include "llmload/core/random.h"
 #include "llmload/core/time.h"
+#include "src/fake_server/answer_content.h"
 #include "src/fake_server/chat_request.h"
 #include "src/fake_server/http_response.h"
+#include "src/fake_server/rate_fields.h"
 
 namespace llmload::fake_server {
 
 /// What an answer says about itself.
 struct AnswerFacts {
   const ChatRequest& request;
-  int tokens = 0;    ///< of the whole answer, per choice
-  bool cut = false;  ///< the output limit ended it
+  const AnswerContent& content;  ///< decided after the format is made, before its first call
+  int tokens = 0;                ///< of the whole answer, per choice
+  bool cut = false;              ///< the output limit ended it
   Duration ttft{};
   Duration total{};  ///< from the arrival to the last token
-  std::int64_t limit_requests = 0;
-  std::int64_t remaining_requests = 0;
+  RateState rate;
 };
 
 /// Appends to a streamed body, in chunks or as it is.
@@ -45,10 +47,17 @@ class AnswerFormat {
   /// Fields that describe the answer: request id, limits, times.
   virtual void AppendFields(HeadWriter& head) const = 0;
 
-  // Parts of a stream. No allocation per token once the buffers have grown.
+  // Parts of a stream. No allocation per token once the buffers have grown. An answer consists of
+  // text, or of the calls in `AnswerFacts::content`: each has its begin, its arguments in pieces,
+  // and its end, also if the output limit cuts it.
   virtual void AppendBegin(BodyWriter& body) = 0;
   /// @param text  needs no escaping in JSON
   virtual void AppendToken(BodyWriter& body, std::string_view text) = 0;
+  virtual void AppendCallBegin(BodyWriter& /*body*/, std::size_t /*call*/) {}
+  /// @param json  a piece of the arguments, escaped as inside a JSON string
+  virtual void AppendCallPiece(BodyWriter& /*body*/, std::size_t /*call*/,
+                               std::string_view /*json*/) {}
+  virtual void AppendCallEnd(BodyWriter& /*body*/, std::size_t /*call*/) {}
   /// What comes after the last token, but for the terminal event.
   virtual void AppendFinish(BodyWriter& body) = 0;
   /// The terminal event; for an API that has none beside its finish, nothing.
@@ -59,7 +68,9 @@ class AnswerFormat {
   /// An event cut short in its middle, in a frame that is whole.
   virtual void AppendBroken(BodyWriter& body) = 0;
 
-  /// The body of an answer that is not streamed.
+  /// The body of an answer that is not streamed. The calls of one that has any are in
+  /// `AnswerFacts::content`.
+  /// @param text  needs no escaping in JSON
   virtual std::string UnaryBody(std::string_view text) const = 0;
 
   const std::string& request_id() const { return request_id_; }

@@ -13,17 +13,8 @@ class AnthropicFormat final : public AnswerFormat {
   std::string_view StreamType() const override { return "text/event-stream; charset=utf-8"; }
 
   void AppendFields(HeadWriter& head) const override {
-    head.Field("request-id", request_id())
-        .Field("anthropic-organization-id", "llmload")
-        .Field("anthropic-ratelimit-requests-limit", facts_.limit_requests)
-        .Field("anthropic-ratelimit-requests-remaining", facts_.remaining_requests)
-        .Field("anthropic-ratelimit-requests-reset", "2030-01-01T00:00:00Z")
-        .Field("anthropic-ratelimit-input-tokens-limit", 2'000'000)
-        .Field("anthropic-ratelimit-input-tokens-remaining", 1'999'000)
-        .Field("anthropic-ratelimit-input-tokens-reset", "2030-01-01T00:00:00Z")
-        .Field("anthropic-ratelimit-output-tokens-limit", 400'000)
-        .Field("anthropic-ratelimit-output-tokens-remaining", 399'000)
-        .Field("anthropic-ratelimit-output-tokens-reset", "2030-01-01T00:00:00Z");
+    head.Field("request-id", request_id()).Field("anthropic-organization-id", "llmload");
+    AppendRateFields(head, facts_.request.protocol, facts_.rate, facts_.request.prompt_tokens);
   }
 
   void AppendBegin(BodyWriter& body) override {

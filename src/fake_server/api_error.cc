@@ -1,9 +1,9 @@
 #include "src/fake_server/api_error.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstdio>
 #include <nlohmann/json.hpp>
+
+#include "src/fake_server/rate_fields.h"
 
 namespace llmload::fake_server {
 namespace {
@@ -28,11 +28,7 @@ ApiError GatewayPage(int status, std::string_view title) {
 }
 
 ApiError TooManyRequests(std::string_view code) {
-  if (code.empty() || code == "rate_limit_exceeded") {
-    return Make(429,
-                "Rate limit reached for requests. Limit: 10000 / min. Please try again in 6ms.",
-                "requests", "rate_limit_exceeded");
-  }
+  if (code.empty() || code == "rate_limit_exceeded") return RateLimited(RateState().Refused({}));
   if (code == "slow_down") {
     return Make(429, "Slow down: the request rate is growing too fast.", "rate_limit_error",
                 "slow_down");
@@ -152,17 +148,15 @@ ApiError ContextLengthExceeded(std::int64_t limit, std::int64_t prompt_tokens,
   return error;
 }
 
-ApiError RateLimited(int limit_per_minute, Duration wait) {
-  const double seconds = ToSeconds(wait);
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.3fs", seconds);
-  const std::string limit = std::to_string(limit_per_minute);
+ApiError RateLimited(const RateState& rate) {
+  const std::string limit = std::to_string(rate.limit);
   ApiError error =
       Make(429,
            "Rate limit reached for requests per min (RPM): Limit " + limit + ", Used " + limit +
-               ", Requested 1. Please try again in " + text.data() + ".",
+               ", Requested 1. Please try again in " + GoDuration(rate.reset) + ".",
            "requests", "rate_limit_exceeded");
-  error.retry_after = wait;
+  error.retry_after = rate.wait;
+  error.rate = rate;
   return error;
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "llmload/core/time.h"
+#include "src/fake_server/rate_limiter.h"
 
 namespace llmload::fake_server {
 
@@ -18,7 +19,8 @@ struct ApiError {
   std::optional<std::string> param;
   std::optional<std::string> code;
   std::optional<Duration> retry_after;
-  std::string allow;      ///< Allow header of a 405
+  std::optional<RateState> rate;  ///< of a refusal that tells about the limit of requests
+  std::string allow;              ///< Allow header of a 405
   std::string html_body;  ///< in place of JSON: what a gateway in front of the service answers
 };
 
@@ -37,7 +39,8 @@ ApiError MissingKey();
 ApiError ModelNotFound(std::string_view model);
 ApiError ContextLengthExceeded(std::int64_t limit, std::int64_t prompt_tokens,
                                std::int64_t output_tokens);
-ApiError RateLimited(int limit_per_minute, Duration wait);
+/// Too many requests for the limit.
+ApiError RateLimited(const RateState& rate);
 
 }  // namespace llmload::fake_server
 

@@ -1,7 +1,6 @@
 #include "src/fake_server/chat_answer.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "src/fake_server/error_dialect.h"
@@ -13,16 +12,7 @@ namespace {
 constexpr std::string_view kNoMoreChunks = "0\r\n\r\n";
 
 constexpr std::uint64_t kTextSalt = 0x74657874ULL;
-
-constexpr std::array<std::string_view, 32> kWords = {
-    " the",    " service", " answers", " every", " request", " within",  " its",  " deadline",
-    " while",  " load",    " grows",   " and",   " tokens",  " arrive",  " one",  " by",
-    " one",    " until",   " a",       " model", " has",     " said",    " all",  " it",
-    " wanted", " to",      " say",     ".",      " Then",    " another", " turn", " begins"};
-
-// Sequences of two, three and four bytes.
-constexpr std::array<std::string_view, 8> kMultibyteWords = {
-    " grüßt", " 世界", " données", " привет", " 🙂", " naïve", " ½", " €"};
+constexpr std::uint64_t kChoiceSalt = 0x63616c6cULL;
 
 std::uint64_t BytesOr(const Fault& fault, std::uint64_t usual) {
   return fault.bytes > 0 ? fault.bytes : usual;
@@ -43,27 +33,22 @@ ChatAnswer::ChatAnswer(ChatRequest request, AnswerContext context, ServerCounter
              OutputLimit(request_)),
       texts_(Random::Stream(context_.behaviour->seed ^ kTextSalt, context_.arrival)),
       facts_{.request = request_,
-             .tokens = times_.tokens(),
-             .cut = times_.cut(),
+             .content = content_,
              .ttft = times_.ttft(),
              .total = times_.ttft(),
-             .limit_requests = context_.limit_requests,
-             .remaining_requests = context_.remaining_requests},
+             .rate = context_.rate},
       format_(MakeAnswerFormat(facts_, texts_)),
-      tokens_(times_.tokens()) {
+      words_(texts_, context_.multibyte_text) {
+  content_ = ComposeAnswer(request_, times_.tokens(), times_.cut(),
+                           Random::Stream(context_.behaviour->seed ^ kChoiceSalt, context_.arrival),
+                           words_);
+  facts_.tokens = tokens_ = content_.tokens;
+  facts_.cut = content_.cut;
   begin_ = context_.arrived + context_.plan.extra_latency;
   due_ = begin_ + times_.ttft();
   if (Is(FaultKind::kSlowFirstToken)) due_ += context_.plan.fault->delay;
   chunked_ = context_.http_1_1;
   if (context_.plan.close || !context_.http_1_1) context_.keep_alive = false;
-}
-
-std::string_view ChatAnswer::NextWord() {
-  std::string_view word = context_.multibyte_text
-                              ? kMultibyteWords[texts_.Below(kMultibyteWords.size())]
-                              : kWords[texts_.Below(kWords.size())];
-  if (sent_ == 0 && word.front() == ' ') word.remove_prefix(1);
-  return word;
 }
 
 Ending ChatAnswer::UsualEnding() const noexcept {
@@ -107,7 +92,9 @@ ChatAnswer::Progress ChatAnswer::Begin(TimePoint now, std::string_view date, std
   switch (fault == nullptr ? FaultKind::kExtraLatency : fault->kind) {
     case FaultKind::kHttpError: {
       ApiError error =
-          ErrorForStatus(request_.protocol, fault->status, fault->code, request_.model);
+          fault->status == 429
+              ? TooMany(request_.protocol, context_.rate.Refused(fault->retry_after), fault->code)
+              : ErrorForStatus(request_.protocol, fault->status, fault->code, request_.model);
       error.retry_after = fault->retry_after;
       counters_.CountAnswer(error.status);
       AppendError(out, request_.protocol, error, date, format_->request_id(), context_.keep_alive);
@@ -171,13 +158,33 @@ void ChatAnswer::AppendHead(std::string& out, std::string_view date, std::string
   head.End(!closes);
 }
 
+void ChatAnswer::AppendPiece(BodyWriter& body, std::string_view text) {
+  if (content_.calls.empty()) return format_->AppendToken(body, text);
+  call_ = std::min(call_, content_.calls.size() - 1);
+  if (!in_call_) format_->AppendCallBegin(body, call_);
+  in_call_ = true;
+  format_->AppendCallPiece(body, call_, text);
+}
+
+void ChatAnswer::EndCall(BodyWriter& body) {
+  if (!in_call_) return;
+  in_call_ = false;
+  format_->AppendCallEnd(body, call_++);
+  call_pieces_ = 0;
+}
+
 void ChatAnswer::AppendToken(std::string& out, TimePoint now) {
-  const std::string_view word = NextWord();
   BodyWriter body(out, chunked_);
-  if (context_.timestamp_tokens) {
-    format_->AppendToken(body, std::to_string(now.time_since_epoch().count()));
+  if (!content_.calls.empty()) {
+    const ToolCall& call = content_.calls[call_];
+    AppendPiece(body, call.pieces[call_pieces_]);
+    if (++call_pieces_ == call.pieces.size()) EndCall(body);
+  } else if (content_.pieces) {
+    AppendPiece(body, (*content_.pieces)[static_cast<std::size_t>(sent_)]);
+  } else if (context_.timestamp_tokens) {
+    AppendPiece(body, std::to_string(now.time_since_epoch().count()));
   } else {
-    format_->AppendToken(body, word);
+    AppendPiece(body, words_.Next());
   }
   ++sent_;
   counters_.tokens_sent.Add(static_cast<std::uint64_t>(request_.choices));
@@ -213,8 +220,7 @@ bool ChatAnswer::StrikeMidStream(TimePoint now, std::string& out, Progress& prog
       return false;
     case FaultKind::kOversizedEvent:
       struck_ = true;
-      format_->AppendToken(body,
-                           std::string(static_cast<std::size_t>(BytesOr(*fault, 2U << 20)), 'x'));
+      AppendPiece(body, std::string(static_cast<std::size_t>(BytesOr(*fault, 2U << 20)), 'x'));
       return false;
     case FaultKind::kOversizedBody: {
       struck_ = true;
@@ -222,8 +228,7 @@ bool ChatAnswer::StrikeMidStream(TimePoint now, std::string& out, Progress& prog
       const std::string piece(kPiece, 'x');
       for (std::uint64_t left = BytesOr(*fault, 32U << 20); left > 0;) {
         const std::uint64_t size = std::min(left, kPiece);
-        format_->AppendToken(body,
-                             std::string_view(piece).substr(0, static_cast<std::size_t>(size)));
+        AppendPiece(body, std::string_view(piece).substr(0, static_cast<std::size_t>(size)));
         left -= size;
       }
       return false;
@@ -250,7 +255,10 @@ ChatAnswer::Progress ChatAnswer::StreamTokens(TimePoint now, std::string& out) {
 ChatAnswer::Progress ChatAnswer::StreamEnd(std::string& out) {
   facts_.total = due_ > context_.arrived ? due_ - context_.arrived : facts_.ttft;
   BodyWriter body(out, chunked_);
-  if (!Is(FaultKind::kMissingFinish)) format_->AppendFinish(body);
+  if (!Is(FaultKind::kMissingFinish)) {
+    EndCall(body);
+    format_->AppendFinish(body);
+  }
   if (!Is(FaultKind::kMissingFinish) && !Is(FaultKind::kMissingDone)) {
     format_->AppendTerminal(body);
   }
@@ -267,7 +275,11 @@ std::string ChatAnswer::UnaryBody() {
   if (Is(FaultKind::kOversizedBody)) {
     text.assign(static_cast<std::size_t>(BytesOr(*context_.plan.fault, 32U << 20)), 'x');
   }
-  for (sent_ = 0; sent_ < tokens_; ++sent_) text.append(NextWord());
+  if (content_.pieces) {
+    for (const std::string& piece : *content_.pieces) text.append(piece);
+  } else if (content_.calls.empty()) {
+    for (int i = 0; i < tokens_; ++i) text.append(words_.Next());
+  }
   counters_.tokens_sent.Add(static_cast<std::uint64_t>(tokens_) *
                             static_cast<std::uint64_t>(request_.choices));
   std::string body = format_->UnaryBody(text);

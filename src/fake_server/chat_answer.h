@@ -27,8 +27,7 @@ struct AnswerContext {
   bool http_1_1 = true;
   bool keep_alive = true;
   bool timestamp_tokens = false;
-  std::int64_t limit_requests = 10000;  ///< for the x-ratelimit fields
-  std::int64_t remaining_requests = 9999;
+  RateState rate;
   std::string redirect_base;  ///< base URL, for `FaultKind::kRedirect`
   bool multibyte_text = false;
 };
@@ -71,8 +70,11 @@ class ChatAnswer {
   void AppendHead(std::string& out, std::string_view date, std::string_view content_type,
                   std::int64_t content_length);
   void AppendToken(std::string& out, TimePoint now);
+  /// Text, or a piece of the arguments of the call that is being made.
+  void AppendPiece(BodyWriter& body, std::string_view text);
+  /// Ends the call that is being made, if there is one.
+  void EndCall(BodyWriter& body);
   std::string UnaryBody();
-  std::string_view NextWord();
   Ending UsualEnding() const noexcept;
 
   ChatRequest request_;
@@ -81,11 +83,16 @@ class ChatAnswer {
   AnswerPlan
       times_;  // apart from the texts, so that a streamed and a unary answer take the same time
   Random texts_;
+  AnswerContent content_;
   AnswerFacts facts_;
   std::unique_ptr<AnswerFormat> format_;
+  Words words_;
   Stage stage_ = Stage::kBegin;
   int tokens_ = 0;  // of the answer, per choice
   int sent_ = 0;
+  std::size_t call_ = 0;         // the one that is being made, or is next
+  std::size_t call_pieces_ = 0;  // of it that were sent
+  bool in_call_ = false;
   bool chunked_ = true;
   bool struck_ = false;
   TimePoint begin_{};  // arrival plus extra latency

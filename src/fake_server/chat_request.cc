@@ -4,10 +4,10 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "src/fake_server/error_dialect.h"
+#include "src/fake_server/request_json.h"
 
 namespace llmload::fake_server {
 namespace {
@@ -373,7 +373,7 @@ ChatRequest Check(const Json& body, const Route& route, const FakeLlmServerOptio
 std::variant<ChatRequest, ApiError> ParseOpenAiRequest(std::string_view text, const Route& route,
                                                        const FakeLlmServerOptions& options) {
   try {
-    const Json body = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+    const Json body = ParseJson(text);
     if (!body.is_object()) {
       Refuse(
           "We could not parse the JSON body of your request. (HINT: This likely means you "
@@ -385,6 +385,25 @@ std::variant<ChatRequest, ApiError> ParseOpenAiRequest(std::string_view text, co
   } catch (Refusal& refusal) {
     return std::move(refusal.error);
   }
+}
+
+std::variant<ChatRequest, ApiError> ParseRequest(std::string_view body, const Route& route,
+                                                 const FakeLlmServerOptions& options) {
+  switch (route.protocol) {
+    case Protocol::kOpenAi:
+    case Protocol::kAzure:
+      return ParseOpenAiRequest(body, route, options);
+    case Protocol::kAnthropic:
+    case Protocol::kInvokeAnthropic:
+      return ParseAnthropicRequest(body, route, options);
+    case Protocol::kConverse:
+      return ParseConverseRequest(body, route, options);
+    case Protocol::kInvokeTitan:
+      return ParseTitanRequest(body, route, options);
+    case Protocol::kOllama:
+      return ParseOllamaRequest(body, route, options);
+  }
+  return ApiError{};
 }
 
 }  // namespace llmload::fake_server

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "llmload/fake_server/fake_llm_server.h"
 #include "src/fake_server/api_error.h"
@@ -14,9 +15,16 @@
 
 namespace llmload::fake_server {
 
-/// What of a valid request decides the answer.
+/// A tool that the answer may call.
+struct Tool {
+  std::string name;
+  std::string arguments;  ///< of every call: JSON that fits the tool's schema (`SampleJson`)
+};
+
+/// What of a valid request decides the answer, whatever the API.
 struct ChatRequest {
   Protocol protocol = Protocol::kOpenAi;
+  Operation operation = Operation::kChat;
   std::string model;
   bool stream = false;
   bool include_usage = false;
@@ -24,7 +32,20 @@ struct ChatRequest {
   int choices = 1;                         ///< `n`
   std::optional<std::int64_t> max_tokens;  ///< under either name
   std::int64_t prompt_tokens = 0;          ///< ceil(bytes of message text / 4)
+
+  /// Those that the choice of tools leaves: none if it forbids calls, one if it names one.
+  std::vector<Tool> tools;
+  bool must_call = false;           ///< the choice of tools demands a call
+  bool parallel_calls = true;       ///< one answer may call several tools
+  bool after_tool_result = false;   ///< the conversation ends with what a tool returned
+  std::vector<std::string> stop;    ///< sequences that end the answer; none is empty
+  std::optional<std::string> json;  ///< the text to answer if JSON is wanted (`SampleJson`)
+  /// For an answer that repeats what the request has set: members of a JSON object.
+  std::string echo;
 };
+
+/// What the strings of a sample consist of.
+std::string_view SampleText(const FakeLlmServerOptions& options);
 
 /// Never throws for anything in `body`.
 /// @param route  for an API whose path names the model, the model

@@ -8,6 +8,8 @@
 #include <new>
 #include <utility>
 
+#include "src/fake_server/error_dialect.h"
+
 namespace llmload::fake_server {
 
 using net::IoStatus;
@@ -19,6 +21,11 @@ constexpr std::size_t kMaxPipelined = 64U << 10;
 constexpr std::size_t kMaxUnsent = 256U << 10;
 constexpr Duration kHandshakeTime = std::chrono::seconds(30);
 constexpr Duration kLingerTime = std::chrono::seconds(1);
+
+ApiError EarlyRefusal(HttpRequestParser::State parsed, Protocol protocol, std::size_t max_body) {
+  if (parsed == HttpRequestParser::State::kBodyTooLarge) return BodyTooLarge(protocol, max_body);
+  return Unreadable(protocol, parsed == HttpRequestParser::State::kHeaderTooLarge ? 431 : 400);
+}
 
 }  // namespace
 
@@ -241,19 +248,10 @@ void Connection::ParseRequests() {
       case HttpRequestParser::State::kBodyTooLarge: {
         counters().other_requests.Add();
         counters().validation_failures.Add();
-        ApiError error;
-        error.message = "The request could not be read as HTTP/1.1.";
-        if (parsed == HttpRequestParser::State::kHeaderTooLarge) {
-          error.status = 431;
-          error.message = "The request header is too large.";
-        }
-        if (parsed == HttpRequestParser::State::kBodyTooLarge) {
-          error.status = 413;
-          error.message = "The request body is too large.";
-        }
+        protocol_ = RouteOf(parser_.Target()).protocol;
         state_ = State::kAnswer;
-        AnswerError(error, /*keep_alive=*/false);
-        return;
+        return AnswerError(EarlyRefusal(parsed, protocol_, server().options.max_body_bytes),
+                           /*keep_alive=*/false);
       }
     }
   }

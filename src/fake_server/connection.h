@@ -58,9 +58,11 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void Serve(const HttpRequest& request);
   void ServeChat(const HttpRequest& request, const Route& route);
   void ServeModels(const HttpRequest& request);
+  void ServeModel(const HttpRequest& request, const std::string& model);
   /// The refusal, if the credential is not one of the accepted.
   std::optional<ApiError> CheckKey(const HttpRequest& request);
-  std::optional<ApiError> Admit(TimePoint now);
+  /// The refusal, if a limit is reached.
+  std::optional<ApiError> Admit(TimePoint now, RateState& rate);
   void AnswerTags(const std::vector<std::string>& models, bool keep_alive);
   void AnswerText(std::string_view content_type, std::string_view body, bool keep_alive);
   void AnswerError(const ApiError& error, bool keep_alive);

@@ -19,15 +19,6 @@ bool IsJson(std::string_view content_type) {
   return boost::beast::iequals(type, "application/json");
 }
 
-ApiError WrongMethod(const HttpRequest& request, std::string_view path, std::string allow) {
-  ApiError error;
-  error.status = 405;
-  error.message = "Not allowed to " + request.method + " on " + std::string(path) +
-                  ". (HINT: Perhaps you meant to use a different HTTP method?)";
-  error.allow = std::move(allow);
-  return error;
-}
-
 ApiError WrongContentType(std::string_view content_type) {
   ApiError error;
   error.message = "Unsupported content type: '" + std::string(content_type) +
@@ -35,6 +26,11 @@ ApiError WrongContentType(std::string_view content_type) {
                   "with a supported content type.";
   error.code = "unsupported_content_type";
   return error;
+}
+
+std::string ModelJson(const std::string& model) {
+  return "{\"id\":" + Quoted(model) +
+         ",\"object\":\"model\",\"created\":1677610602,\"owned_by\":\"openai\"}";
 }
 
 }  // namespace
@@ -55,28 +51,24 @@ void Connection::Serve(const HttpRequest& request) {
       counters().models_requests.Add();
       if (request.method == "GET") return ServeModels(request);
       break;
+    case Endpoint::kModel:
+      counters().models_requests.Add();
+      if (request.method == "GET") return ServeModel(request, route.model);
+      break;
     case Endpoint::kHealth:
       counters().health_requests.Add();
       if (request.method == "GET") {
         return AnswerText("application/json", "{\"status\":\"ok\"}\n", request.keep_alive);
       }
       break;
-    case Endpoint::kOther: {
+    case Endpoint::kOther:
       counters().other_requests.Add();
       counters().validation_failures.Add();
-      ApiError error = ErrorForStatus(route.protocol, 404, "", "");
-      if (IsBedrock(route.protocol)) {
-        error.type = "UnknownOperationException";
-        error.message = "";
-      } else {
-        error.message = "Invalid URL (" + request.method + " " + path + ")";
-        if (route.protocol == Protocol::kOpenAi) error.code.reset();
-      }
-      return AnswerError(error, request.keep_alive);
-    }
+      return AnswerError(UnknownPath(protocol_, request.method, path), request.keep_alive);
   }
   counters().validation_failures.Add();
-  AnswerError(WrongMethod(request, path, route.endpoint == Endpoint::kCompletion ? "POST" : "GET"),
+  AnswerError(WrongMethod(protocol_, request.method, path,
+                          route.endpoint == Endpoint::kCompletion ? "POST" : "GET"),
               request.keep_alive);
 }
 
@@ -85,10 +77,12 @@ std::optional<ApiError> Connection::CheckKey(const HttpRequest& request) {
   return CheckCredential(request, protocol_, server().options, now + server().options.clock_offset);
 }
 
-std::optional<ApiError> Connection::Admit(TimePoint now) {
-  if (const auto wait = server().limiter.Take(now)) {
+std::optional<ApiError> Connection::Admit(TimePoint now, RateState& rate) {
+  rate = server().limiter.Take(now);
+  rate.clock_offset = server().options.clock_offset;
+  if (rate.wait) {
     counters().rate_limited.Add();
-    return TooMany(protocol_, server().limiter.per_minute(), *wait);
+    return TooMany(protocol_, rate);
   }
   admitted_ = true;
   const std::uint64_t level = counters().in_flight.Up();
@@ -114,9 +108,7 @@ void Connection::ServeChat(const HttpRequest& request, const Route& route) {
                   : Invalid(protocol_, "Content-Type has to be application/json");
   }
   if (!refusal && !route.has_version) {
-    refusal = ErrorForStatus(Protocol::kAzure, 404, "", "");
-    refusal->code = "404";
-    refusal->message = "Resource not found";
+    refusal = UnknownPath(protocol_, request.method, PathOf(request.target));
   }
   ChatRequest chat;
   if (!refusal) {
@@ -132,13 +124,13 @@ void Connection::ServeChat(const HttpRequest& request, const Route& route) {
     return AnswerError(*refusal, request.keep_alive);
   }
   admitted_stream_ = false;
-  if ((refusal = Admit(now))) return AnswerError(*refusal, request.keep_alive);
+  AnswerContext context;
+  if ((refusal = Admit(now, context.rate))) return AnswerError(*refusal, request.keep_alive);
   if (chat.stream) {
     admitted_stream_ = true;
     counters().streams.Up();
   }
 
-  AnswerContext context;
   context.behaviour = worker_.behaviour();
   context.plan = context.behaviour->PlanArrival(arrival, now, chat.model, chat.stream);
   context.arrival = arrival;
@@ -147,10 +139,6 @@ void Connection::ServeChat(const HttpRequest& request, const Route& route) {
   context.keep_alive = request.keep_alive;
   context.timestamp_tokens = server().options.timestamp_tokens;
   context.multibyte_text = server().options.multibyte_text;
-  if (server().limiter.IsLimited()) {
-    context.limit_requests = server().limiter.per_minute();
-    context.remaining_requests = context.limit_requests - 1;
-  }
   if (context.plan.fault != nullptr) {
     counters().CountFault(context.plan.fault->kind);
     if (context.plan.fault->kind == FaultKind::kRedirect) {
@@ -181,12 +169,23 @@ void Connection::ServeModels(const HttpRequest& request) {
   std::string body = "{\"object\":\"list\",\"data\":[";
   for (const std::string& model : models) {
     if (body.back() != '[') body.append(",");
-    body.append("{\"id\":")
-        .append(Quoted(model))
-        .append(",\"object\":\"model\",\"created\":1677610602,\"owned_by\":\"openai\"}");
+    body.append(ModelJson(model));
   }
-  body.append("]}\n");
-  AnswerText("application/json", body, request.keep_alive);
+  AnswerText("application/json", body + "]}\n", request.keep_alive);
+}
+
+void Connection::ServeModel(const HttpRequest& request, const std::string& model) {
+  std::optional<ApiError> refusal = CheckKey(request);
+  const auto& models = server().options.models;
+  if (!refusal && !models.empty() &&
+      std::find(models.begin(), models.end(), model) == models.end()) {
+    refusal = UnknownModel(protocol_, model);
+    refusal->message = "The model '" + model + "' does not exist";
+    refusal->param = "model";
+  }
+  if (!refusal) return AnswerText("application/json", ModelJson(model) + "\n", request.keep_alive);
+  counters().validation_failures.Add();
+  AnswerError(*refusal, request.keep_alive);
 }
 
 void Connection::AnswerTags(const std::vector<std::string>& models, bool keep_alive) {

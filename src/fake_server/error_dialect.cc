@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "src/fake_server/http_response.h"
+#include "src/fake_server/rate_fields.h"
 
 namespace llmload::fake_server {
 namespace {
@@ -19,6 +20,18 @@ ApiError MakeError(int status, std::string message, std::string type, std::strin
 
 std::int64_t Seconds(Duration wait) {
   return std::chrono::ceil<std::chrono::seconds>(wait).count();
+}
+
+std::string AzureTooMany(std::int64_t seconds) {
+  return "Requests to the ChatCompletions_Create Operation under Azure OpenAI API version "
+         "2024-10-21 have exceeded token rate limit of your current OpenAI S0 pricing tier. Please "
+         "retry after " +
+         std::to_string(seconds) + " seconds.";
+}
+
+std::string AnthropicTooMany(std::int64_t limit) {
+  return "This request would exceed your organization's rate limit of " + std::to_string(limit) +
+         " requests per minute.";
 }
 
 // `type` of Anthropic's errors.
@@ -63,10 +76,8 @@ ApiError AnthropicError(int status, std::string_view code, std::string_view mode
       return MakeError(404, "model: " + std::string(model), type);
     case 429:
       return MakeError(429,
-                       code.empty()
-                           ? "This request would exceed your organization's rate limit of 50 "
-                             "requests per minute."
-                           : "This request would exceed your organization's spend limit.",
+                       code.empty() ? AnthropicTooMany(RateState().limit)
+                                    : "This request would exceed your organization's spend limit.",
                        type, code);
     case 529:
       return MakeError(529, "Overloaded", type);
@@ -193,12 +204,7 @@ ApiError AzureError(int status, std::string_view code, std::string_view model) {
                        "", "DeploymentNotFound");
     case 429:
       if (!code.empty()) return ErrorForStatus(429, code, model);
-      return MakeError(
-          429,
-          "Requests to the ChatCompletions_Create Operation under Azure OpenAI API version "
-          "2024-10-21 have exceeded token rate limit of your current OpenAI S0 pricing "
-          "tier. Please retry after 26 seconds.",
-          "", "429");
+      return MakeError(429, AzureTooMany(26), "", "429");
     default:
       return ErrorForStatus(status, code, model);
   }
@@ -284,10 +290,81 @@ ApiError Invalid(Protocol protocol, std::string message) {
   return error;
 }
 
-ApiError TooMany(Protocol protocol, int limit_per_minute, Duration wait) {
-  if (protocol == Protocol::kOpenAi) return RateLimited(limit_per_minute, wait);
-  ApiError error = ErrorForStatus(protocol, 429, "", "");
-  if (!IsBedrock(protocol)) error.retry_after = wait;  // Bedrock does not say how long
+ApiError TooMany(Protocol protocol, const RateState& rate, std::string_view code) {
+  ApiError error = ErrorForStatus(protocol, 429, code, "");
+  const bool about_requests = code.empty() || code == "rate_limit_exceeded";
+  if (about_requests && protocol == Protocol::kOpenAi) error = RateLimited(rate);
+  if (about_requests && !IsBedrock(protocol)) error.rate = rate;
+  if (code.empty() && protocol == Protocol::kAzure && rate.wait) {
+    error.message = AzureTooMany(Seconds(*rate.wait));
+  }
+  if (about_requests && protocol == Protocol::kAnthropic) {
+    error.message = AnthropicTooMany(rate.limit);
+  }
+  if (!IsBedrock(protocol)) error.retry_after = rate.wait;  // Bedrock does not say how long
+  return error;
+}
+
+ApiError UnknownPath(Protocol protocol, std::string_view method, std::string_view path) {
+  switch (protocol) {
+    case Protocol::kOpenAi:
+      return MakeError(404, "Invalid URL (" + std::string(method) + " " + std::string(path) + ")",
+                       "invalid_request_error");
+    case Protocol::kAzure:
+      return MakeError(404, "Resource not found", "", "404");
+    case Protocol::kAnthropic:
+      return MakeError(404, "Not found", "not_found_error");
+    case Protocol::kOllama:
+      return MakeError(404, "404 page not found", "");
+    default:
+      return MakeError(404, "", "UnknownOperationException");
+  }
+}
+
+ApiError WrongMethod(Protocol protocol, std::string_view method, std::string_view path,
+                     std::string allow) {
+  ApiError error = MakeError(405, "Method Not Allowed", "invalid_request_error");
+  switch (protocol) {
+    case Protocol::kOpenAi:
+      error.message = "Not allowed to " + std::string(method) + " on " + std::string(path) +
+                      ". (HINT: Perhaps you meant to use a different HTTP method?)";
+      break;
+    case Protocol::kAzure:
+      error.type.clear();
+      error.code = "405";
+      break;
+    case Protocol::kAnthropic:
+      break;
+    case Protocol::kOllama:
+      error.message = "405 method not allowed";
+      break;
+    default:
+      error.type = "UnknownOperationException";
+  }
+  error.allow = std::move(allow);
+  return error;
+}
+
+ApiError BodyTooLarge(Protocol protocol, std::size_t limit) {
+  switch (protocol) {
+    case Protocol::kOpenAi:
+    case Protocol::kAzure:
+      return MakeError(413, "Maximum content size limit (" + std::to_string(limit) + ") exceeded",
+                       "invalid_request_error");
+    case Protocol::kAnthropic:
+      return MakeError(413, "Request exceeds the maximum size", "request_too_large");
+    case Protocol::kOllama:
+      return MakeError(413, "http: request body too large", "");
+    default:
+      return MakeError(413, "The request body exceeds the limit.",
+                       "RequestEntityTooLargeException");
+  }
+}
+
+ApiError Unreadable(Protocol protocol, int status) {
+  ApiError error = ErrorForStatus(protocol, status, "", "");
+  error.message = status == 431 ? "The request header is too large."
+                                : "The request could not be read as HTTP/1.1.";
   return error;
 }
 
@@ -336,7 +413,14 @@ void AppendError(std::string& out, Protocol protocol, const ApiError& error, std
     head.Field("x-amzn-ErrorType",
                error.type + ":http://internal.amazon.com/coral/" + "com.amazon.bedrock/");
   }
-  if (error.retry_after) head.Field("retry-after", Seconds(*error.retry_after));
+  if (error.retry_after) {
+    head.Field("retry-after", Seconds(*error.retry_after));
+    if (protocol == Protocol::kAzure) {
+      using std::chrono::milliseconds;
+      head.Field("retry-after-ms", std::chrono::ceil<milliseconds>(*error.retry_after).count());
+    }
+  }
+  if (error.rate) AppendRateFields(head, protocol, *error.rate, 0);
   if (!error.allow.empty()) head.Field("allow", error.allow);
   head.End(keep_alive);
   out.append(body);

@@ -2,6 +2,7 @@
 #ifndef LLMLOAD_SRC_FAKE_SERVER_ERROR_DIALECT_H_
 #define LLMLOAD_SRC_FAKE_SERVER_ERROR_DIALECT_H_
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -22,8 +23,19 @@ ApiError PromptTooLong(Protocol protocol, std::int64_t limit, std::int64_t promp
                        std::int64_t output_tokens);
 /// A request that the service refuses, in its words.
 ApiError Invalid(Protocol protocol, std::string message);
-/// Too many requests for `requests_per_minute`.
-ApiError TooMany(Protocol protocol, int limit_per_minute, Duration wait);
+/// Too many requests for the limit; text and fields say the same. With a `code` of another cause
+/// (see `ErrorForStatus`) the limit is not mentioned.
+/// @param rate  of a refusal: `RateState::Refused`
+ApiError TooMany(Protocol protocol, const RateState& rate, std::string_view code = {});
+
+// Refusals before anything is known but the path.
+ApiError UnknownPath(Protocol protocol, std::string_view method, std::string_view path);
+/// @param allow  the methods that the path knows
+ApiError WrongMethod(Protocol protocol, std::string_view method, std::string_view path,
+                     std::string allow);
+ApiError BodyTooLarge(Protocol protocol, std::size_t limit);
+/// @param status  400: not HTTP; 431: the header is too large
+ApiError Unreadable(Protocol protocol, int status);
 
 /// A complete error answer.
 void AppendError(std::string& out, Protocol protocol, const ApiError& error, std::string_view date,

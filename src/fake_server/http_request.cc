@@ -91,6 +91,10 @@ HttpRequest HttpRequestParser::Take() {
   return request;
 }
 
+std::string HttpRequestParser::Target() const {
+  return impl_ == nullptr ? std::string() : Text(impl_->parser.get().target());
+}
+
 bool HttpRequestParser::InRequest() const noexcept { return impl_ != nullptr; }
 
 }  // namespace llmload::fake_server

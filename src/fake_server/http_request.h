@@ -42,6 +42,9 @@ class HttpRequestParser {
   State Feed(std::string_view bytes, std::size_t& used);
   /// After kComplete: the request; the parser is ready for the next one.
   HttpRequest Take();
+  /// The target of a request that could not be read or is not complete; empty if not even its first
+  /// line was read.
+  std::string Target() const;
   /// True if part of a request has been consumed.
   bool InRequest() const noexcept;
 

@@ -28,23 +28,15 @@ class OpenAiFormat final : public AnswerFormat {
 
   void AppendFields(HeadWriter& head) const override {
     if (azure_) {
-      head.Field("apim-request-id", request_id())
-          .Field("x-ms-region", "East US")
-          .Field("x-ratelimit-remaining-requests", facts_.remaining_requests)
-          .Field("x-ratelimit-remaining-tokens", RemainingTokens());
-      return;
+      head.Field("apim-request-id", request_id()).Field("x-ms-region", "East US");
+    } else {
+      head.Field("x-request-id", request_id())
+          .Field("openai-processing-ms",
+                 Milliseconds(facts_.request.stream ? facts_.ttft : facts_.total))
+          .Field("openai-organization", "llmload")
+          .Field("openai-version", "2020-10-01");
     }
-    head.Field("x-request-id", request_id())
-        .Field("openai-processing-ms",
-               Milliseconds(facts_.request.stream ? facts_.ttft : facts_.total))
-        .Field("openai-organization", "llmload")
-        .Field("openai-version", "2020-10-01")
-        .Field("x-ratelimit-limit-requests", facts_.limit_requests)
-        .Field("x-ratelimit-remaining-requests", facts_.remaining_requests)
-        .Field("x-ratelimit-reset-requests", "6ms")
-        .Field("x-ratelimit-limit-tokens", kTokenLimit)
-        .Field("x-ratelimit-remaining-tokens", RemainingTokens())
-        .Field("x-ratelimit-reset-tokens", "0s");
+    AppendRateFields(head, facts_.request.protocol, facts_.rate, facts_.request.prompt_tokens);
   }
 
   void AppendBegin(BodyWriter& body) override {
@@ -121,11 +113,6 @@ class OpenAiFormat final : public AnswerFormat {
   }
 
  private:
-  static constexpr std::int64_t kTokenLimit = 2'000'000;
-
-  std::int64_t RemainingTokens() const {
-    return std::max<std::int64_t>(0, kTokenLimit - facts_.request.prompt_tokens);
-  }
   std::string_view FinishReason() const { return facts_.cut ? "length" : "stop"; }
 
   void AppendEvent(BodyWriter& body, int choice, std::string_view before, std::string_view content,

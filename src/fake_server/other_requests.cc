@@ -1,11 +1,11 @@
 // Requests of the APIs other than OpenAI's, checked as their services do.
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 #include <span>
 
 #include "src/fake_server/chat_request.h"
 #include "src/fake_server/error_dialect.h"
+#include "src/fake_server/request_json.h"
 
 namespace llmload::fake_server {
 namespace {
@@ -148,7 +148,7 @@ using Parsed = std::variant<ChatRequest, ApiError>;
 template <class Read>
 Parsed Parse(std::string_view text, const Route& route, const FakeLlmServerOptions& options,
              Read read) {
-  const Json body = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const Json body = ParseJson(text);
   if (!body.is_object()) {
     return Invalid(route.protocol, route.protocol == Protocol::kOllama
                                        ? "invalid character in request body"
@@ -156,6 +156,7 @@ Parsed Parse(std::string_view text, const Route& route, const FakeLlmServerOptio
   }
   ChatRequest request;
   request.protocol = route.protocol;
+  request.operation = route.operation;
   request.model = route.model;
   request.stream = route.stream;
   try {
@@ -281,25 +282,6 @@ Parsed ParseOllamaRequest(std::string_view text, const Route& route,
                    check.Number(*settings, "options", "temperature", 0, 100);
                  }
                });
-}
-
-Parsed ParseRequest(std::string_view body, const Route& route,
-                    const FakeLlmServerOptions& options) {
-  switch (route.protocol) {
-    case Protocol::kOpenAi:
-    case Protocol::kAzure:
-      return ParseOpenAiRequest(body, route, options);
-    case Protocol::kAnthropic:
-    case Protocol::kInvokeAnthropic:
-      return ParseAnthropicRequest(body, route, options);
-    case Protocol::kConverse:
-      return ParseConverseRequest(body, route, options);
-    case Protocol::kInvokeTitan:
-      return ParseTitanRequest(body, route, options);
-    case Protocol::kOllama:
-      return ParseOllamaRequest(body, route, options);
-  }
-  return ApiError{};
 }
 
 }  // namespace llmload::fake_server

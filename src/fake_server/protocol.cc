@@ -33,7 +33,6 @@ bool ReadBedrock(std::string_view path, Route& route) {
 
 // Azure: deployments/{deployment}/chat/completions, v1/chat/completions
 void ReadAzure(std::string_view path, std::string_view query, Route& route) {
-  route.protocol = Protocol::kAzure;
   if (Take(path, "deployments/")) {
     const std::size_t slash = path.find('/');
     if (slash == std::string_view::npos || slash == 0) return;
@@ -48,6 +47,40 @@ void ReadAzure(std::string_view path, std::string_view query, Route& route) {
   if (path == "models") route.endpoint = Endpoint::kModels;
 }
 
+// OpenAI, with or without the /v1: chat/completions, models, models/{id}
+void ReadOpenAi(std::string_view path, Route& route) {
+  Take(path, "/v1");
+  if (path == "/chat/completions") {
+    route.endpoint = Endpoint::kCompletion;
+  } else if (path == "/models") {
+    route.endpoint = Endpoint::kModels;
+  } else if (Take(path, "/models/") && !path.empty()) {
+    route.endpoint = Endpoint::kModel;
+    route.model = text::UriDecoded(path);
+  }
+}
+
+// Anthropic: messages. Paths below it belong to the API as well, and do not exist here.
+void ReadAnthropic(std::string_view path, Route& route) {
+  route.protocol = Protocol::kAnthropic;
+  if (path.empty()) route.endpoint = Endpoint::kCompletion;
+}
+
+// Ollama: chat, tags
+void ReadOllama(std::string_view path, Route& route) {
+  route.protocol = Protocol::kOllama;
+  if (path == "/chat") route.endpoint = Endpoint::kCompletion;
+  if (path == "/tags") route.endpoint = Endpoint::kModels;
+}
+
+// Takes `prefix` off if it is the path or a folder of it.
+bool TakeFolder(std::string_view& path, std::string_view prefix) {
+  const bool inside =
+      path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
+  if (inside) path.remove_prefix(prefix.size());
+  return inside;
+}
+
 }  // namespace
 
 Route RouteOf(std::string_view target) {
@@ -58,24 +91,18 @@ Route RouteOf(std::string_view target) {
   Route route;
   if (path == "/healthz") {
     route.endpoint = Endpoint::kHealth;
-  } else if (Take(path, "/model/")) {
+  } else if (TakeFolder(path, "/model")) {
     route.protocol = Protocol::kConverse;
-    ReadBedrock(path, route);
-  } else if (Take(path, "/openai/")) {
-    ReadAzure(path, query, route);
-  } else if (path == "/v1/messages") {
-    route.endpoint = Endpoint::kCompletion;
-    route.protocol = Protocol::kAnthropic;
-  } else if (path == "/api/chat") {
-    route.endpoint = Endpoint::kCompletion;
-    route.protocol = Protocol::kOllama;
-  } else if (path == "/api/tags") {
-    route.endpoint = Endpoint::kModels;
-    route.protocol = Protocol::kOllama;
+    if (Take(path, "/")) ReadBedrock(path, route);
+  } else if (TakeFolder(path, "/openai")) {
+    route.protocol = Protocol::kAzure;
+    if (Take(path, "/")) ReadAzure(path, query, route);
+  } else if (TakeFolder(path, "/v1/messages")) {
+    ReadAnthropic(path, route);
+  } else if (TakeFolder(path, "/api")) {
+    ReadOllama(path, route);
   } else {
-    if (path.starts_with("/v1/")) path.remove_prefix(3);
-    if (path == "/chat/completions") route.endpoint = Endpoint::kCompletion;
-    if (path == "/models") route.endpoint = Endpoint::kModels;
+    ReadOpenAi(path, route);
   }
   return route;
 }

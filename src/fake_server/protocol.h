@@ -26,15 +26,25 @@ inline bool IsBedrock(Protocol protocol) {
 enum class Endpoint : std::uint8_t {
   kCompletion,
   kModels,  ///< the list of models
+  kModel,   ///< one of them
   kHealth,
   kOther,
 };
 
-/// What a request is for.
+/// Which of an API's ways to ask for a completion a request uses.
+enum class Operation : std::uint8_t {
+  kChat,       ///< the usual one
+  kResponses,  ///< OpenAI's Responses API
+  kGenerate,   ///< Ollama's completion of a prompt that is not a conversation
+};
+
+/// What a request is for. The protocol is known for every path: it words the errors of paths that
+/// do not exist, too.
 struct Route {
   Endpoint endpoint = Endpoint::kOther;
   Protocol protocol = Protocol::kOpenAi;
-  std::string model;        ///< of the path: Bedrock's model id, Azure's deployment
+  Operation operation = Operation::kChat;
+  std::string model;        ///< of the path: Bedrock's model id, Azure's deployment, `kModel`'s id
   bool stream = false;      ///< Bedrock: the path says so
   bool has_version = true;  ///< Azure: there is an api-version
 };

@@ -4,12 +4,35 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 
 #include "llmload/core/time.h"
 
 namespace llmload::fake_server {
+
+/// What an answer tells about the limit of requests, in its header fields and in its text. The
+/// defaults are those of a server without a limit, whose clients are told of a generous one.
+struct RateState {
+  std::int64_t limit = 10'000;                    ///< requests per minute
+  std::int64_t remaining = 9'999;                 ///< requests that would pass now
+  Duration reset = std::chrono::milliseconds(6);  ///< until as many pass as ever do at once
+  std::optional<Duration> wait = {};              ///< of a refusal: until the next one passes
+  /// How much the server's wall clock is ahead, for APIs that name the instant of the reset.
+  std::chrono::seconds clock_offset{0};
+
+  /// The same limit for a request that is refused. The reset is the wait then: what a client is
+  /// told in several places is one time.
+  /// @param for_how_long  if known
+  RateState Refused(std::optional<Duration> for_how_long) const {
+    return {.limit = limit,
+            .remaining = 0,
+            .reset = for_how_long.value_or(reset),
+            .wait = for_how_long,
+            .clock_offset = clock_offset};
+  }
+};
 
 /// The generic cell rate algorithm (ITU-T I.371) with the burst of one second's worth of requests:
 /// services quantise a per-minute limit to windows of about a second.
@@ -20,18 +43,22 @@ class RateLimiter {
         interval_(per_minute_ > 0 ? Duration(std::chrono::minutes(1)).count() / per_minute_ : 0),
         burst_(interval_ * std::max(per_minute_ / 60, 1)) {}
 
-  bool IsLimited() const noexcept { return per_minute_ > 0; }
-  int per_minute() const noexcept { return per_minute_; }
-
-  /// Takes one request from the limit; or says how long to wait for the next.
-  std::optional<Duration> Take(TimePoint now) noexcept {
-    if (!IsLimited()) return std::nullopt;
+  /// Takes one request from the limit, and says what is left of it; `wait` is set if it was
+  /// refused.
+  RateState Take(TimePoint now) noexcept {
+    RateState state;
+    if (per_minute_ == 0) return state;
+    state.limit = per_minute_;
     const Duration::rep at = now.time_since_epoch().count();
     Duration::rep full_until = full_until_.load();
     for (;;) {
       const Duration::rep next = std::max(full_until, at) + interval_;
-      if (next - at > burst_) return Duration(next - at - burst_);
-      if (full_until_.compare_exchange_weak(full_until, next)) return std::nullopt;
+      if (next - at > burst_) return state.Refused(Duration(next - at - burst_));
+      if (full_until_.compare_exchange_weak(full_until, next)) {
+        state.remaining = (burst_ - (next - at)) / interval_;
+        state.reset = Duration(next - at);
+        return state;
+      }
     }
   }
 

@@ -57,7 +57,7 @@ struct FakeLlmServerOptions {
   /// One more is answered 429 with Retry-After; bursts of one second pass.
   std::optional<int> requests_per_minute;
 
-  std::size_t max_body_bytes = 8U << 20;  ///< of a request; a larger one is answered 413
+  std::size_t max_body_bytes = 32U << 20;  ///< of a request; a larger one is answered 413
   std::optional<Duration> idle_timeout;   ///< after so long without a request a connection closes
   std::size_t arrival_log_capacity = 1U << 16;  ///< instants kept, the newest
   /// How much the server's wall clock is ahead: in its `Date`, and where it judges the age of a
