@@ -6,7 +6,8 @@ std::unique_ptr<AnswerFormat> MakeAnswerFormat(const AnswerFacts& facts, Random&
   switch (facts.request.protocol) {
     case Protocol::kOpenAi:
     case Protocol::kAzure:
-      return MakeOpenAiFormat(facts, random);
+      return facts.request.operation == Operation::kResponses ? MakeResponsesFormat(facts, random)
+                                                              : MakeOpenAiFormat(facts, random);
     case Protocol::kAnthropic:
       return MakeAnthropicFormat(facts, random);
     case Protocol::kConverse:

@@ -73,6 +73,9 @@ class AnswerFormat {
   /// @param text  needs no escaping in JSON
   virtual std::string UnaryBody(std::string_view text) const = 0;
 
+  /// The same for an answer that fails with status 200; empty: as with an error status.
+  virtual std::string UnaryError() const { return {}; }
+
   const std::string& request_id() const { return request_id_; }
 
  protected:
@@ -95,9 +98,13 @@ std::string_view Padding(int event);
 
 // The makers of each API's format.
 std::unique_ptr<AnswerFormat> MakeOpenAiFormat(const AnswerFacts& facts, Random& random);
+std::unique_ptr<AnswerFormat> MakeResponsesFormat(const AnswerFacts& facts, Random& random);
 std::unique_ptr<AnswerFormat> MakeAnthropicFormat(const AnswerFacts& facts, Random& random);
 std::unique_ptr<AnswerFormat> MakeBedrockFormat(const AnswerFacts& facts, Random& random);
 std::unique_ptr<AnswerFormat> MakeOllamaFormat(const AnswerFacts& facts, Random& random);
+
+/// The fields of an answer of OpenAI or Azure, whichever of its APIs it is for.
+void AppendOpenAiFields(HeadWriter& head, const AnswerFacts& facts, std::string_view request_id);
 
 /// Whole milliseconds, as services report their latencies.
 inline std::int64_t Milliseconds(Duration duration) {

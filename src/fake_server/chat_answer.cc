@@ -268,6 +268,7 @@ ChatAnswer::Progress ChatAnswer::StreamEnd(std::string& out) {
 
 std::string ChatAnswer::UnaryBody() {
   if (Is(FaultKind::kErrorEvent)) {
+    if (std::string failed = format_->UnaryError(); !failed.empty()) return failed;
     return ErrorBody(request_.protocol, ErrorForStatus(request_.protocol, 500, "", request_.model),
                      format_->request_id());
   }

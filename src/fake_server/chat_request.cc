@@ -2,17 +2,14 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <cstdio>
+#include <map>
 #include <utility>
 
-#include "src/fake_server/error_dialect.h"
-#include "src/fake_server/request_json.h"
+#include "src/fake_server/openai_check.h"
 
 namespace llmload::fake_server {
+namespace openai {
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr std::array<std::string_view, 37> kParameters = {"audio",
                                                           "frequency_penalty",
@@ -52,198 +49,168 @@ constexpr std::array<std::string_view, 37> kParameters = {"audio",
                                                           "verbosity",
                                                           "web_search_options"};
 
-// Validation stops at the first fault; it travels as an exception within this file only.
-struct Refusal {
-  ApiError error;
+// What of the messages decides the answer, and how many there are of what.
+class ChatReader {
+ public:
+  /// @param for_json  the word "json" is looked for
+  ChatReader(std::string_view model, bool for_json) : model_(model), for_json_(for_json) {}
+
+  void ReadMessages(const Json& messages) {
+    RequireElements(messages, "messages", "an array of objects");
+    for (std::size_t i = 0; i < messages.size(); ++i) ReadMessage(messages[i], i);
+    RequireNoUnanswered(messages.size());
+  }
+
+  std::int64_t prompt_tokens() const { return (bytes_ + 3) / 4 + images_ * kImageTokens; }
+  bool mentions_json() const { return mentions_json_; }
+  bool ends_with_tool() const { return ends_with_tool_; }
+
+ private:
+  void ReadMessage(const Json& message, std::size_t index) {
+    static constexpr std::array<std::string_view, 6> kRoles = {
+        "system", "assistant", "user", "function", "tool", "developer"};
+    const std::string path = At("messages", index);
+    RequireObject(message, path);
+    const Json& role = Required(message, path, "role");
+    CheckChoice(role, Join(path, "role"), kRoles);
+    ends_with_tool_ = role == "tool";
+    if (ends_with_tool_) {
+      ReadToolResult(message, path, index);
+    } else {
+      RequireNoUnanswered(index);
+      call_ids_.clear();
+      answered_.clear();
+    }
+    const Json* const calls = Member(message, "tool_calls");
+    if (role == "assistant" && calls != nullptr) ReadCalls(*calls, Join(path, "tool_calls"));
+    const Json* const content = Member(message, "content");
+    if (content != nullptr) {
+      return ReadContent(*content, path, role.get_ref<const std::string&>());
+    }
+    const bool may_lack_content =
+        role == "assistant" && (calls != nullptr || Member(message, "function_call") != nullptr ||
+                                Member(message, "refusal") != nullptr);
+    if (!may_lack_content) {
+      Refuse("Invalid value for 'content': expected a string, got null.", Join(path, "content"),
+             std::nullopt);
+    }
+  }
+
+  // The service writes the paths of these messages in its own way.
+  static std::string OldPath(std::size_t index, const std::string& name) {
+    return "messages.[" + std::to_string(index) + "]." + name;
+  }
+
+  void ReadToolResult(const Json& message, const std::string& path, std::size_t index) {
+    const std::string& id = RequiredString(message, path, "tool_call_id");
+    if (call_ids_.empty()) {
+      Refuse(
+          "Invalid parameter: messages with role 'tool' must be a response to a preceeding message "
+          "with 'tool_calls'.",
+          OldPath(index, "role"), std::nullopt);
+    }
+    const auto call = answered_.find(id);
+    if (call == answered_.end()) {
+      Refuse("Invalid parameter: 'tool_call_id' of '" + id +
+                 "' not found in 'tool_calls' of previous message.",
+             OldPath(index, "tool_call_id"), std::nullopt);
+    }
+    call->second = true;
+  }
+
+  // @param index  of the message that should have been an answer
+  void RequireNoUnanswered(std::size_t index) {
+    std::string missing;
+    for (const std::string& id : call_ids_) {
+      if (!answered_[id]) missing += (missing.empty() ? "" : ", ") + id;
+    }
+    if (missing.empty()) return;
+    Refuse(
+        "An assistant message with 'tool_calls' must be followed by tool messages responding to "
+        "each 'tool_call_id'. The following tool_call_ids did not have response messages: " +
+            missing,
+        OldPath(index, "role"), std::nullopt);
+  }
+
+  void ReadCalls(const Json& calls, const std::string& path) {
+    static constexpr std::array<std::string_view, 2> kTypes = {"function", "custom"};
+    RequireElements(calls, path, "an array of objects");
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+      const std::string at = At(path, i);
+      RequireObject(calls[i], at);
+      const std::string& id = RequiredString(calls[i], at, "id");
+      const Json& type = Required(calls[i], at, "type");
+      CheckChoice(type, Join(at, "type"), kTypes);
+      const std::string kind = type.get<std::string>();
+      const Json& body = Required(calls[i], at, kind);
+      RequireObject(body, Join(at, kind));
+      RequiredString(body, Join(at, kind), "name");
+      const char* const input = kind == "function" ? "arguments" : "input";
+      Count(RequiredString(body, Join(at, kind), input));
+      call_ids_.push_back(id);
+      answered_[id] = false;
+    }
+  }
+
+  void ReadContent(const Json& content, const std::string& message, const std::string& role) {
+    const std::string path = Join(message, "content");
+    if (content.is_string()) return Count(content.get_ref<const std::string&>());
+    RequireElements(content, path, "one of a string or array of objects");
+    for (std::size_t i = 0; i < content.size(); ++i) {
+      ReadPart(content[i], At(path, i), message, role);
+    }
+  }
+
+  void ReadPart(const Json& part, const std::string& path, const std::string& message,
+                const std::string& role) {
+    static constexpr std::array<std::string_view, 5> kParts = {"text", "image_url", "input_audio",
+                                                               "file", "refusal"};
+    RequireObject(part, path);
+    const Json& type = Required(part, path, "type");
+    CheckChoice(type, Join(path, "type"), kParts);
+    const std::string kind = type.get<std::string>();
+    if (kind == "text" || kind == "refusal") return Count(RequiredString(part, path, kind));
+    const Json& body = Required(part, path, kind);
+    RequireObject(body, Join(path, kind));
+    if (kind != "image_url") return;
+    if (role != "user") {
+      Refuse("Invalid '" + message +
+                 "'. Image URLs are only allowed for messages with role 'user', but this message "
+                 "with role '" +
+                 role + "' contains an image URL.",
+             message, "invalid_value");
+    }
+    static constexpr std::array<std::string_view, 3> kDetails = {"auto", "low", "high"};
+    if (const Json* const detail = Member(body, "detail")) {
+      CheckChoice(*detail, Join(path, "image_url.detail"), kDetails);
+    }
+    CheckImage(Required(body, Join(path, kind), "url"), path, "image_url.url", model_);
+    ++images_;
+  }
+
+  void Count(const std::string& text) {
+    bytes_ += static_cast<std::int64_t>(text.size());
+    if (for_json_) mentions_json_ = mentions_json_ || MentionsJson(text);
+  }
+
+  const std::string_view model_;
+  const bool for_json_;
+  // Of the latest assistant message, until another follows the results of its calls.
+  std::vector<std::string> call_ids_;
+  std::map<std::string, bool> answered_;
+  std::int64_t bytes_ = 0;
+  std::int64_t images_ = 0;
+  bool mentions_json_ = false;
+  bool ends_with_tool_ = false;
 };
 
-[[noreturn]] void Refuse(std::string message, std::optional<std::string> param,
-                         std::optional<std::string> code) {
-  ApiError error;
-  error.message = std::move(message);
-  error.param = std::move(param);
-  error.code = std::move(code);
-  throw Refusal{std::move(error)};
-}
-
-std::string_view KindOf(const Json& value) {
-  switch (value.type()) {
-    case Json::value_t::object:
-      return "an object";
-    case Json::value_t::array:
-      return "an array";
-    case Json::value_t::string:
-      return "a string";
-    case Json::value_t::boolean:
-      return "a boolean";
-    case Json::value_t::number_float:
-      return "a decimal";
-    case Json::value_t::null:
-      return "null";
-    default:
-      return "an integer";
-  }
-}
-
-[[noreturn]] void RefuseType(const std::string& param, std::string_view expected, const Json& got) {
-  Refuse("Invalid type for '" + param + "': expected " + std::string(expected) + ", but got " +
-             std::string(KindOf(got)) + " instead.",
-         param, "invalid_type");
-}
-
-// The member, or null if it is absent or JSON null: the service takes both alike.
-const Json* Member(const Json& object, const std::string& name) {
-  const auto found = object.find(name);
-  if (found == object.end() || found->is_null()) return nullptr;
-  return &*found;
-}
-
-std::string Print(double number) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%g", number);
-  return text.data();
-}
-
-void CheckRange(const std::string& param, double value, double min, double max,
-                const std::string& kind) {
-  if (value >= min && value <= max) return;
-  const bool above = value > max;
-  Refuse("Invalid '" + param + "': " + kind + (above ? " above maximum" : " below minimum") +
-             " value. Expected a value " + (above ? "<= " + Print(max) : ">= " + Print(min)) +
-             ", but got " + Print(value) + " instead.",
-         param, kind + (above ? "_above_max_value" : "_below_min_value"));
-}
-
-void CheckDecimal(const Json& body, const std::string& name, double min, double max) {
-  const Json* const value = Member(body, name);
-  if (value == nullptr) return;
-  if (!value->is_number()) RefuseType(name, "a decimal", *value);
-  CheckRange(name, value->get<double>(), min, max, "decimal");
-}
-
-std::optional<std::int64_t> CheckInteger(const Json& body, const std::string& name, double min,
-                                         double max) {
-  const Json* const value = Member(body, name);
-  if (value == nullptr) return std::nullopt;
-  if (!value->is_number_integer()) RefuseType(name, "an integer", *value);
-  CheckRange(name, value->get<double>(), min, max, "integer");
-  return value->get<std::int64_t>();
-}
-
-bool CheckBoolean(const Json& body, const std::string& name, const std::string& path) {
-  const Json* const value = Member(body, name);
-  if (value == nullptr) return false;
-  if (!value->is_boolean()) RefuseType(path, "a boolean", *value);
-  return value->get<bool>();
-}
-
-template <std::size_t N>
-void CheckChoice(const Json& value, const std::string& param,
-                 const std::array<std::string_view, N>& accepted) {
-  if (!value.is_string()) RefuseType(param, "one of several strings", value);
-  const auto& text = value.get_ref<const std::string&>();
-  if (std::find(accepted.begin(), accepted.end(), text) != accepted.end()) return;
-  std::string list;
-  for (std::size_t i = 0; i < N; ++i) {
-    list.append(i == 0 ? "" : (i + 1 == N ? ", and " : ", "));
-    list.append("'").append(accepted[i]).append("'");
-  }
-  Refuse("Invalid value: '" + text + "'. Supported values are: " + list + ".", param,
-         "invalid_value");
-}
-
-void CheckKind(const Json& body, const std::string& name, Json::value_t kind,
-               std::string_view expected) {
-  const Json* const value = Member(body, name);
-  if (value != nullptr && value->type() != kind) RefuseType(name, expected, *value);
-}
-
-// Bytes of text in a `content` member.
-std::int64_t CheckContent(const Json& content, const std::string& path) {
-  if (content.is_string()) {
-    return static_cast<std::int64_t>(content.get_ref<const std::string&>().size());
-  }
-  if (!content.is_array()) RefuseType(path, "one of a string or array of objects", content);
-  if (content.empty()) {
-    Refuse("Invalid '" + path +
-               "': empty array. Expected an array with minimum length 1, but got an empty array "
-               "instead.",
-           path, "empty_array");
-  }
-  static constexpr std::array<std::string_view, 5> kParts = {"text", "image_url", "input_audio",
-                                                             "file", "refusal"};
-  std::int64_t bytes = 0;
-  for (std::size_t i = 0; i < content.size(); ++i) {
-    const std::string part_path = path + "[" + std::to_string(i) + "]";
-    const Json& part = content[i];
-    if (!part.is_object()) RefuseType(part_path, "an object", part);
-    const Json* const type = Member(part, "type");
-    if (type == nullptr) {
-      Refuse("Missing required parameter: '" + part_path + ".type'.", part_path + ".type",
-             "missing_required_parameter");
-    }
-    CheckChoice(*type, part_path + ".type", kParts);
-    if (*type != "text") continue;
-    const Json* const text = Member(part, "text");
-    if (text == nullptr) {
-      Refuse("Missing required parameter: '" + part_path + ".text'.", part_path + ".text",
-             "missing_required_parameter");
-    }
-    if (!text->is_string()) RefuseType(part_path + ".text", "a string", *text);
-    bytes += static_cast<std::int64_t>(text->get_ref<const std::string&>().size());
-  }
-  return bytes;
-}
-
-std::int64_t CheckMessage(const Json& message, const std::string& path) {
-  static constexpr std::array<std::string_view, 6> kRoles = {"system",   "assistant", "user",
-                                                             "function", "tool",      "developer"};
-  if (!message.is_object()) RefuseType(path, "an object", message);
-  const Json* const role = Member(message, "role");
-  if (role == nullptr) {
-    Refuse("Missing required parameter: '" + path + ".role'.", path + ".role",
-           "missing_required_parameter");
-  }
-  CheckChoice(*role, path + ".role", kRoles);
-  if (*role == "tool" && Member(message, "tool_call_id") == nullptr) {
-    Refuse("Missing required parameter: '" + path + ".tool_call_id'.", path + ".tool_call_id",
-           "missing_required_parameter");
-  }
-  const Json* const content = Member(message, "content");
-  if (content != nullptr) return CheckContent(*content, path + ".content");
-  const bool may_lack_content =
-      *role == "assistant" &&
-      (Member(message, "tool_calls") != nullptr || Member(message, "function_call") != nullptr ||
-       Member(message, "refusal") != nullptr);
-  if (!may_lack_content) {
-    Refuse("Invalid value for 'content': expected a string, got null.", path + ".content",
-           std::nullopt);
-  }
-  return 0;
-}
-
-std::int64_t CheckMessages(const Json& body) {
-  const Json* const messages = Member(body, "messages");
-  if (messages == nullptr) {
-    Refuse("Missing required parameter: 'messages'.", "messages", "missing_required_parameter");
-  }
-  if (!messages->is_array()) RefuseType("messages", "an array of objects", *messages);
-  if (messages->empty()) {
-    Refuse(
-        "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an "
-        "empty array instead.",
-        "messages", "empty_array");
-  }
-  std::int64_t bytes = 0;
-  for (std::size_t i = 0; i < messages->size(); ++i) {
-    bytes += CheckMessage((*messages)[i], "messages[" + std::to_string(i) + "]");
-  }
-  return bytes;
-}
-
-void CheckStop(const Json& body) {
+void ReadStop(const Json& body, ChatRequest& request) {
   const Json* const stop = Member(body, "stop");
-  if (stop == nullptr || stop->is_string()) return;
+  if (stop == nullptr) return;
+  const auto add = [&request](const Json& sequence) {
+    if (sequence != "") request.stop.push_back(sequence.get<std::string>());
+  };
+  if (stop->is_string()) return add(*stop);
   if (!stop->is_array()) RefuseType("stop", "one of a string or array of strings", *stop);
   if (stop->size() > 4) {
     Refuse(
@@ -253,25 +220,23 @@ void CheckStop(const Json& body) {
         "stop", "array_above_max_length");
   }
   for (std::size_t i = 0; i < stop->size(); ++i) {
-    if (!(*stop)[i].is_string()) {
-      RefuseType("stop[" + std::to_string(i) + "]", "a string", (*stop)[i]);
-    }
+    if (!(*stop)[i].is_string()) RefuseType(At("stop", i), "a string", (*stop)[i]);
+    add((*stop)[i]);
   }
 }
 
-void CheckStreamOptions(const Json& body, ChatRequest& request) {
+void ReadStreamOptions(const Json& body, ChatRequest& request) {
   const Json* const options = Member(body, "stream_options");
   if (options == nullptr) return;
-  if (!options->is_object()) RefuseType("stream_options", "an object", *options);
+  RequireObject(*options, "stream_options");
   if (!request.stream) {
     Refuse("The 'stream_options' parameter is only allowed when 'stream' is enabled.",
            "stream_options", std::nullopt);
   }
   if (Member(*options, "include_obfuscation") != nullptr) {
-    request.include_obfuscation =
-        CheckBoolean(*options, "include_obfuscation", "stream_options.include_obfuscation");
+    request.include_obfuscation = CheckBoolean(*options, "include_obfuscation", "stream_options");
   }
-  request.include_usage = CheckBoolean(*options, "include_usage", "stream_options.include_usage");
+  request.include_usage = CheckBoolean(*options, "include_usage", "stream_options");
 }
 
 bool IsReasoningModel(std::string_view model) {
@@ -279,8 +244,8 @@ bool IsReasoningModel(std::string_view model) {
          model.starts_with("gpt-5");
 }
 
-std::optional<std::int64_t> CheckOutputLimit(const Json& body, const std::string& model) {
-  constexpr double kMax = 1e9;
+std::optional<std::int64_t> ReadOutputLimit(const Json& body, const std::string& model) {
+  constexpr double kMax = 1e18;
   const auto old_name = CheckInteger(body, "max_tokens", 1, kMax);
   const auto new_name = CheckInteger(body, "max_completion_tokens", 1, kMax);
   if (old_name && new_name) {
@@ -293,96 +258,68 @@ std::optional<std::int64_t> CheckOutputLimit(const Json& body, const std::string
         "'max_completion_tokens' instead.",
         "max_tokens", "unsupported_parameter");
   }
-  return old_name ? old_name : new_name;
-}
-
-void CheckNames(const Json& body) {
-  for (const auto& member : body.items()) {
-    if (std::find(kParameters.begin(), kParameters.end(), member.key()) == kParameters.end()) {
-      Refuse("Unknown parameter: '" + member.key() + "'.", member.key(), "unknown_parameter");
-    }
-  }
+  const auto limit = old_name ? old_name : new_name;
+  if (limit) CheckOutputLimit(*limit, old_name ? "max_tokens" : "max_completion_tokens", model);
+  return limit;
 }
 
 void CheckSampling(const Json& body) {
-  CheckDecimal(body, "temperature", 0, 2);
-  CheckDecimal(body, "top_p", 0, 1);
+  CheckCommon(body);
   CheckDecimal(body, "frequency_penalty", -2, 2);
   CheckDecimal(body, "presence_penalty", -2, 2);
-  CheckInteger(body, "top_logprobs", 0, 20);
   CheckInteger(body, "seed", -9.3e18, 9.3e18);
-  if (Member(body, "top_logprobs") != nullptr && !CheckBoolean(body, "logprobs", "logprobs")) {
+  if (Member(body, "top_logprobs") != nullptr && !CheckBoolean(body, "logprobs")) {
     Refuse("The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.",
            "top_logprobs", std::nullopt);
   }
-  CheckBoolean(body, "logprobs", "logprobs");
-  CheckBoolean(body, "store", "store");
-  CheckBoolean(body, "parallel_tool_calls", "parallel_tool_calls");
-  CheckKind(body, "tools", Json::value_t::array, "an array of objects");
+  CheckBoolean(body, "logprobs");
   CheckKind(body, "logit_bias", Json::value_t::object, "an object");
-  CheckKind(body, "metadata", Json::value_t::object, "an object");
-  CheckKind(body, "response_format", Json::value_t::object, "an object");
-  CheckKind(body, "user", Json::value_t::string, "a string");
   static constexpr std::array<std::string_view, 7> kEfforts = {"none", "minimal", "low", "medium",
                                                                "high", "xhigh",   "max"};
   if (const Json* const effort = Member(body, "reasoning_effort")) {
     CheckChoice(*effort, "reasoning_effort", kEfforts);
   }
-  static constexpr std::array<std::string_view, 6> kTiers = {"auto",  "default",  "flex",
-                                                             "scale", "priority", "fast"};
-  if (const Json* const tier = Member(body, "service_tier")) {
-    CheckChoice(*tier, "service_tier", kTiers);
-  }
-}
-
-ChatRequest Check(const Json& body, const Route& route, const FakeLlmServerOptions& options) {
-  ChatRequest request;
-  request.protocol = route.protocol;
-  const Json* const model = Member(body, "model");
-  // A deployment decides the model, whatever the body says.
-  const bool by_path = !route.model.empty();
-  if (by_path) request.model = route.model;
-  if (model == nullptr && !by_path)
-    Refuse("you must provide a model parameter", std::nullopt, std::nullopt);
-  if (model != nullptr && !model->is_string()) RefuseType("model", "a string", *model);
-  if (!by_path) request.model = model->get<std::string>();
-  if (request.model.empty()) {
-    Refuse("you must provide a model parameter", std::nullopt, std::nullopt);
-  }
-  if (!options.models.empty() && std::find(options.models.begin(), options.models.end(),
-                                           request.model) == options.models.end()) {
-    throw Refusal{UnknownModel(request.protocol, request.model)};
-  }
-  if (!options.allow_unknown_parameters) CheckNames(body);
-  request.prompt_tokens = (CheckMessages(body) + 3) / 4;
-  request.stream = CheckBoolean(body, "stream", "stream");
-  CheckStreamOptions(body, request);
-  CheckSampling(body);
-  CheckStop(body);
-  request.choices = static_cast<int>(CheckInteger(body, "n", 1, 128).value_or(1));
-  request.max_tokens = CheckOutputLimit(body, request.model);
-  const std::int64_t output = request.max_tokens.value_or(0);
-  if (options.context_length && request.prompt_tokens + output > *options.context_length) {
-    throw Refusal{ContextLengthExceeded(*options.context_length, request.prompt_tokens, output)};
-  }
-  return request;
 }
 
 }  // namespace
 
+ChatRequest ReadChat(const Json& body, const Route& route, const FakeLlmServerOptions& options) {
+  static const ToolSyntax kSyntax{.nested = true, .format = "response_format"};
+  ChatRequest request;
+  request.protocol = route.protocol;
+  request.model = CheckModel(body, route, options);
+  if (!options.allow_unknown_parameters) CheckNames(body, kParameters);
+  const bool for_json = ReadFormat(Member(body, "response_format"), kSyntax, options, request);
+  ChatReader reader(request.model, for_json);
+  reader.ReadMessages(Required(body, "", "messages"));
+  if (for_json && !reader.mentions_json()) {
+    Refuse(
+        "'messages' must contain the word 'json' in some form, to use 'response_format' of type "
+        "'json_object'.",
+        "messages", std::nullopt);
+  }
+  request.prompt_tokens = reader.prompt_tokens();
+  request.after_tool_result = reader.ends_with_tool();
+  request.stream = CheckBoolean(body, "stream");
+  ReadStreamOptions(body, request);
+  CheckSampling(body);
+  ReadStop(body, request);
+  ReadTools(body, kSyntax, options, request);
+  request.choices = static_cast<int>(CheckInteger(body, "n", 1, 128).value_or(1));
+  request.max_tokens = ReadOutputLimit(body, request.model);
+  CheckContext(request, options);
+  return request;
+}
+
+}  // namespace openai
+
 std::variant<ChatRequest, ApiError> ParseOpenAiRequest(std::string_view text, const Route& route,
                                                        const FakeLlmServerOptions& options) {
   try {
-    const Json body = ParseJson(text);
-    if (!body.is_object()) {
-      Refuse(
-          "We could not parse the JSON body of your request. (HINT: This likely means you "
-          "aren't using your HTTP library correctly. The OpenAI API expects a JSON payload, but "
-          "what was sent was not valid JSON.)",
-          std::nullopt, std::nullopt);
-    }
-    return Check(body, route, options);
-  } catch (Refusal& refusal) {
+    const auto body = openai::ParseBody(text);
+    return route.operation == Operation::kResponses ? openai::ReadResponses(body, route, options)
+                                                    : openai::ReadChat(body, route, options);
+  } catch (openai::Refusal& refusal) {
     return std::move(refusal.error);
   }
 }

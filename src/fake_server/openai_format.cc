@@ -27,16 +27,7 @@ class OpenAiFormat final : public AnswerFormat {
   std::string_view StreamType() const override { return "text/event-stream; charset=utf-8"; }
 
   void AppendFields(HeadWriter& head) const override {
-    if (azure_) {
-      head.Field("apim-request-id", request_id()).Field("x-ms-region", "East US");
-    } else {
-      head.Field("x-request-id", request_id())
-          .Field("openai-processing-ms",
-                 Milliseconds(facts_.request.stream ? facts_.ttft : facts_.total))
-          .Field("openai-organization", "llmload")
-          .Field("openai-version", "2020-10-01");
-    }
-    AppendRateFields(head, facts_.request.protocol, facts_.rate, facts_.request.prompt_tokens);
+    AppendOpenAiFields(head, facts_, request_id());
   }
 
   void AppendBegin(BodyWriter& body) override {
@@ -51,15 +42,32 @@ class OpenAiFormat final : public AnswerFormat {
               (azure_ ? "" : ",\"service_tier\":\"default\"") +
               ",\"system_fingerprint\":\"fp_llmload\",\"choices\":[{\"index\":";
     for (int choice = 0; choice < facts_.request.choices; ++choice) {
-      AppendEvent(body, choice, ",\"delta\":{\"role\":\"assistant\",\"content\":\"", "",
-                  "\",\"refusal\":null}");
+      AppendEvent(body, choice,
+                  {",\"delta\":{\"role\":\"assistant\",\"content\":",
+                   facts_.content.calls.empty() ? "\"\"" : "null", ",\"refusal\":null}"});
     }
   }
 
   void AppendToken(BodyWriter& body, std::string_view text) override {
     ++event_;
     for (int choice = 0; choice < facts_.request.choices; ++choice) {
-      AppendEvent(body, choice, ",\"delta\":{\"content\":\"", text, "\"}");
+      AppendEvent(body, choice, {",\"delta\":{\"content\":\"", text, "\"}"});
+    }
+  }
+
+  void AppendCallBegin(BodyWriter& body, std::size_t call) override {
+    for (int choice = 0; choice < facts_.request.choices; ++choice) {
+      AppendEvent(body, choice,
+                  {CallDelta(call), ",\"id\":\"", CallId(call, choice),
+                   "\",\"type\":\"function\",\"function\":{\"name\":\"",
+                   facts_.content.calls[call].name, "\",\"arguments\":\"\"}}]}"});
+    }
+  }
+  void AppendCallPiece(BodyWriter& body, std::size_t call, std::string_view json) override {
+    ++event_;
+    for (int choice = 0; choice < facts_.request.choices; ++choice) {
+      AppendEvent(body, choice,
+                  {CallDelta(call), ",\"function\":{\"arguments\":\"", json, "\"}}]}"});
     }
   }
 
@@ -99,9 +107,13 @@ class OpenAiFormat final : public AnswerFormat {
     for (int choice = 0; choice < facts_.request.choices; ++choice) {
       body.append(choice == 0 ? "" : ",").append("{\"index\":");
       AppendNumber(body, choice);
-      body.append(",\"message\":{\"role\":\"assistant\",\"content\":\"")
-          .append(text)
-          .append("\",\"refusal\":null,\"annotations\":[]},\"logprobs\":null,\"finish_reason\":\"")
+      body.append(",\"message\":{\"role\":\"assistant\",\"content\":");
+      if (facts_.content.calls.empty()) {
+        body.append("\"").append(text).append("\"");
+      } else {
+        AppendCalls(body, choice);
+      }
+      body.append(",\"refusal\":null,\"annotations\":[]},\"logprobs\":null,\"finish_reason\":\"")
           .append(FinishReason())
           .append("\"");
       if (azure_) body.append(",\"content_filter_results\":").append(kFilterResults);
@@ -113,14 +125,42 @@ class OpenAiFormat final : public AnswerFormat {
   }
 
  private:
-  std::string_view FinishReason() const { return facts_.cut ? "length" : "stop"; }
+  std::string_view FinishReason() const {
+    if (facts_.cut) return "length";
+    return facts_.content.calls.empty() ? "stop" : "tool_calls";
+  }
 
-  void AppendEvent(BodyWriter& body, int choice, std::string_view before, std::string_view content,
-                   std::string_view after) {
+  // Each choice has ids of its own.
+  std::string CallId(std::size_t call, int choice) const {
+    std::string id = facts_.content.calls[call].id;
+    if (choice > 0) id.replace(id.size() - 3, 3, std::to_string(100 + choice));
+    return id;
+  }
+
+  static std::string CallDelta(std::size_t call) {
+    return ",\"delta\":{\"tool_calls\":[{\"index\":" + std::to_string(call);
+  }
+
+  // What a message that calls tools has in place of content.
+  void AppendCalls(std::string& body, int choice) const {
+    body.append("null,\"tool_calls\":[");
+    for (std::size_t i = 0; i < facts_.content.calls.size(); ++i) {
+      const ToolCall& call = facts_.content.calls[i];
+      body.append(i == 0 ? "" : ",").append("{\"id\":\"").append(CallId(i, choice));
+      body.append("\",\"type\":\"function\",\"function\":{\"name\":\"").append(call.name);
+      body.append("\",\"arguments\":").append(Quoted(call.arguments)).append("}}");
+    }
+    body.append("]");
+  }
+
+  // @param delta  the rest of the choice, up to the end of its delta
+  void AppendEvent(BodyWriter& body, int choice, std::initializer_list<std::string_view> delta) {
     const bool pads = facts_.request.include_obfuscation && !azure_;
     const std::string_view filtered = azure_ ? ",\"content_filter_results\":{}" : "";
+    delta_.clear();
+    for (const std::string_view part : delta) delta_.append(part);
     // Short enough for the string's own buffer: no allocation per event.
-    body.Append({prefix_, std::to_string(choice), before, content, after, filtered,
+    body.Append({prefix_, std::to_string(choice), delta_, filtered,
                  ",\"logprobs\":null,\"finish_reason\":null}]", usage_null_,
                  pads ? ",\"obfuscation\":\"" : "", pads ? Padding(event_) : "",
                  pads ? "\"}\n\n" : "}\n\n"});
@@ -142,11 +182,25 @@ class OpenAiFormat final : public AnswerFormat {
   const std::string id_;
   const std::string model_;  // quoted
   std::string prefix_;       // of every event, up to the choice's index
+  std::string delta_;        // of the event in the making
   std::string_view usage_null_;
   int event_ = 0;
 };
 
 }  // namespace
+
+void AppendOpenAiFields(HeadWriter& head, const AnswerFacts& facts, std::string_view request_id) {
+  const ChatRequest& request = facts.request;
+  if (request.protocol == Protocol::kAzure) {
+    head.Field("apim-request-id", request_id).Field("x-ms-region", "East US");
+  } else {
+    head.Field("x-request-id", request_id)
+        .Field("openai-processing-ms", Milliseconds(request.stream ? facts.ttft : facts.total))
+        .Field("openai-organization", "llmload")
+        .Field("openai-version", "2020-10-01");
+  }
+  AppendRateFields(head, request.protocol, facts.rate, request.prompt_tokens);
+}
 
 std::unique_ptr<AnswerFormat> MakeOpenAiFormat(const AnswerFacts& facts, Random& random) {
   std::string id = Identifier("chatcmpl-", 29, random);

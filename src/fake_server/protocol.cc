@@ -31,7 +31,7 @@ bool ReadBedrock(std::string_view path, Route& route) {
   return true;
 }
 
-// Azure: deployments/{deployment}/chat/completions, v1/chat/completions
+// Azure: deployments/{deployment}/chat/completions, v1/chat/completions, v1/responses
 void ReadAzure(std::string_view path, std::string_view query, Route& route) {
   if (Take(path, "deployments/")) {
     const std::size_t slash = path.find('/');
@@ -45,13 +45,18 @@ void ReadAzure(std::string_view path, std::string_view query, Route& route) {
   }
   if (path == "chat/completions") route.endpoint = Endpoint::kCompletion;
   if (path == "models") route.endpoint = Endpoint::kModels;
+  if (path == "responses" && route.model.empty()) {
+    route.endpoint = Endpoint::kCompletion;
+    route.operation = Operation::kResponses;
+  }
 }
 
-// OpenAI, with or without the /v1: chat/completions, models, models/{id}
+// OpenAI, with or without the /v1: chat/completions, responses, models, models/{id}
 void ReadOpenAi(std::string_view path, Route& route) {
   Take(path, "/v1");
-  if (path == "/chat/completions") {
+  if (path == "/chat/completions" || path == "/responses") {
     route.endpoint = Endpoint::kCompletion;
+    if (path == "/responses") route.operation = Operation::kResponses;
   } else if (path == "/models") {
     route.endpoint = Endpoint::kModels;
   } else if (Take(path, "/models/") && !path.empty()) {

@@ -58,7 +58,7 @@ struct FakeLlmServerOptions {
   std::optional<int> requests_per_minute;
 
   std::size_t max_body_bytes = 32U << 20;  ///< of a request; a larger one is answered 413
-  std::optional<Duration> idle_timeout;   ///< after so long without a request a connection closes
+  std::optional<Duration> idle_timeout;    ///< after so long without a request a connection closes
   std::size_t arrival_log_capacity = 1U << 16;  ///< instants kept, the newest
   /// How much the server's wall clock is ahead: in its `Date`, and where it judges the age of a
   /// signature.
@@ -108,23 +108,30 @@ struct FakeLlmServerCounters {
 std::string ToJson(const FakeLlmServerCounters& counters);
 
 /// A server of all the APIs that llmload's providers speak, over HTTPS, on threads of its own:
-/// - OpenAI: `POST /v1/chat/completions`, `GET /v1/models`; the `/v1` may be left out
-/// - Azure OpenAI: `POST /openai/deployments/{deployment}/chat/completions?api-version=...` and
-///   `POST /openai/v1/chat/completions`
+/// - OpenAI: `POST /v1/chat/completions`, `POST /v1/responses`, `GET /v1/models`,
+///   `GET /v1/models/{id}`; the `/v1` may be left out
+/// - Azure OpenAI: `POST /openai/deployments/{deployment}/chat/completions?api-version=...`,
+///   `POST /openai/v1/chat/completions` and `POST /openai/v1/responses`
 /// - Anthropic: `POST /v1/messages`
 /// - Bedrock: `POST /model/{modelId}/converse`, `/converse-stream`, `/invoke` and
 ///   `/invoke-with-response-stream` (bodies of Titan for an id with amazon.titan, else Anthropic's)
 /// - Ollama: `POST /api/chat`, `GET /api/tags`
 /// - `GET /healthz`
 ///
-/// Requests and credentials are validated as the real services do. The certificate authority and
-/// the server's certificate are made at construction and exist in memory only. TLS 1.2 or newer; of
-/// the protocols that a client offers, http/1.1 is chosen, and one that offers others only is
-/// refused.
+/// Requests and credentials are validated as the real services do, and each refusal is worded as
+/// the API of the requested path does. The certificate authority and the server's certificate are
+/// made at construction and exist in memory only. TLS 1.2 or newer; of the protocols that a client
+/// offers, http/1.1 is chosen, and one that offers others only is refused.
 ///
 /// A streamed answer sends its header and first events at once, one event per token from the time
 /// to first token on, and its closing events together with the last token. Prompt tokens are
-/// estimated as ceil(bytes of message text / 4).
+/// estimated as ceil(bytes of message text / 4), and 85 more for each image that OpenAI's API gets.
+///
+/// A request with tools is answered with one to three calls if it demands a call; and if it leaves
+/// the choice, in about half of the answers, unless the conversation ends with the result of a
+/// call. Arguments, and texts where JSON is wanted, fit their schema, and are the same every time.
+/// Text ends before a stop sequence; in about half of the answers it would go on with one. Which
+/// answers these are depends on the seed and the arrival's number only.
 ///
 /// Thread-safe. It works in real time, as it is a network peer and not part of what is tested.
 class FakeLlmServer {

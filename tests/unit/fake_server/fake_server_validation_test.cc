@@ -134,7 +134,8 @@ TEST(FakeServerValidation, AcceptsWhatTheServiceAccepts) {
       ChatBody(R"(,"logprobs":true,"top_logprobs":20,"user":"u","service_tier":"auto")"),
       R"({"model":"o3","max_completion_tokens":5,"messages":[{"role":"developer","content":"x"}]})",
       R"({"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"x"}]},)"
-      R"({"role":"assistant","content":null,"tool_calls":[]},)"
+      R"({"role":"assistant","content":null,"tool_calls":[{"id":"1","type":"function",)"
+      R"("function":{"name":"f","arguments":"{}"}}]},)"
       R"({"role":"tool","tool_call_id":"1","content":"x"}]})",
   };
   for (const std::string& body : bodies) {
