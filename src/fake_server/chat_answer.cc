@@ -111,7 +111,7 @@ ChatAnswer::Progress ChatAnswer::Begin(TimePoint now, std::string_view date, std
     case FaultKind::kRedirect:
       counters_.CountAnswer(307);
       HeadWriter(out, 307, date)
-          .Field("location", context_.redirect_base + "/elsewhere/chat/completions")
+          .Field("location", context_.redirect_to)
           .Field("content-length", 0)
           .Field(RequestIdField(request_.protocol), format_->request_id())
           .End(context_.keep_alive);

@@ -28,7 +28,7 @@ struct AnswerContext {
   bool keep_alive = true;
   bool timestamp_tokens = false;
   RateState rate;
-  std::string redirect_base;  ///< base URL, for `FaultKind::kRedirect`
+  std::string redirect_to;  ///< URL, for `FaultKind::kRedirect`
   bool multibyte_text = false;
 };
 

@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/socket_base.hpp>
 #include <new>
 #include <utility>
@@ -20,7 +21,10 @@ constexpr std::size_t kMaxPipelined = 64U << 10;
 // Output that waits for a slow client; beyond it no more is produced.
 constexpr std::size_t kMaxUnsent = 256U << 10;
 constexpr Duration kHandshakeTime = std::chrono::seconds(30);
+// A connection that is to close waits for its peer to close it: for so long after the last bytes
+// that came, as of a body that was refused, and for no longer than the second.
 constexpr Duration kLingerTime = std::chrono::seconds(1);
+constexpr Duration kMaxLingerTime = std::chrono::seconds(60);
 
 ApiError EarlyRefusal(HttpRequestParser::State parsed, Protocol protocol, std::size_t max_body) {
   if (parsed == HttpRequestParser::State::kBodyTooLarge) return BodyTooLarge(protocol, max_body);
@@ -198,6 +202,7 @@ void Connection::DiscardInput() {
   auto& scratch = worker_.scratch();
   const auto got = transport_.ReadPastTls(scratch.data(), scratch.size());
   if (got.status == IoStatus::kOk || got.status == IoStatus::kWantRead) {
+    if (state_ == State::kLingering && got.status == IoStatus::kOk) Linger();
     return ArmRead();
   }
   Close();
@@ -346,8 +351,14 @@ void Connection::BeginLingering() {
   in_.clear();
   boost::system::error_code ignored;
   socket_.shutdown(boost::asio::socket_base::shutdown_send, ignored);
-  worker_.timers().Schedule(*this, std::chrono::steady_clock::now() + kLingerTime);
+  linger_end_ = std::chrono::steady_clock::now() + kMaxLingerTime;
+  Linger();
   ArmRead();
+}
+
+void Connection::Linger() {
+  const TimePoint quiet = std::chrono::steady_clock::now() + kLingerTime;
+  worker_.timers().Schedule(*this, std::min(quiet, linger_end_));
 }
 
 }  // namespace llmload::fake_server

@@ -73,6 +73,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   void OnFlushed();
   void ReleaseAdmission();
   void BeginLingering();
+  void Linger();
   void AwaitRequest();
   void Close();
 
@@ -100,6 +101,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   std::string in_;
   std::string out_;
   std::size_t out_sent_ = 0;
+  TimePoint linger_end_{};
 };
 
 }  // namespace llmload::fake_server

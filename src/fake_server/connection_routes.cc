@@ -142,7 +142,8 @@ void Connection::ServeChat(const HttpRequest& request, const Route& route) {
   if (context.plan.fault != nullptr) {
     counters().CountFault(context.plan.fault->kind);
     if (context.plan.fault->kind == FaultKind::kRedirect) {
-      context.redirect_base = server().base_url;
+      // Of the same API: where a client follows, it is refused in the words it understands.
+      context.redirect_to = server().origin + std::string(PathOf(request.target)) + "/elsewhere";
     }
   }
   if (context.plan.extra_latency > Duration::zero()) {

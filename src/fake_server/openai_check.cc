@@ -55,14 +55,17 @@ struct ModelFacts {
 
 // The first that matches counts. Models that OpenAI does not have may be of any kind.
 const ModelFacts& FactsOf(std::string_view model) {
-  static constexpr std::array<ModelFacts, 19> kFacts = {{
-      {"gpt-3.5", 4096, false},     {"gpt-4o-audio", 16'384, false}, {"gpt-4o", 16'384, true},
-      {"chatgpt-4o", 16'384, true}, {"gpt-4.1", 32'768, true},       {"gpt-4.5", 16'384, true},
-      {"gpt-4-turbo", 4096, true},  {"gpt-4-vision", 4096, true},    {"gpt-4-1106", 4096, false},
-      {"gpt-4-0125", 4096, false},  {"gpt-4-32k", 32'768, false},    {"gpt-4", 8192, false},
-      {"o1-mini", 65'536, false},   {"o1-preview", 32'768, false},   {"o3-mini", 100'000, false},
-      {"o1", 100'000, true},        {"o3", 100'000, true},           {"o4", 100'000, true},
-      {"", 131'072, true},
+  static constexpr std::array<ModelFacts, 20> kFacts = {{
+      {"gpt-3.5", 4096, false},     {"gpt-4o-audio", 16'384, false},
+      {"gpt-4o", 16'384, true},     {"chatgpt-4o", 16'384, true},
+      {"gpt-4.1", 32'768, true},    {"gpt-4.5", 16'384, true},
+      {"gpt-4-turbo", 4096, true},  {"gpt-4-vision", 4096, true},
+      {"gpt-4-1106", 4096, false},  {"gpt-4-0125", 4096, false},
+      {"gpt-4-32k", 32'768, false}, {"gpt-4", 8192, false},
+      {"o1-mini", 65'536, false},   {"o1-preview", 32'768, false},
+      {"o3-mini", 100'000, false},  {"o1", 100'000, true},
+      {"o3", 100'000, true},        {"o4", 100'000, true},
+      {"gpt-5", 128'000, true},     {"", 131'072, true},
   }};
   return *std::find_if(kFacts.begin(), kFacts.end(), [model](const ModelFacts& facts) {
     return model.starts_with(facts.prefix);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -133,6 +134,22 @@ TEST_F(FakeServerDialect, TakesBodiesOf32Megabytes) {
   const RawResponse response = ask(kLimit + 1);
   EXPECT_EQ(response.status, 413);
   EXPECT_THAT(response.body, HasSubstr(std::to_string(kLimit)));
+}
+
+TEST_F(FakeServerDialect, TellsAlsoWhoGoesOnSendingForLong) {
+  FakeLlmServerOptions options = Options();
+  options.max_body_bytes = 1000;
+  FakeLlmServer server(options);
+  RawClient client(server.port(), "");
+  client.Send(Post("/v1/chat/completions", 1'000'000));
+  // For longer than the server waits for one that sends nothing. Many clients read no answer before
+  // they have sent it all, and give up if the connection is closed meanwhile.
+  for (int i = 0; i < 15; ++i) {
+    client.Send(std::string(1000, 'x'));
+    std::this_thread::sleep_for(100ms);
+  }
+  EXPECT_EQ(server.counters().connections_open, 1U);
+  EXPECT_EQ(client.Read().status, 413);
 }
 
 TEST_F(FakeServerDialect, DeepBodiesAreRefusedLikeTextThatIsNotJson) {

@@ -354,7 +354,7 @@ TEST_F(FaultOnTheWire, WrongContentLength) {
 TEST_F(FaultOnTheWire, RedirectsWith307) {
   RawResponse response = AskUnder("redirect", false);
   EXPECT_EQ(response.status, 307);
-  EXPECT_EQ(response.fields["location"], server_.base_url() + "/elsewhere/chat/completions");
+  EXPECT_EQ(response.fields["location"], server_.base_url() + "/chat/completions/elsewhere");
 }
 
 TEST_F(FaultOnTheWire, ConnectionCloseAnswersThenCloses) {
