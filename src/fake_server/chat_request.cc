@@ -208,7 +208,8 @@ void ReadStop(const Json& body, ChatRequest& request) {
   const Json* const stop = Member(body, "stop");
   if (stop == nullptr) return;
   const auto add = [&request](const Json& sequence) {
-    if (sequence != "") request.stop.push_back(sequence.get<std::string>());
+    const auto& text = sequence.get_ref<const std::string&>();
+    if (!text.empty()) request.stop.push_back(text);
   };
   if (stop->is_string()) return add(*stop);
   if (!stop->is_array()) RefuseType("stop", "one of a string or array of strings", *stop);

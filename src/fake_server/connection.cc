@@ -254,6 +254,7 @@ void Connection::ParseRequests() {
         counters().other_requests.Add();
         counters().validation_failures.Add();
         protocol_ = RouteOf(parser_.Target()).protocol;
+        head_only_ = false;
         state_ = State::kAnswer;
         return AnswerError(EarlyRefusal(parsed, protocol_, server().options.max_body_bytes),
                            /*keep_alive=*/false);

@@ -93,6 +93,7 @@ class Connection final : public std::enable_shared_from_this<Connection>,
   bool admitted_ = false;  // counted as in flight
   bool admitted_stream_ = false;
   bool http_1_1_ = true;
+  bool head_only_ = false;                 // the method is HEAD: no body follows
   Protocol protocol_ = Protocol::kOpenAi;  // of the latest request
   std::optional<ChatAnswer> answer_;       // while it produces output
   std::optional<Ending> ending_;           // of an answer that is complete but not yet sent

@@ -39,6 +39,7 @@ void Connection::Serve(const HttpRequest& request) {
   state_ = State::kAnswer;
   worker_.timers().Cancel(*this);
   http_1_1_ = request.http_1_1;
+  head_only_ = request.method == "HEAD";
   const std::string path(PathOf(request.target));
   const Route route = RouteOf(request.target);
   protocol_ = route.protocol;
@@ -219,8 +220,11 @@ void Connection::AnswerError(const ApiError& error, bool keep_alive) {
   keep_alive = keep_alive && http_1_1_;
   const std::string request_id =
       "req_fake_" + std::to_string(number_) + "_" + std::to_string(counters().arrivals.Get());
+  const std::size_t begin = out_.size();
   AppendError(out_, protocol_, error, worker_.Date(std::chrono::steady_clock::now()), request_id,
               keep_alive);
+  constexpr std::string_view kEndOfHead = "\r\n\r\n";
+  if (head_only_) out_.resize(out_.find(kEndOfHead, begin) + kEndOfHead.size());
   FinishAnswer(keep_alive ? Ending::kKeepAlive : Ending::kClose);
   Flush();
 }

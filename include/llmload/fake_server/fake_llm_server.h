@@ -54,7 +54,8 @@ struct FakeLlmServerOptions {
   /// Every draw, of latencies, texts and faults, depends on (seed, arrival number) only.
   std::uint64_t seed = 1;
   std::optional<int> max_concurrent;  ///< answers in progress; one more is answered 503
-  /// One more is answered 429 with Retry-After; bursts of one second pass.
+  /// One more is answered 429 with Retry-After; bursts of one second pass. What answers say about
+  /// limits, in fields and texts, is the state of this one.
   std::optional<int> requests_per_minute;
 
   std::size_t max_body_bytes = 32U << 20;  ///< of a request; a larger one is answered 413

@@ -189,6 +189,14 @@ TEST(FakeServerValidation, RefusesOtherPathsMethodsAndContentTypes) {
   EXPECT_EQ(server.counters().models_requests, 1U);
 }
 
+TEST(FakeServerValidation, AnswersHeadWithoutABody) {
+  FakeLlmServer server(InClearText());
+  RawClient client(server.port(), "");
+  client.Send("HEAD /v1/x HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(client.ReadUntil("HTTP/1.1 404"));
+  EXPECT_TRUE(client.ReadUntil("\r\n\r\nHTTP/1.1 200 OK")) << "the next follows at once";
+}
+
 TEST(FakeServerValidation, ChecksTheKeyAndShowsItMaskedOnly) {
   const std::string key = "sk-test-0123456789abcdefghijklmnop";
   FakeLlmServerOptions options = InClearText();
