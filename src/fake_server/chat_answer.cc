@@ -39,7 +39,7 @@ ChatAnswer::ChatAnswer(ChatRequest request, AnswerContext context, ServerCounter
              .rate = context_.rate},
       format_(MakeAnswerFormat(facts_, texts_)),
       words_(texts_, context_.multibyte_text) {
-  content_ = ComposeAnswer(request_, times_.tokens(), times_.cut(),
+  content_ = ComposeAnswer(request_, request_.loads.empty() ? times_.tokens() : 0, times_.cut(),
                            Random::Stream(context_.behaviour->seed ^ kChoiceSalt, context_.arrival),
                            words_);
   facts_.tokens = tokens_ = content_.tokens;

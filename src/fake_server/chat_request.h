@@ -42,6 +42,9 @@ struct ChatRequest {
   std::optional<std::string> json;  ///< the text to answer if JSON is wanted (`SampleJson`)
   /// For an answer that repeats what the request has set: members of a JSON object.
   std::string echo;
+  /// Ollama: nothing is to be answered, as the request only loads the model or unloads it; the
+  /// reason that the answer gives for its end. Empty for all others.
+  std::string_view loads;
 };
 
 /// What the strings of a sample consist of.

@@ -108,6 +108,9 @@ void Connection::ServeChat(const HttpRequest& request, const Route& route) {
                   ? WrongContentType(request.content_type)
                   : Invalid(protocol_, "Content-Type has to be application/json");
   }
+  if (!refusal && protocol_ == Protocol::kAnthropic && request.Get("anthropic-version").empty()) {
+    refusal = Invalid(protocol_, "anthropic-version: header is required");
+  }
   if (!refusal && !route.has_version) {
     refusal = UnknownPath(protocol_, request.method, PathOf(request.target));
   }

@@ -1,4 +1,4 @@
-// Ollama's own chat API: one JSON object a line.
+// Ollama's own API, chat and generate: one JSON object a line.
 #include <array>
 #include <cstdio>
 #include <ctime>
@@ -30,20 +30,22 @@ class OllamaFormat final : public AnswerFormat {
   OllamaFormat(const AnswerFacts& facts, std::string request_id)
       : AnswerFormat(std::move(request_id)),
         facts_(facts),
-        prefix_("{\"model\":" + Quoted(facts.request.model) + ",\"created_at\":\"") {}
+        generates_(facts.request.operation == Operation::kGenerate),
+        prefix_("{\"model\":" + Quoted(facts.request.model) + ",\"created_at\":\""),
+        text_begin_(generates_ ? "\",\"response\":\""
+                               : "\",\"message\":{\"role\":\"assistant\",\"content\":\""),
+        text_end_(generates_ ? "\"" : "\"}") {}
 
   std::string_view StreamType() const override { return "application/x-ndjson"; }
   void AppendFields(HeadWriter&) const override {}
 
   void AppendBegin(BodyWriter&) override { created_ = Rfc3339Now(); }
   void AppendToken(BodyWriter& body, std::string_view text) override {
-    body.Append({prefix_, created_, "\",\"message\":{\"role\":\"assistant\",\"content\":\"", text,
-                 "\"},\"done\":false}\n"});
+    body.Append({prefix_, created_, text_begin_, text, text_end_, ",\"done\":false}\n"});
   }
   void AppendFinish(BodyWriter&) override {}
   void AppendTerminal(BodyWriter& body) override {
-    body.Append({prefix_, created_, "\",\"message\":{\"role\":\"assistant\",\"content\":\"\"}",
-                 Ending(), "\n"});
+    body.Append({prefix_, created_, text_begin_, text_end_, Ending(), "\n"});
   }
   void AppendError(BodyWriter& body, std::string_view) override {
     body.Append(
@@ -51,26 +53,34 @@ class OllamaFormat final : public AnswerFormat {
          "EOF\"}\n"});
   }
   void AppendBroken(BodyWriter& body) override {
-    body.Append({prefix_, created_, "\",\"message\":{\"role\":\"assistant\",\"content\":\"\n"});
+    body.Append({prefix_, created_, text_begin_, "\n"});
   }
   std::string UnaryBody(std::string_view text) const override {
-    return prefix_ + Rfc3339Now() + "\",\"message\":{\"role\":\"assistant\",\"content\":\"" +
-           std::string(text) + "\"}" + Ending();
+    return prefix_ + Rfc3339Now() + std::string(text_begin_) + std::string(text) +
+           std::string(text_end_) + Ending();
   }
 
  private:
   std::string Ending() const {
+    if (!facts_.request.loads.empty()) {
+      return ",\"done\":true,\"done_reason\":\"" + std::string(facts_.request.loads) + "\"}";
+    }
     return std::string(",\"done\":true,\"done_reason\":\"") + (facts_.cut ? "length" : "stop") +
            "\",\"total_duration\":" + std::to_string(facts_.total.count()) +
            ",\"load_duration\":1000000,\"prompt_eval_count\":" +
            std::to_string(facts_.request.prompt_tokens) +
            ",\"prompt_eval_duration\":" + std::to_string(facts_.ttft.count()) +
            ",\"eval_count\":" + std::to_string(facts_.tokens) +
-           ",\"eval_duration\":" + std::to_string((facts_.total - facts_.ttft).count()) + "}";
+           ",\"eval_duration\":" + std::to_string((facts_.total - facts_.ttft).count()) +
+           // What a later request may give back to go on from here.
+           (generates_ ? ",\"context\":[1,2,3]}" : "}");
   }
 
   const AnswerFacts& facts_;
+  const bool generates_;
   const std::string prefix_;
+  const std::string_view text_begin_;
+  const std::string_view text_end_;
   std::string created_;
 };
 

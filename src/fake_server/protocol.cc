@@ -71,10 +71,11 @@ void ReadAnthropic(std::string_view path, Route& route) {
   if (path.empty()) route.endpoint = Endpoint::kCompletion;
 }
 
-// Ollama: chat, tags
+// Ollama: chat, generate, tags
 void ReadOllama(std::string_view path, Route& route) {
   route.protocol = Protocol::kOllama;
-  if (path == "/chat") route.endpoint = Endpoint::kCompletion;
+  if (path == "/chat" || path == "/generate") route.endpoint = Endpoint::kCompletion;
+  if (path == "/generate") route.operation = Operation::kGenerate;
   if (path == "/tags") route.endpoint = Endpoint::kModels;
 }
 

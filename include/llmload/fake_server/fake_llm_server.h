@@ -116,7 +116,7 @@ std::string ToJson(const FakeLlmServerCounters& counters);
 /// - Anthropic: `POST /v1/messages`
 /// - Bedrock: `POST /model/{modelId}/converse`, `/converse-stream`, `/invoke` and
 ///   `/invoke-with-response-stream` (bodies of Titan for an id with amazon.titan, else Anthropic's)
-/// - Ollama: `POST /api/chat`, `GET /api/tags`
+/// - Ollama: `POST /api/chat`, `POST /api/generate`, `GET /api/tags`
 /// - `GET /healthz`
 ///
 /// Requests and credentials are validated as the real services do, and each refusal is worded as

@@ -45,7 +45,9 @@ class FakeServerApis : public ::testing::Test {
                    std::string_view fields = "") {
     RawClient client(server.port(), server.ca_pem());
     EXPECT_EQ(client.error(), "");
-    client.SendPost(target, body, fields);
+    const std::string version =
+        target == "/v1/messages" ? "anthropic-version: 2023-06-01\r\n" : "";
+    client.SendPost(target, body, version + std::string(fields));
     return client.Read();
   }
 };
@@ -210,13 +212,13 @@ TEST_F(FakeServerApis, RequestsAreValidatedInTheWordsOfEachApi) {
       {"/v1/messages", R"({"model":"m","max_tokens":0,"messages":[]})", 400, "max_tokens: Input"},
       {"/v1/messages",
        R"({"model":"m","max_tokens":1,"messages":[{"role":"system","content":"x"}]})", 400,
-       "messages.0.role: Unexpected role"},
+       "messages: Unexpected role"},
       {"/v1/messages",
        R"({"model":"m","max_tokens":1,"max_completion_tokens":1,"messages":[{"role":"user","content":"x"}]})",
        400, "max_completion_tokens: Extra inputs are not permitted"},
       {"/v1/messages",
        R"({"model":"m","max_tokens":1,"temperature":2,"messages":[{"role":"user","content":"x"}]})",
-       400, "temperature: Input should be between 0 and 1"},
+       400, "temperature: Input should be less than or equal to 1"},
       {converse.c_str(), "{}", 400, "messages"},
       {converse.c_str(), R"({"messages":[{"role":"user","content":"text"}]})", 400,
        "messages.0.content"},
