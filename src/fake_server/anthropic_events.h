@@ -27,29 +27,69 @@ class AnthropicEvents {
            ",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":" + Usage(1) +
            "}}";
   }
+  /// Of text.
   static std::string BlockStart() {
     return "{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\","
            "\"text\":\"\"}}";
   }
-  static std::string BlockStop() { return "{\"type\":\"content_block_stop\",\"index\":0}"; }
+  std::string CallStart(std::size_t call) const {
+    return "{\"type\":\"content_block_start\",\"index\":" + std::to_string(call) +
+           ",\"content_block\":" + CallBlock(call, "{}") + "}";
+  }
+  /// What stands before a piece of a call's arguments; `kDeltaEnd` stands after it.
+  static std::string CallDeltaBegin(std::size_t call) {
+    return "{\"type\":\"content_block_delta\",\"index\":" + std::to_string(call) +
+           ",\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"";
+  }
+  static std::string BlockStop(std::size_t index) {
+    return "{\"type\":\"content_block_stop\",\"index\":" + std::to_string(index) + "}";
+  }
   std::string MessageDelta() const {
     return "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"" + StopReason() +
-           "\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":" +
-           std::to_string(facts_.tokens) + "}}";
+           "\",\"stop_sequence\":" + StopSequence() +
+           "},\"usage\":{\"output_tokens\":" + std::to_string(facts_.tokens) + "}}";
   }
   std::string UnaryBody(std::string_view text) const {
     return "{\"id\":\"" + id_ + "\",\"type\":\"message\",\"role\":\"assistant\",\"model\":" +
-           Quoted(facts_.request.model) + ",\"content\":[{\"type\":\"text\",\"text\":\"" +
-           std::string(text) + "\"}],\"stop_reason\":\"" + StopReason() +
-           "\",\"stop_sequence\":null,\"usage\":" + Usage(facts_.tokens) + "}";
+           Quoted(facts_.request.model) + ",\"content\":[" + Content(text) +
+           "],\"stop_reason\":\"" + StopReason() + "\",\"stop_sequence\":" + StopSequence() +
+           ",\"usage\":" + Usage(facts_.tokens) + "}";
   }
 
  private:
-  std::string StopReason() const { return facts_.cut ? "max_tokens" : "end_turn"; }
+  std::string StopReason() const {
+    if (facts_.cut) return "max_tokens";
+    if (!facts_.content.calls.empty()) return "tool_use";
+    return facts_.content.stop_sequence ? "stop_sequence" : "end_turn";
+  }
+  std::string StopSequence() const {
+    const auto& sequence = facts_.content.stop_sequence;
+    return sequence ? Quoted(*sequence) : "null";
+  }
+  std::string CallBlock(std::size_t call, const std::string& input) const {
+    const ToolCall& made = facts_.content.calls[call];
+    return "{\"type\":\"tool_use\",\"id\":" + Quoted(made.id) + ",\"name\":" + Quoted(made.name) +
+           ",\"input\":" + input + ",\"caller\":{\"type\":\"direct\"}}";
+  }
+  std::string Content(std::string_view text) const {
+    const auto& calls = facts_.content.calls;
+    std::string blocks;
+    if (calls.empty() || !text.empty()) {
+      blocks = "{\"type\":\"text\",\"text\":\"" + std::string(text) + "\"}";
+    }
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+      if (!blocks.empty()) blocks += ",";
+      // Arguments that the output limit has cut are no JSON.
+      blocks += CallBlock(i, calls[i].complete ? calls[i].arguments : "{}");
+    }
+    return blocks;
+  }
   std::string Usage(int output) const {
-    return "{\"input_tokens\":" + std::to_string(facts_.request.prompt_tokens) +
-           ",\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":0,\"output_tokens\":" +
-           std::to_string(output) + ",\"service_tier\":\"standard\"}";
+    const CacheUse& cache = facts_.request.cache;
+    return "{\"input_tokens\":" + std::to_string(facts_.request.fresh_tokens()) +
+           ",\"cache_creation_input_tokens\":" + std::to_string(cache.written) +
+           ",\"cache_read_input_tokens\":" + std::to_string(cache.read) +
+           ",\"output_tokens\":" + std::to_string(output) + ",\"service_tier\":\"standard\"}";
   }
 
   const AnswerFacts& facts_;

@@ -19,15 +19,31 @@ class AnthropicFormat final : public AnswerFormat {
 
   void AppendBegin(BodyWriter& body) override {
     Append(body, "message_start", events_.MessageStart());
+    if (!facts_.content.calls.empty()) return;
     Append(body, "content_block_start", events_.BlockStart());
-    Append(body, "ping", "{\"type\":\"ping\"}");
+    Append(body, "ping", kPing);
   }
   void AppendToken(BodyWriter& body, std::string_view text) override {
     body.Append({"event: content_block_delta\ndata: ", AnthropicEvents::kDeltaBegin, text,
                  AnthropicEvents::kDeltaEnd, "\n\n"});
   }
+  void AppendCallBegin(BodyWriter& body, std::size_t call) override {
+    Append(body, "content_block_start", events_.CallStart(call));
+    if (call == 0) Append(body, "ping", kPing);
+    call_delta_ = AnthropicEvents::CallDeltaBegin(call);
+    AppendCallPiece(body, call, "");
+  }
+  void AppendCallPiece(BodyWriter& body, std::size_t, std::string_view json) override {
+    body.Append({"event: content_block_delta\ndata: ", call_delta_, json,
+                 AnthropicEvents::kDeltaEnd, "\n\n"});
+  }
+  void AppendCallEnd(BodyWriter& body, std::size_t call) override {
+    Append(body, "content_block_stop", events_.BlockStop(call));
+  }
   void AppendFinish(BodyWriter& body) override {
-    Append(body, "content_block_stop", events_.BlockStop());
+    if (facts_.content.calls.empty()) {
+      Append(body, "content_block_stop", events_.BlockStop(0));
+    }
     Append(body, "message_delta", events_.MessageDelta());
   }
   void AppendTerminal(BodyWriter& body) override {
@@ -40,17 +56,21 @@ class AnthropicFormat final : public AnswerFormat {
                ",\"message\":\"Overloaded\"},\"request_id\":" + Quoted(request_id()) + "}");
   }
   void AppendBroken(BodyWriter& body) override {
-    Append(body, "content_block_delta", AnthropicEvents::kDeltaBegin);
+    Append(body, "content_block_delta",
+           call_delta_.empty() ? AnthropicEvents::kDeltaBegin : std::string_view(call_delta_));
   }
   std::string UnaryBody(std::string_view text) const override { return events_.UnaryBody(text); }
 
  private:
+  static constexpr std::string_view kPing = "{\"type\":\"ping\"}";
+
   static void Append(BodyWriter& body, std::string_view event, std::string_view data) {
     body.Append({"event: ", event, "\ndata: ", data, "\n\n"});
   }
 
   const AnswerFacts& facts_;
   const AnthropicEvents events_;
+  std::string call_delta_;  // of the latest call, up to the piece of its arguments
 };
 
 }  // namespace

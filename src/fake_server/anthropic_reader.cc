@@ -50,19 +50,28 @@ const std::string& AnthropicReader::Tag(const Json& value, const std::string& pa
   return type;
 }
 
-void AnthropicReader::ReadCacheControl(const Json& object, const std::string& path) {
+Duration AnthropicReader::ReadCacheControl(const Json& object, const std::string& path) {
   static constexpr std::array<std::string_view, 1> kTypes = {"ephemeral"};
   static constexpr std::array<std::string_view, 2> kLives = {"5m", "1h"};
   static constexpr std::array<std::string_view, 2> kMembers = {"type", "ttl"};
   const Json* const control = Find(object, "cache_control");
-  if (control == nullptr) return;
+  if (control == nullptr) return Duration::zero();
   const std::string at = RequestChecker::Join(path, "cache_control");
   const std::string tagged = at + "." + Tag(*control, at, kTypes);
-  if (const Json* const life = Find(*control, "ttl")) {
-    check_.OneOf(*life, tagged + ".ttl", kLives);
-  }
+  const Json* const life = Find(*control, "ttl");
+  if (life != nullptr) check_.OneOf(*life, tagged + ".ttl", kLives);
   OnlyKnown(*control, tagged, kMembers);
   ++cache_marks_;
+  return std::chrono::minutes(life != nullptr && *life == "1h" ? 60 : 5);
+}
+
+void AnthropicReader::EndBlock(std::string_view role, const Json& block, Duration life) {
+  if (!caches_) return;
+  if (!block.is_object()) return AppendPrefix(request_, role, block, bytes_, life);
+  // What is to be kept is the same prompt, wherever it says so.
+  Json said = block;
+  said.erase("cache_control");
+  AppendPrefix(request_, role, said, bytes_, life);
 }
 
 void AnthropicReader::ReadText(const Json& block, const std::string& at) {
@@ -157,8 +166,8 @@ void AnthropicReader::ReadToolResult(const Json& block, const std::string& at) {
 }
 
 // `turn` is null inside a tool result and in the system prompt.
-void AnthropicReader::ReadBlock(const Json& block, const std::string& path, Names types,
-                                ToolTurn* turn) {
+Duration AnthropicReader::ReadBlock(const Json& block, const std::string& path, Names types,
+                                    ToolTurn* turn) {
   const std::string& type = Tag(block, path, types);
   const std::string at = path + "." + type;
   const auto only_for = [&](bool assistant) {
@@ -194,7 +203,7 @@ void AnthropicReader::ReadBlock(const Json& block, const std::string& path, Name
     check_.RequiredString(block, at, "data");
   }
   if (turn != nullptr && type != "tool_result") only_results_ = false;
-  ReadCacheControl(block, at);
+  return ReadCacheControl(block, at);
 }
 
 void AnthropicReader::ReadSystem(const Json& body) {
@@ -202,11 +211,13 @@ void AnthropicReader::ReadSystem(const Json& body) {
   if (system == nullptr) return;
   if (system->is_string()) {
     bytes_ += static_cast<std::int64_t>(system->get_ref<const std::string&>().size());
-    return;
+    return EndBlock("system", *system, Duration::zero());
   }
   check_.List(*system, "system");
   for (std::size_t i = 0; i < system->size(); ++i) {
-    ReadBlock((*system)[i], RequestChecker::Join("system", i), kSystemTypes, nullptr);
+    const Json& block = (*system)[i];
+    EndBlock("system", block,
+             ReadBlock(block, RequestChecker::Join("system", i), kSystemTypes, nullptr));
   }
 }
 
@@ -248,7 +259,9 @@ void AnthropicReader::ReadMessages(const Json& body) {
     }
     if (content.is_array()) {
       for (std::size_t k = 0; k < content.size(); ++k) {
-        ReadBlock(content[k], RequestChecker::Join(content_path, k), kBlockTypes, &turns_.back());
+        EndBlock(assistant ? "assistant" : "user", content[k],
+                 ReadBlock(content[k], RequestChecker::Join(content_path, k), kBlockTypes,
+                           &turns_.back()));
       }
     } else {
       const auto& text = content.get_ref<const std::string&>();
@@ -257,6 +270,7 @@ void AnthropicReader::ReadMessages(const Json& body) {
       }
       only_results_ = false;
       bytes_ += static_cast<std::int64_t>(text.size());
+      EndBlock(assistant ? "assistant" : "user", content, Duration::zero());
     }
     if (!last || !assistant || is_empty) continue;
     const Json* const text = content.is_string() ? &content : Find(content.back(), "text");
@@ -291,6 +305,8 @@ void AnthropicReader::ReadMessages(const Json& body) {
                                 "block in the next message.");
           }};
   pairing.Check(turns_);
+  request_.after_tool_result = !turns_.back().results.empty();
+  request_.prompt_tokens = (bytes_ + 3) / 4;
 }
 
 }  // namespace llmload::fake_server

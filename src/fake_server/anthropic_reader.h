@@ -20,40 +20,44 @@ class AnthropicReader {
  public:
   using Json = nlohmann::json;
 
-  /// @param strict  refuse members that the API does not know
-  AnthropicReader(const RequestChecker& check, bool strict) : check_(check), strict_(strict) {}
-
-  /// Of text so far.
-  std::int64_t bytes() const noexcept { return bytes_; }
+  /// @param request  is filled in
+  /// @param caches   part of the prompt is to be kept
+  AnthropicReader(const RequestChecker& check, const FakeLlmServerOptions& options,
+                  ChatRequest& request, bool caches)
+      : check_(check), options_(options), request_(request), caches_(caches) {}
 
   void ReadTools(const Json& body);
   void ReadSystem(const Json& body);
   void ReadMessages(const Json& body);
-  void ReadSettings(const Json& body, std::int64_t max_tokens);
+  void ReadSettings(const Json& body);
 
  private:
-  void ReadBlock(const Json& block, const std::string& path, Names types, ToolTurn* turn);
+  // How long to keep the prompt up to this block; 0: not at all.
+  Duration ReadBlock(const Json& block, const std::string& path, Names types, ToolTurn* turn);
+  void EndBlock(std::string_view role, const Json& block, Duration life);
   void ReadText(const Json& block, const std::string& at);
   void ReadImage(const Json& block, const std::string& at);
   void ReadToolUse(const Json& block, const std::string& at);
   void ReadToolResult(const Json& block, const std::string& at);
   void ReadTool(const Json& tool, const std::string& path);
   void ReadToolChoice(const Json& choice);
-  void ReadThinking(const Json& thinking, std::int64_t max_tokens);
+  void ReadThinking(const Json& thinking);
   void ReadOutputConfig(const Json& config);
   void ReadJsonFormat(const Json& format, const std::string& path);
-  void ReadCacheControl(const Json& object, const std::string& path);
+  Duration ReadCacheControl(const Json& object, const std::string& path);
   void CheckClosed(const Json& schema, const std::string& path);
 
   // The text in `type`, which says what the rest of `value` is.
   const std::string& Tag(const Json& value, const std::string& path, Names types) const;
   void OnlyKnown(const Json& object, const std::string& path, Names names) const {
-    if (strict_) check_.OnlyKnown(object, path, names);
+    if (!options_.allow_unknown_parameters) check_.OnlyKnown(object, path, names);
   }
 
   const RequestChecker& check_;
-  const bool strict_;
-  std::int64_t bytes_ = 0;
+  const FakeLlmServerOptions& options_;
+  ChatRequest& request_;
+  const bool caches_;
+  std::int64_t bytes_ = 0;  // of text
   int cache_marks_ = 0;
   std::set<std::string_view> tools_;
   std::set<std::string_view> call_ids_;

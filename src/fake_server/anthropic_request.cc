@@ -4,7 +4,7 @@
 #include <array>
 
 #include "src/fake_server/anthropic_reader.h"
-#include "src/fake_server/error_dialect.h"
+#include "src/fake_server/request_json.h"
 
 namespace llmload::fake_server {
 
@@ -52,8 +52,10 @@ void AnthropicReader::ReadTool(const Json& tool, const std::string& path) {
         "type",   "name",          "description",     "input_schema",   "cache_control",
         "strict", "defer_loading", "allowed_callers", "input_examples", "eager_input_streaming"};
     OnlyKnown(tool, at, kMembers);
+    // The service runs its other tools itself.
+    request_.tools.push_back(CallableTool(tool["name"], schema, options_));
   }
-  ReadCacheControl(tool, at);
+  EndBlock("tools", tool, ReadCacheControl(tool, at));
 }
 
 void AnthropicReader::ReadToolChoice(const Json& choice) {
@@ -62,16 +64,22 @@ void AnthropicReader::ReadToolChoice(const Json& choice) {
                                                                "disable_parallel_tool_use"};
   const std::string& type = Tag(choice, "tool_choice", kTypes);
   const std::string at = "tool_choice." + type;
-  check_.OptionalBoolean(choice, at, "disable_parallel_tool_use", false);
+  request_.parallel_calls = !check_.OptionalBoolean(choice, at, "disable_parallel_tool_use", false);
   OnlyKnown(choice, at, kMembers);
   if (type == "tool") {
     const std::string& name = check_.RequiredString(choice, at, "name");
     if (!tools_.contains(name)) {
       RequestChecker::Refuse("Tool '" + name + "' not found in provided tools");
     }
-  } else if (type == "any" && tools_.empty()) {
-    // Without tools, the service takes "auto" and "none".
-    RequestChecker::Refuse(at + " may only be specified while providing tools");
+    ChooseTool(request_, name);
+  } else if (type == "any") {
+    // Without tools, the service takes "auto" and "none" only.
+    if (tools_.empty()) {
+      RequestChecker::Refuse(at + " may only be specified while providing tools");
+    }
+    request_.must_call = true;
+  } else if (type == "none") {
+    request_.tools.clear();
   }
 }
 
@@ -84,13 +92,13 @@ void AnthropicReader::ReadTools(const Json& body) {
   if (const Json* const choice = Find(body, "tool_choice")) ReadToolChoice(*choice);
 }
 
-void AnthropicReader::ReadThinking(const Json& thinking, std::int64_t max_tokens) {
+void AnthropicReader::ReadThinking(const Json& thinking) {
   static constexpr std::array<std::string_view, 3> kTypes = {"adaptive", "disabled", "enabled"};
   const std::string& type = Tag(thinking, "thinking", kTypes);
   if (type != "enabled") return;
   check_.Required(thinking, "thinking.enabled", "budget_tokens");
   const auto budget = check_.OptionalCount(thinking, "thinking.enabled", "budget_tokens", 1024);
-  if (max_tokens <= *budget) {
+  if (*request_.max_tokens <= *budget) {
     RequestChecker::Refuse("`max_tokens` must be greater than `thinking.budget_tokens`.");
   }
 }
@@ -124,6 +132,7 @@ void AnthropicReader::ReadJsonFormat(const Json& format, const std::string& path
   const Json& schema = check_.Required(format, path, "schema");
   CheckClosed(check_.Dictionary(schema, path + ".schema"), path + ".schema");
   OnlyKnown(format, path, kMembers);
+  request_.json = SampleJson(schema, SampleText(options_));
 }
 
 void AnthropicReader::ReadOutputConfig(const Json& config) {
@@ -140,7 +149,7 @@ void AnthropicReader::ReadOutputConfig(const Json& config) {
   OnlyKnown(config, "output_config", kMembers);
 }
 
-void AnthropicReader::ReadSettings(const Json& body, std::int64_t max_tokens) {
+void AnthropicReader::ReadSettings(const Json& body) {
   check_.OptionalNumber(body, "", "temperature", 0, 1);
   check_.OptionalNumber(body, "", "top_p", 0, 1);
   check_.OptionalCount(body, "", "top_k", 0);
@@ -149,6 +158,7 @@ void AnthropicReader::ReadSettings(const Json& body, std::int64_t max_tokens) {
       if (IsBlank(check_.String((*stops)[i], RequestChecker::Join("stop_sequences", i)))) {
         check_.RefuseAt("stop_sequences", "each stop sequence must contain non-whitespace");
       }
+      request_.stop.push_back((*stops)[i]);
     }
   }
   if (const Json* const metadata = check_.OptionalDictionary(body, "", "metadata")) {
@@ -161,13 +171,14 @@ void AnthropicReader::ReadSettings(const Json& body, std::int64_t max_tokens) {
     check_.OneOf(*tier, "service_tier", kTiers);
   }
   if (const Json* const thinking = Find(body, "thinking")) {
-    ReadThinking(*thinking, max_tokens);
+    ReadThinking(*thinking);
   }
   if (const Json* const config = Find(body, "output_config")) ReadOutputConfig(*config);
   if (const Json* const format = Find(body, "output_format")) {
     ReadJsonFormat(*format, "output_format");
   }
-  ReadCacheControl(body, "");
+  const Duration life = ReadCacheControl(body, "");
+  if (!request_.prefixes.empty() && life > Duration::zero()) request_.prefixes.back().life = life;
   if (cache_marks_ > 4) {
     RequestChecker::Refuse("A maximum of 4 blocks with cache_control may be provided. Found " +
                            std::to_string(cache_marks_) + ".");
@@ -210,12 +221,12 @@ std::variant<ChatRequest, ApiError> ParseAnthropicRequest(std::string_view text,
                                        "for " +
                                        request.model);
     }
-    AnthropicReader reader(check, !options.allow_unknown_parameters);
+    AnthropicReader reader(check, options, request,
+                           text.find("\"cache_control\"") != std::string_view::npos);
     reader.ReadTools(body);
     reader.ReadSystem(body);
     reader.ReadMessages(body);
-    reader.ReadSettings(body, *request.max_tokens);
-    request.prompt_tokens = (reader.bytes() + 3) / 4;
+    reader.ReadSettings(body);
   };
   return ParseWith(text, route, options, read);
 }

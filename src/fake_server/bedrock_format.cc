@@ -32,8 +32,10 @@ class BedrockFormat final : public AnswerFormat {
     if (facts_.request.stream) {
       head.Field("X-Amzn-Bedrock-Content-Type", "application/json");
     } else {
-      head.Field("X-Amzn-Bedrock-Input-Token-Count", facts_.request.prompt_tokens)
+      head.Field("X-Amzn-Bedrock-Input-Token-Count", facts_.request.fresh_tokens())
           .Field("X-Amzn-Bedrock-Output-Token-Count", facts_.tokens)
+          .Field("X-Amzn-Bedrock-Cache-Read-Input-Token-Count", facts_.request.cache.read)
+          .Field("X-Amzn-Bedrock-Cache-Write-Input-Token-Count", facts_.request.cache.written)
           .Field("X-Amzn-Bedrock-Invocation-Latency", Milliseconds(facts_.total));
     }
   }
@@ -43,7 +45,7 @@ class BedrockFormat final : public AnswerFormat {
       Event(body, "messageStart", {"{\"p\":\"", Padding(0), "\",\"role\":\"assistant\"}"});
     } else if (protocol_ == Protocol::kInvokeAnthropic) {
       Chunk(body, {anthropic_.MessageStart()});
-      Chunk(body, {AnthropicEvents::BlockStart()});
+      if (facts_.content.calls.empty()) Chunk(body, {AnthropicEvents::BlockStart()});
     }
   }
 
@@ -61,19 +63,42 @@ class BedrockFormat final : public AnswerFormat {
     }
   }
 
+  void AppendCallBegin(BodyWriter& body, std::size_t call) override {
+    if (protocol_ == Protocol::kInvokeAnthropic) {
+      call_delta_ = AnthropicEvents::CallDeltaBegin(call);
+      return Chunk(body, {anthropic_.CallStart(call)});
+    }
+    const ToolCall& made = facts_.content.calls[call];
+    call_delta_ =
+        "{\"contentBlockIndex\":" + std::to_string(call) + ",\"delta\":{\"toolUse\":{\"input\":\"";
+    Event(body, "contentBlockStart",
+          {"{\"contentBlockIndex\":", std::to_string(call), ",\"p\":\"", Padding(event_),
+           "\",\"start\":{\"toolUse\":{\"name\":", Quoted(made.name),
+           ",\"toolUseId\":", Quoted(made.id), "}}}"});
+  }
+
+  void AppendCallPiece(BodyWriter& body, std::size_t, std::string_view json) override {
+    ++event_;
+    if (protocol_ == Protocol::kInvokeAnthropic) {
+      return Chunk(body, {call_delta_, json, AnthropicEvents::kDeltaEnd});
+    }
+    Event(body, "contentBlockDelta", {call_delta_, json, "\"}},\"p\":\"", Padding(event_), "\"}"});
+  }
+
+  void AppendCallEnd(BodyWriter& body, std::size_t call) override { EndBlock(body, call); }
+
   void AppendFinish(BodyWriter& body) override {
+    // The blocks of calls have ended.
+    if (facts_.content.calls.empty()) EndBlock(body, 0);
     switch (protocol_) {
       case Protocol::kInvokeAnthropic:
-        Chunk(body, {AnthropicEvents::BlockStop()});
         return Chunk(body, {anthropic_.MessageDelta()});
       case Protocol::kInvokeTitan:
         return;
       default:
-        Event(body, "contentBlockStop",
-              {"{\"contentBlockIndex\":0,\"p\":\"", Padding(event_ + 1), "\"}"});
-        return Event(body, "messageStop",
-                     {"{\"p\":\"", Padding(event_ + 2), "\",\"stopReason\":\"",
-                      facts_.cut ? "max_tokens" : "end_turn", "\"}"});
+        return Event(
+            body, "messageStop",
+            {"{\"p\":\"", Padding(event_ + 2), "\",\"stopReason\":\"", StopReason(), "\"}"});
     }
   }
 
@@ -106,7 +131,8 @@ class BedrockFormat final : public AnswerFormat {
 
   void AppendBroken(BodyWriter& body) override {
     Event(body, protocol_ == Protocol::kConverse ? "contentBlockDelta" : "chunk",
-          {"{\"contentBlockIndex\":0,\"delta\":{\"text\":\""});
+          {call_delta_.empty() ? "{\"contentBlockIndex\":0,\"delta\":{\"text\":\""
+                               : std::string_view(call_delta_)});
   }
 
   std::string UnaryBody(std::string_view text) const override {
@@ -120,9 +146,9 @@ class BedrockFormat final : public AnswerFormat {
                std::string(CompletionReason()) + "\"}]}";
       default:
         return "{\"metrics\":{\"latencyMs\":" + std::to_string(Milliseconds(facts_.total)) +
-               "},\"output\":{\"message\":{\"content\":[{\"text\":\"" + std::string(text) +
-               "\"}],\"role\":\"assistant\"}},\"stopReason\":\"" +
-               (facts_.cut ? "max_tokens" : "end_turn") + "\",\"usage\":" + Usage() + "}";
+               "},\"output\":{\"message\":{\"content\":[" + Content(text) +
+               "],\"role\":\"assistant\"}},\"stopReason\":\"" + std::string(StopReason()) +
+               "\",\"usage\":" + Usage() + "}";
     }
   }
 
@@ -166,17 +192,53 @@ class BedrockFormat final : public AnswerFormat {
     }
   }
 
-  std::string_view CompletionReason() const { return facts_.cut ? "LENGTH" : "FINISH"; }
+  std::string_view CompletionReason() const {
+    if (facts_.cut) return "LENGTH";
+    return facts_.content.stop_sequence ? "STOP_CRITERIA_MET" : "FINISH";
+  }
+
+  // Titan's models have no blocks.
+  void EndBlock(BodyWriter& body, std::size_t index) {
+    if (protocol_ == Protocol::kInvokeAnthropic) Chunk(body, {AnthropicEvents::BlockStop(index)});
+    if (protocol_ != Protocol::kConverse) return;
+    Event(body, "contentBlockStop",
+          {"{\"contentBlockIndex\":", std::to_string(index), ",\"p\":\"", Padding(event_ + 1),
+           "\"}"});
+  }
+
+  // Of Converse, as what follows.
+  std::string_view StopReason() const {
+    if (facts_.cut) return "max_tokens";
+    if (!facts_.content.calls.empty()) return "tool_use";
+    return facts_.content.stop_sequence ? "stop_sequence" : "end_turn";
+  }
+
+  std::string Content(std::string_view text) const {
+    const auto& calls = facts_.content.calls;
+    std::string blocks;
+    if (calls.empty() || !text.empty()) blocks = "{\"text\":\"" + std::string(text) + "\"}";
+    for (const ToolCall& call : calls) {
+      blocks.append(blocks.empty() ? "" : ",")
+          .append("{\"toolUse\":{\"input\":")
+          // Arguments that the output limit has cut are no JSON.
+          .append(call.complete ? call.arguments : "{}")
+          .append(",\"name\":" + Quoted(call.name) + ",\"toolUseId\":" + Quoted(call.id) + "}}");
+    }
+    return blocks;
+  }
 
   std::string Metrics() const {
-    return "{\"inputTokenCount\":" + std::to_string(facts_.request.prompt_tokens) +
+    return "{\"inputTokenCount\":" + std::to_string(facts_.request.fresh_tokens()) +
            ",\"outputTokenCount\":" + std::to_string(facts_.tokens) +
            ",\"invocationLatency\":" + std::to_string(Milliseconds(facts_.total)) +
            ",\"firstByteLatency\":" + std::to_string(Milliseconds(facts_.ttft)) + "}";
   }
 
   std::string Usage() const {
-    return "{\"inputTokens\":" + std::to_string(facts_.request.prompt_tokens) +
+    const CacheUse& cache = facts_.request.cache;
+    return "{\"cacheReadInputTokens\":" + std::to_string(cache.read) +
+           ",\"cacheWriteInputTokens\":" + std::to_string(cache.written) +
+           ",\"inputTokens\":" + std::to_string(facts_.request.fresh_tokens()) +
            ",\"outputTokens\":" + std::to_string(facts_.tokens) +
            ",\"totalTokens\":" + std::to_string(facts_.request.prompt_tokens + facts_.tokens) + "}";
   }
@@ -185,6 +247,7 @@ class BedrockFormat final : public AnswerFormat {
   const Protocol protocol_;
   const AnthropicEvents anthropic_;
   int event_ = 0;
+  std::string call_delta_;  // of the latest call, up to the piece of its arguments
   std::string payload_;
   std::string frame_;
   std::string inner_;

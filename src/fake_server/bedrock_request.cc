@@ -20,9 +20,11 @@ class ConverseReader {
  public:
   using Json = nlohmann::json;
 
-  explicit ConverseReader(const RequestChecker& check) : check_(check) {}
-
-  std::int64_t bytes() const noexcept { return bytes_; }
+  /// @param request  is filled in
+  /// @param caches   part of the prompt is to be kept
+  ConverseReader(const RequestChecker& check, const FakeLlmServerOptions& options,
+                 ChatRequest& request, bool caches)
+      : check_(check), options_(options), request_(request), caches_(caches) {}
 
   void ReadToolConfig(const Json& body);
   void ReadSystem(const Json& body);
@@ -39,12 +41,17 @@ class ConverseReader {
   void ReadToolChoice(const Json& choice);
   void ReadName(const Json& value, const std::string& path);
 
+  void EndBlock(std::string_view role, std::string_view key, const Json& block);
+
   // The one member of a union.
   const std::string& Key(const Json& value, const std::string& path, std::string_view kind,
                          Names names) const;
 
   const RequestChecker& check_;
-  std::int64_t bytes_ = 0;
+  const FakeLlmServerOptions& options_;
+  ChatRequest& request_;
+  const bool caches_;
+  std::int64_t bytes_ = 0;  // of text
   bool has_tool_config_ = false;
   bool has_tool_blocks_ = false;
   std::set<std::string_view> tools_;
@@ -67,6 +74,16 @@ const std::string& ConverseReader::Key(const Json& value, const std::string& pat
                            " must set one of the following keys: " + list + ".");
   }
   return *key;
+}
+
+// A cache point has the prompt before it kept.
+void ConverseReader::EndBlock(std::string_view role, std::string_view key, const Json& block) {
+  if (!caches_) return;
+  if (key != "cachePoint") return AppendPrefix(request_, role, block, bytes_, Duration::zero());
+  const Json* const ttl = Find(block["cachePoint"], "ttl");
+  if (request_.prefixes.empty()) return;
+  request_.prefixes.back().life =
+      ttl != nullptr && *ttl == "1h" ? std::chrono::minutes(60) : std::chrono::minutes(5);
 }
 
 void ConverseReader::ReadText(const Json& text, const std::string& path, std::string_view kind) {
@@ -173,6 +190,7 @@ void ConverseReader::ReadBlock(const Json& block, const std::string& path, ToolT
   } else {
     check_.Dictionary(value, at);
   }
+  EndBlock(turn.assistant ? "assistant" : "user", key, block);
 }
 
 void ConverseReader::ReadSystem(const Json& body) {
@@ -180,9 +198,14 @@ void ConverseReader::ReadSystem(const Json& body) {
   if (system == nullptr) return;
   for (std::size_t i = 0; i < system->size(); ++i) {
     const std::string path = RequestChecker::Join("system", i);
-    if (Key((*system)[i], path, "SystemContentBlock", kSystemBlocks) == "text") {
-      ReadText((*system)[i]["text"], path, "SystemContentBlock");
+    const Json& block = (*system)[i];
+    const std::string& key = Key(block, path, "SystemContentBlock", kSystemBlocks);
+    if (key == "text") {
+      ReadText(block["text"], path, "SystemContentBlock");
+    } else {
+      check_.Dictionary(block[key], path + "." + key);
     }
+    EndBlock("system", key, block);
   }
 }
 
@@ -237,6 +260,8 @@ void ConverseReader::ReadMessages(const Json& body) {
                                                      ".content for the following Ids: " + ids);
                             }};
   pairing.Check(turns);
+  request_.after_tool_result = !turns.back().results.empty();
+  request_.prompt_tokens = (bytes_ + 3) / 4;
 }
 
 void ConverseReader::ReadTool(const Json& tool, const std::string& path) {
@@ -246,6 +271,7 @@ void ConverseReader::ReadTool(const Json& tool, const std::string& path) {
   const std::string& key = Key(tool, path, "Tool", kTools);
   const std::string at = path + "." + key;
   const Json& value = check_.Dictionary(tool[key], at);
+  EndBlock("tools", key, tool);
   if (key == "cachePoint") return;
   ReadName(check_.Required(value, at, "name"), at + ".name");
   if (!tools_.insert(value["name"].get_ref<const std::string&>()).second) {
@@ -266,6 +292,7 @@ void ConverseReader::ReadTool(const Json& tool, const std::string& path) {
     RequestChecker::Refuse("The value at " + schema_path +
                            ".json.type must be one of the following: object.");
   }
+  request_.tools.push_back(CallableTool(value["name"], json, options_));
 }
 
 void ConverseReader::ReadToolChoice(const Json& choice) {
@@ -273,12 +300,14 @@ void ConverseReader::ReadToolChoice(const Json& choice) {
   const std::string path = "toolConfig.toolChoice";
   const std::string& key = Key(choice, path, "ToolChoice", kChoices);
   const Json& value = check_.Dictionary(choice[key], path + "." + key);
+  request_.must_call = key != "auto";
   if (key != "tool") return;
   const std::string& name = check_.RequiredString(value, path + ".tool", "name");
   if (!tools_.contains(name)) {
     RequestChecker::Refuse("The provided toolChoice " + name +
                            " is not a tool in toolConfig.tools.");
   }
+  ChooseTool(request_, name);
 }
 
 void ConverseReader::ReadToolConfig(const Json& body) {
@@ -310,18 +339,19 @@ void ConverseReader::ReadOutputConfig(const Json& body) {
   const std::string at = path + ".structure.jsonSchema";
   const Json& schema = check_.Dictionary(structure["jsonSchema"], at);
   // The schema is a text with JSON in it.
-  if (!Json::accept(check_.RequiredString(schema, at, "schema"))) {
-    check_.RefuseAt(at + ".schema", "Member must be a valid JSON schema");
-  }
+  const Json parsed = ParseJson(check_.RequiredString(schema, at, "schema"));
+  if (!parsed.is_object()) check_.RefuseAt(at + ".schema", "Member must be a valid JSON schema");
+  request_.json = SampleJson(parsed, SampleText(options_));
 }
 
 }  // namespace
 
 std::variant<ChatRequest, ApiError> ParseConverseRequest(std::string_view text, const Route& route,
                                                          const FakeLlmServerOptions& options) {
-  const auto read = [](const RequestChecker& check, const nlohmann::json& body,
-                       ChatRequest& request) {
-    ConverseReader reader(check);
+  const auto read = [&](const RequestChecker& check, const nlohmann::json& body,
+                        ChatRequest& request) {
+    ConverseReader reader(check, options, request,
+                          text.find("\"cachePoint\"") != std::string_view::npos);
     reader.ReadToolConfig(body);
     reader.ReadSystem(body);
     reader.ReadMessages(body);
@@ -337,6 +367,7 @@ std::variant<ChatRequest, ApiError> ParseConverseRequest(std::string_view text, 
           if (check.String((*stops)[i], at).empty()) {
             check.RefuseAt(at, "Member must have length greater than or equal to 1");
           }
+          request.stop.push_back((*stops)[i]);
         }
       }
     }
@@ -346,7 +377,6 @@ std::variant<ChatRequest, ApiError> ParseConverseRequest(std::string_view text, 
                              limit + ". Try again with a maximum tokens value that is lower than " +
                              limit + ".");
     }
-    request.prompt_tokens = (reader.bytes() + 3) / 4;
   };
   return ParseWith(text, route, options, read);
 }
@@ -371,6 +401,13 @@ std::variant<ChatRequest, ApiError> ParseTitanRequest(std::string_view text, con
       }
       check.OptionalNumber(*config, path, "temperature", 0, 1);
       check.OptionalNumber(*config, path, "topP", 0, 1);
+      if (const auto* const stops = check.OptionalList(*config, path, "stopSequences")) {
+        for (std::size_t i = 0; i < stops->size(); ++i) {
+          const std::string at = RequestChecker::Join(path + ".stopSequences", i);
+          const std::string& stop = check.String((*stops)[i], at);
+          if (!stop.empty()) request.stop.push_back(stop);
+        }
+      }
     }
     request.prompt_tokens = (static_cast<std::int64_t>(prompt.size()) + 3) / 4;
   };

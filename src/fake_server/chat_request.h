@@ -11,6 +11,7 @@
 
 #include "llmload/fake_server/fake_llm_server.h"
 #include "src/fake_server/api_error.h"
+#include "src/fake_server/prompt_cache.h"
 #include "src/fake_server/protocol.h"
 
 namespace llmload::fake_server {
@@ -42,6 +43,14 @@ struct ChatRequest {
   std::optional<std::string> json;  ///< the text to answer if JSON is wanted (`SampleJson`)
   /// For an answer that repeats what the request has set: members of a JSON object.
   std::string echo;
+
+  /// The prompt up to the end of each of its blocks, if any of it is to be kept; else empty.
+  std::vector<PromptPrefix> prefixes;
+  CacheUse cache;  ///< of `prompt_tokens`; set when the request is admitted
+
+  /// The prompt's tokens that the cache had no part in.
+  std::int64_t fresh_tokens() const { return prompt_tokens - cache.read - cache.written; }
+
   /// Ollama: nothing is to be answered, as the request only loads the model or unloads it; the
   /// reason that the answer gives for its end. Empty for all others.
   std::string_view loads;

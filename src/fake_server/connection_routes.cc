@@ -143,6 +143,10 @@ void Connection::ServeChat(const HttpRequest& request, const Route& route) {
   context.keep_alive = request.keep_alive;
   context.timestamp_tokens = server().options.timestamp_tokens;
   context.multibyte_text = server().options.multibyte_text;
+  if (!chat.prefixes.empty() &&
+      (context.plan.fault == nullptr || context.plan.fault->kind != FaultKind::kHttpError)) {
+    chat.cache = server().prompts.Use(chat.prefixes, now);
+  }
   if (context.plan.fault != nullptr) {
     counters().CountFault(context.plan.fault->kind);
     if (context.plan.fault->kind == FaultKind::kRedirect) {

@@ -37,6 +37,26 @@ bool IsToolName(std::string_view text, std::size_t max) {
              std::string_view::npos;
 }
 
+Tool CallableTool(const std::string& name, const nlohmann::json& schema,
+                  const FakeLlmServerOptions& options) {
+  return {.name = name, .arguments = SampleJson(schema, SampleText(options))};
+}
+
+void ChooseTool(ChatRequest& request, std::string_view name) {
+  request.must_call = true;
+  std::erase_if(request.tools, [name](const Tool& tool) { return tool.name != name; });
+}
+
+void AppendPrefix(ChatRequest& request, std::string_view role, const nlohmann::json& block,
+                  std::int64_t bytes, Duration life) {
+  const std::uint64_t before = request.prefixes.empty() ? 0 : request.prefixes.back().hash;
+  std::string text = std::to_string(before);
+  text.append(" ").append(role).append(" ");
+  text += block.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  request.prefixes.push_back(
+      {.hash = std::hash<std::string>{}(text), .bytes = bytes, .life = life});
+}
+
 std::int64_t MaxOutputOf(std::string_view model) {
   struct Limit {
     std::string_view part;

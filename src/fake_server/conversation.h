@@ -44,6 +44,19 @@ std::int64_t MaxOutputOf(std::string_view model);
 /// Letters, digits, hyphens and low lines, from 1 to `max` of them: what names of tools consist of.
 bool IsToolName(std::string_view text, std::size_t max);
 
+/// A tool that may be called, with arguments that fit `schema`.
+Tool CallableTool(const std::string& name, const nlohmann::json& schema,
+                  const FakeLlmServerOptions& options);
+/// Leaves the tool of this name alone, and demands that it is called.
+void ChooseTool(ChatRequest& request, std::string_view name);
+
+/// Appends what `block` says to the prompt whose prefixes the request has.
+/// @param role   whose words these are
+/// @param bytes  of text in the prompt, up to the end of the block
+/// @param life   how long to keep the prompt so far; 0: not at all
+void AppendPrefix(ChatRequest& request, std::string_view role, const nlohmann::json& block,
+                  std::int64_t bytes, Duration life);
+
 /// Parses `text`, has `read` check it and fill in the request, and checks what every API checks
 /// alike. A `RequestRefusal` out of `read` becomes the answer.
 std::variant<ChatRequest, ApiError> ParseWith(

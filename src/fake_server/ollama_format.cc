@@ -43,6 +43,16 @@ class OllamaFormat final : public AnswerFormat {
   void AppendToken(BodyWriter& body, std::string_view text) override {
     body.Append({prefix_, created_, text_begin_, text, text_end_, ",\"done\":false}\n"});
   }
+  // A call is sent when it is known, all of it in one line. What is too long for a token of its
+  // arguments is there to be long: text then.
+  void AppendCallPiece(BodyWriter& body, std::size_t, std::string_view json) override {
+    constexpr std::size_t kLongestToken = 64;
+    if (json.size() > kLongestToken) AppendToken(body, json);
+  }
+  void AppendCallEnd(BodyWriter& body, std::size_t call) override {
+    if (!facts_.content.calls[call].complete) return;
+    body.Append({prefix_, created_, text_begin_, kCallsBegin, Call(call), "]},\"done\":false}\n"});
+  }
   void AppendFinish(BodyWriter&) override {}
   void AppendTerminal(BodyWriter& body) override {
     body.Append({prefix_, created_, text_begin_, text_end_, Ending(), "\n"});
@@ -56,11 +66,24 @@ class OllamaFormat final : public AnswerFormat {
     body.Append({prefix_, created_, text_begin_, "\n"});
   }
   std::string UnaryBody(std::string_view text) const override {
+    std::string calls;
+    for (std::size_t i = 0; i < facts_.content.calls.size(); ++i) {
+      if (facts_.content.calls[i].complete) calls += (calls.empty() ? "" : ",") + Call(i);
+    }
     return prefix_ + Rfc3339Now() + std::string(text_begin_) + std::string(text) +
-           std::string(text_end_) + Ending();
+           (calls.empty() ? std::string(text_end_) : std::string(kCallsBegin) + calls + "]}") +
+           Ending();
   }
 
  private:
+  static constexpr std::string_view kCallsBegin = "\",\"tool_calls\":[";  // after the text
+
+  std::string Call(std::size_t call) const {
+    const ToolCall& made = facts_.content.calls[call];
+    return "{\"id\":" + Quoted(made.id) + ",\"function\":{\"index\":" + std::to_string(call) +
+           ",\"name\":" + Quoted(made.name) + ",\"arguments\":" + made.arguments + "}}";
+  }
+
   std::string Ending() const {
     if (!facts_.request.loads.empty()) {
       return ",\"done\":true,\"done_reason\":\"" + std::string(facts_.request.loads) + "\"}";

@@ -47,7 +47,8 @@ void ReadOllamaCalls(const RequestChecker& check, const OllamaJson& message) {
   }
 }
 
-void ReadOllamaTools(const RequestChecker& check, const OllamaJson& body) {
+void ReadOllamaTools(const RequestChecker& check, const OllamaJson& body,
+                     const FakeLlmServerOptions& options, ChatRequest& request) {
   const std::string path = "ChatRequest.tools";
   const OllamaJson* const tools = Find(body, "tools");
   if (tools == nullptr) return;
@@ -57,12 +58,17 @@ void ReadOllamaTools(const RequestChecker& check, const OllamaJson& body) {
     const OllamaJson* const function = check.OptionalDictionary(tool, path, "function");
     if (function == nullptr) continue;
     const std::string at = path + ".function";
-    check.OptionalString(*function, at, "name");
+    const std::string* const name = check.OptionalString(*function, at, "name");
     check.OptionalString(*function, at, "description");
     const OllamaJson* const parameters = check.OptionalDictionary(*function, at, "parameters");
-    if (parameters == nullptr) continue;
-    check.OptionalDictionary(*parameters, at + ".parameters", "properties");
-    check.OptionalList(*parameters, at + ".parameters", "required");
+    if (parameters != nullptr) {
+      check.OptionalDictionary(*parameters, at + ".parameters", "properties");
+      check.OptionalList(*parameters, at + ".parameters", "required");
+    }
+    if (name == nullptr || name->empty()) continue;
+    static const OllamaJson kNoParameters = {{"type", "object"}};
+    request.tools.push_back(
+        CallableTool(*name, parameters == nullptr ? kNoParameters : *parameters, options));
   }
 }
 
@@ -115,13 +121,25 @@ void ReadOllamaOptions(const RequestChecker& check, const OllamaJson& body, Chat
   }
   if (const OllamaJson* const stops = Find(*settings, "stop")) {
     must_be("stop", "array", stops->is_array());
-    for (const OllamaJson& stop : *stops) must_be("stop", "array", stop.is_string());
+    for (const OllamaJson& stop : *stops) {
+      must_be("stop", "array", stop.is_string());
+      const auto& text = stop.get_ref<const std::string&>();
+      if (!text.empty()) request.stop.push_back(text);
+    }
   }
 }
 
-void ReadOllamaFormat(const OllamaJson& body) {
+void ReadOllamaFormat(const OllamaJson& body, const FakeLlmServerOptions& options,
+                      ChatRequest& request) {
+  static const OllamaJson kAnyObject = {{"type", "object"},
+                                        {"properties", {{"text", {{"type", "string"}}}}}};
   const OllamaJson* const format = Find(body, "format");
-  if (format == nullptr || format->is_object() || *format == "" || *format == "json") return;
+  if (format == nullptr) return;
+  if (format->is_string() && format->get_ref<const std::string&>().empty()) return;
+  if (format->is_object() || *format == "json") {
+    request.json = SampleJson(format->is_object() ? *format : kAnyObject, SampleText(options));
+    return;
+  }
   const std::string text = format->dump(-1, ' ', false, OllamaJson::error_handler_t::replace);
   RequestChecker::Refuse(
       "invalid format: " + Quoted(text) + "; expected \"json\" or a valid JSON Schema object",
@@ -166,14 +184,17 @@ std::variant<ChatRequest, ApiError> ParseOllamaRequest(std::string_view text, co
     } else if (const OllamaJson* const messages = Find(body, "messages")) {
       bytes = ReadOllamaMessages(check, *messages);
       is_empty = messages->empty();
+      if (!is_empty) request.after_tool_result = messages->back().value("role", "") == "tool";
     }
-    if (!generates) ReadOllamaTools(check, body);
+    if (!generates) ReadOllamaTools(check, body, options, request);
     ReadOllamaOptions(check, body, request);
     if (is_empty) {
       request.loads = IsUnload(body) ? "unload" : "load";
       request.stream = false;
+      request.tools.clear();
+      request.stop.clear();
     } else {
-      ReadOllamaFormat(body);
+      ReadOllamaFormat(body, options, request);
     }
     request.prompt_tokens = (bytes + 3) / 4;
   };

@@ -10,6 +10,7 @@
 
 #include "llmload/fake_server/fake_llm_server.h"
 #include "src/fake_server/behaviour.h"
+#include "src/fake_server/prompt_cache.h"
 #include "src/fake_server/rate_limiter.h"
 #include "src/fake_server/server_counters.h"
 #include "src/fake_server/server_tls.h"
@@ -49,6 +50,7 @@ struct ServerState {
   BehaviourBox behaviour;
   RateLimiter limiter;
   LeakStore leaks;
+  PromptCache prompts;
 };
 
 }  // namespace llmload::fake_server
