@@ -96,9 +96,9 @@ class BedrockFormat final : public AnswerFormat {
       case Protocol::kInvokeTitan:
         return;
       default:
-        return Event(
-            body, "messageStop",
-            {"{\"p\":\"", Padding(event_ + 2), "\",\"stopReason\":\"", StopReason(), "\"}"});
+        return Event(body, "messageStop",
+                     {"{", MoreFields(), "\"p\":\"", Padding(event_ + 2), "\",\"stopReason\":\"",
+                      StopReason(), "\"}"});
     }
   }
 
@@ -145,7 +145,8 @@ class BedrockFormat final : public AnswerFormat {
                ",\"outputText\":\"" + std::string(text) + "\",\"completionReason\":\"" +
                std::string(CompletionReason()) + "\"}]}";
       default:
-        return "{\"metrics\":{\"latencyMs\":" + std::to_string(Milliseconds(facts_.total)) +
+        return "{" + MoreFields() +
+               "\"metrics\":{\"latencyMs\":" + std::to_string(Milliseconds(facts_.total)) +
                "},\"output\":{\"message\":{\"content\":[" + Content(text) +
                "],\"role\":\"assistant\"}},\"stopReason\":\"" + std::string(StopReason()) +
                "\",\"usage\":" + Usage() + "}";
@@ -211,6 +212,14 @@ class BedrockFormat final : public AnswerFormat {
     if (facts_.cut) return "max_tokens";
     if (!facts_.content.calls.empty()) return "tool_use";
     return facts_.content.stop_sequence ? "stop_sequence" : "end_turn";
+  }
+
+  std::string MoreFields() const {
+    if (!facts_.request.repeats_stop_sequence) return {};
+    const auto& sequence = facts_.content.stop_sequence;
+    const std::string field = "{\"stop_sequence\":" + (sequence ? Quoted(*sequence) : "null") + "}";
+    return "\"additionalModelResponseFields\":" +
+           (facts_.request.stream ? "{\"delta\":" + field + "}" : field) + ",";
   }
 
   std::string Content(std::string_view text) const {

@@ -30,6 +30,7 @@ class ConverseReader {
   void ReadSystem(const Json& body);
   void ReadMessages(const Json& body);
   void ReadOutputConfig(const Json& body);
+  void ReadFieldPaths(const Json& body);
 
  private:
   void ReadBlock(const Json& block, const std::string& path, ToolTurn& turn);
@@ -325,6 +326,22 @@ void ConverseReader::ReadToolConfig(const Json& body) {
   if (const Json* const choice = Find(*config, "toolChoice")) ReadToolChoice(*choice);
 }
 
+// Of the fields that a model's own answer may have, the stop sequence is the one there is.
+void ConverseReader::ReadFieldPaths(const Json& body) {
+  const std::string name = "additionalModelResponseFieldPaths";
+  const Json* const paths = check_.OptionalList(body, "", name);
+  if (paths == nullptr) return;
+  for (std::size_t i = 0; i < paths->size(); ++i) {
+    const std::string& path = check_.String((*paths)[i], RequestChecker::Join(name, i));
+    if (!path.starts_with("/")) {
+      check_.RefuseAt(RequestChecker::Join(name, i), "Member must be a JSON pointer");
+    }
+    if (path == (request_.stream ? "/delta/stop_sequence" : "/stop_sequence")) {
+      request_.repeats_stop_sequence = true;
+    }
+  }
+}
+
 void ConverseReader::ReadOutputConfig(const Json& body) {
   static constexpr std::array<std::string_view, 1> kTypes = {"json_schema"};
   static constexpr std::array<std::string_view, 1> kStructures = {"jsonSchema"};
@@ -356,6 +373,7 @@ std::variant<ChatRequest, ApiError> ParseConverseRequest(std::string_view text, 
     reader.ReadSystem(body);
     reader.ReadMessages(body);
     reader.ReadOutputConfig(body);
+    reader.ReadFieldPaths(body);
     if (const auto* const config = check.OptionalDictionary(body, "", "inferenceConfig")) {
       const std::string path = "inferenceConfig";
       request.max_tokens = check.OptionalCount(*config, path, "maxTokens", 1);

@@ -295,7 +295,7 @@ ChatAnswer::Progress ChatAnswer::Unary(TimePoint now, std::string_view date, std
   if (Is(FaultKind::kWrongContentLength)) {
     length = std::max<std::int64_t>(0, length + context_.plan.fault->length_error);
   }
-  AppendHead(out, date, "application/json", length);
+  AppendHead(out, date, JsonType(request_.protocol), length);
   if (Is(FaultKind::kCut)) {
     out.append(body, 0, body.size() / 2);
     switch (context_.plan.fault->cut_mode) {

@@ -51,6 +51,9 @@ struct ChatRequest {
   /// The prompt's tokens that the cache had no part in.
   std::int64_t fresh_tokens() const { return prompt_tokens - cache.read - cache.written; }
 
+  /// Converse: the answer has to repeat the model's own `stop_sequence`.
+  bool repeats_stop_sequence = false;
+
   /// Ollama: nothing is to be answered, as the request only loads the model or unloads it; the
   /// reason that the answer gives for its end. Empty for all others.
   std::string_view loads;

@@ -19,7 +19,25 @@ bool IsJson(std::string_view content_type) {
   return boost::beast::iequals(type, "application/json");
 }
 
-ApiError WrongContentType(std::string_view content_type) {
+// The refusal, if the API does not take bodies of this type.
+std::optional<ApiError> CheckContentType(Protocol protocol, std::string_view content_type) {
+  switch (protocol) {
+    case Protocol::kOllama:
+      return {};  // It does not look: `curl -d` alone says that the body is a form.
+    case Protocol::kInvokeAnthropic:
+    case Protocol::kInvokeTitan:
+      // JSON is meant if nothing is said; parameters are not understood.
+      if (content_type.empty() || boost::beast::iequals(content_type, "application/json"))
+        return {};
+      return Invalid(protocol,
+                     "The provided Content Type is invalid or not supported for this model");
+    default:
+      break;
+  }
+  if (IsJson(content_type)) return {};
+  if (protocol != Protocol::kOpenAi) {
+    return Invalid(protocol, "Content-Type has to be application/json");
+  }
   ApiError error;
   error.message = "Unsupported content type: '" + std::string(content_type) +
                   "'. This API method only accepts 'application/json' requests. Please try again "
@@ -103,11 +121,7 @@ void Connection::ServeChat(const HttpRequest& request, const Route& route) {
   const std::uint64_t arrival = counters().arrivals.Next();
   server().arrivals.Add(now);
   std::optional<ApiError> refusal = CheckKey(request);
-  if (!refusal && !IsJson(request.content_type)) {
-    refusal = protocol_ == Protocol::kOpenAi
-                  ? WrongContentType(request.content_type)
-                  : Invalid(protocol_, "Content-Type has to be application/json");
-  }
+  if (!refusal) refusal = CheckContentType(protocol_, request.content_type);
   if (!refusal && protocol_ == Protocol::kAnthropic && request.Get("anthropic-version").empty()) {
     refusal = Invalid(protocol_, "anthropic-version: header is required");
   }

@@ -368,6 +368,10 @@ ApiError Unreadable(Protocol protocol, int status) {
   return error;
 }
 
+std::string_view JsonType(Protocol protocol) {
+  return protocol == Protocol::kOllama ? "application/json; charset=utf-8" : "application/json";
+}
+
 std::string_view RequestIdField(Protocol protocol) {
   switch (protocol) {
     case Protocol::kAzure:
@@ -406,7 +410,7 @@ void AppendError(std::string& out, Protocol protocol, const ApiError& error, std
                  std::string_view request_id, bool keep_alive) {
   const std::string body = ErrorBody(protocol, error, request_id);
   HeadWriter head(out, error.status, date);
-  head.Field("content-type", error.html_body.empty() ? "application/json" : "text/html")
+  head.Field("content-type", error.html_body.empty() ? JsonType(protocol) : "text/html")
       .Field("content-length", static_cast<std::int64_t>(body.size()))
       .Field(RequestIdField(protocol), request_id);
   if (IsBedrock(protocol) && error.html_body.empty()) {

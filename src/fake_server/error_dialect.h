@@ -44,6 +44,9 @@ void AppendError(std::string& out, Protocol protocol, const ApiError& error, std
 /// The body alone.
 std::string ErrorBody(Protocol protocol, const ApiError& error, std::string_view request_id);
 
+/// The media type of JSON that is not streamed.
+std::string_view JsonType(Protocol protocol);
+
 /// The name of the field that carries the request id.
 std::string_view RequestIdField(Protocol protocol);
 

@@ -134,6 +134,10 @@ std::string ToJson(const FakeLlmServerCounters& counters);
 /// Text ends before a stop sequence; in about half of the answers it would go on with one. Which
 /// answers these are depends on the seed and the arrival's number only.
 ///
+/// A prompt of 1024 tokens or more that Anthropic's `cache_control` or Bedrock's `cachePoint` marks
+/// is kept for as long as the mark says: the usage tells what a request has written, and what it
+/// has found there. A request to Ollama without a prompt loads the model, and answers nothing.
+///
 /// Thread-safe. It works in real time, as it is a network peer and not part of what is tested.
 class FakeLlmServer {
  public:

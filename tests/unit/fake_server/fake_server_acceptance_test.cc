@@ -99,6 +99,40 @@ TEST(ApiAcceptance, AnthropicNeedsItsVersion) {
       200);
 }
 
+// The clients of AWS name no type where JSON is meant, and those of Ollama name whatever they like.
+TEST(ApiAcceptance, TheContentTypeMayBeWhatTheServiceTakes) {
+  FakeLlmServer server(ThreeTokensAtOnce());
+  const std::string invoke =
+      R"({"anthropic_version":"bedrock-2023-05-31","max_tokens":9,"messages":[{"role":"user","content":"x"}]})";
+  struct Typed {
+    std::string target;
+    std::string body;
+    std::string type;
+    int status;
+  };
+  for (const Typed& row : std::vector<Typed>{
+           {kInvokeTarget, invoke, "", 200},
+           {kInvokeTarget, invoke, "application/octet-stream", 400},
+           {kInvokeTarget, invoke, "application/json; charset=utf-8", 400},
+           {kConverseTarget, Converse(kConverseHi), "application/json; charset=utf-8", 200},
+           {kConverseTarget, Converse(kConverseHi), "", 400},
+           {"/v1/messages", Anthropic(kHi), "text/plain", 400},
+           {"/api/chat", Ollama(kHi), "application/x-www-form-urlencoded", 200},
+           {"/api/generate", R"({"model":"m","prompt":"x"})", "", 200}}) {
+    SCOPED_TRACE(row.target + " with '" + row.type + "'");
+    RawClient client(server.port(), "");
+    const std::string type = row.type.empty() ? "" : "Content-Type: " + row.type + "\r\n";
+    client.Send("POST " + row.target + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key\r\n" +
+                "anthropic-version: 2023-06-01\r\n" + type +
+                "Content-Length: " + std::to_string(row.body.size()) + "\r\n\r\n" + row.body);
+    const RawResponse answer = client.Read();
+    EXPECT_EQ(answer.status, row.status) << answer.body;
+    if (row.target == kInvokeTarget && row.status == 400) {
+      EXPECT_THAT(answer.body, HasSubstr("The provided Content Type is invalid or not supported"));
+    }
+  }
+}
+
 TEST(ApiAcceptance, UnknownMembersPassIfAllowed) {
   FakeLlmServerOptions options = ThreeTokensAtOnce();
   options.allow_unknown_parameters = true;

@@ -77,6 +77,13 @@ void ReadAnthropic(const Json& event, Said& said) {
   }
 }
 
+// What Converse repeats of a model's own answer.
+void ReadMoreFields(const Json& fields, Said& said) {
+  if (fields.is_object() && fields["stop_sequence"].is_string()) {
+    said.stop_sequence = fields["stop_sequence"];
+  }
+}
+
 void ReadConverse(const Json& event, Said& said) {
   const std::string type = event.begin().key();
   const Json& body = event.begin().value();
@@ -94,12 +101,15 @@ void ReadConverse(const Json& event, Said& said) {
     CallAt(said, body["contentBlockIndex"]).ended = true;
   } else if (type == "messageStop") {
     said.stop = body["stopReason"];
+    ReadMoreFields(body.value(Json::json_pointer("/additionalModelResponseFields/delta"), Json()),
+                   said);
   } else if (type == "metadata") {
     said.usage = body["usage"];
   } else if (type == "exception") {
     said.error = body;
   } else if (event.contains("output")) {
     said.stop = event["stopReason"];
+    ReadMoreFields(event.value("additionalModelResponseFields", Json()), said);
     said.usage = event["usage"];
     for (const Json& block : event["output"]["message"]["content"]) {
       if (block.contains("text")) said.text += block["text"].get<std::string>();

@@ -25,7 +25,7 @@ struct Said {
   std::string text;
   std::vector<SaidCall> calls;
   std::string stop;           ///< reason
-  std::string stop_sequence;  ///< where the API names it
+  std::string stop_sequence;  ///< where the API names it, or is asked to
   nlohmann::json usage;
   int events = 0;
   int broken_events = 0;  ///< that are not JSON
