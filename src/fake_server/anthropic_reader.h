@@ -41,7 +41,7 @@ class AnthropicReader {
   void ReadToolResult(const Json& block, const std::string& at);
   void ReadTool(const Json& tool, const std::string& path);
   void ReadToolChoice(const Json& choice);
-  void ReadThinking(const Json& thinking);
+  void ReadThinking(const Json& body);
   void ReadOutputConfig(const Json& config);
   void ReadJsonFormat(const Json& format, const std::string& path);
   Duration ReadCacheControl(const Json& object, const std::string& path);

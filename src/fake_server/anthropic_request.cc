@@ -92,14 +92,23 @@ void AnthropicReader::ReadTools(const Json& body) {
   if (const Json* const choice = Find(body, "tool_choice")) ReadToolChoice(*choice);
 }
 
-void AnthropicReader::ReadThinking(const Json& thinking) {
+void AnthropicReader::ReadThinking(const Json& body) {
   static constexpr std::array<std::string_view, 3> kTypes = {"adaptive", "disabled", "enabled"};
-  const std::string& type = Tag(thinking, "thinking", kTypes);
+  const Json* const thinking = Find(body, "thinking");
+  if (thinking == nullptr) return;
+  const std::string& type = Tag(*thinking, "thinking", kTypes);
   if (type != "enabled") return;
-  check_.Required(thinking, "thinking.enabled", "budget_tokens");
-  const auto budget = check_.OptionalCount(thinking, "thinking.enabled", "budget_tokens", 1024);
+  check_.Required(*thinking, "thinking.enabled", "budget_tokens");
+  const auto budget = check_.OptionalCount(*thinking, "thinking.enabled", "budget_tokens", 1024);
   if (*request_.max_tokens <= *budget) {
     RequestChecker::Refuse("`max_tokens` must be greater than `thinking.budget_tokens`.");
+  }
+  const Json* const temperature = Find(body, "temperature");
+  if (temperature != nullptr && *temperature != 1) {
+    RequestChecker::Refuse("`temperature` may only be set to 1 when thinking is enabled.");
+  }
+  if (request_.must_call) {
+    RequestChecker::Refuse("Thinking may not be enabled when tool_choice forces tool use.");
   }
 }
 
@@ -170,9 +179,7 @@ void AnthropicReader::ReadSettings(const Json& body) {
     static constexpr std::array<std::string_view, 2> kTiers = {"auto", "standard_only"};
     check_.OneOf(*tier, "service_tier", kTiers);
   }
-  if (const Json* const thinking = Find(body, "thinking")) {
-    ReadThinking(*thinking);
-  }
+  ReadThinking(body);
   if (const Json* const config = Find(body, "output_config")) ReadOutputConfig(*config);
   if (const Json* const format = Find(body, "output_format")) {
     ReadJsonFormat(*format, "output_format");

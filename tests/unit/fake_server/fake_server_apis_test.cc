@@ -45,8 +45,7 @@ class FakeServerApis : public ::testing::Test {
                    std::string_view fields = "") {
     RawClient client(server.port(), server.ca_pem());
     EXPECT_EQ(client.error(), "");
-    const std::string version =
-        target == "/v1/messages" ? "anthropic-version: 2023-06-01\r\n" : "";
+    const std::string version = target == "/v1/messages" ? "anthropic-version: 2023-06-01\r\n" : "";
     client.SendPost(target, body, version + std::string(fields));
     return client.Read();
   }

@@ -188,6 +188,13 @@ std::vector<RefusedRequest> AnthropicRefusals() {
       {"ThinkingBudgetAboveMaxTokens", at,
        Anthropic(kHi, R"(,"thinking":{"type":"enabled","budget_tokens":1024})"),
        "`max_tokens` must be greater than `thinking.budget_tokens`"},
+      {"ThinkingAtALowTemperature", at,
+       R"({"model":"m","max_tokens":2000,"temperature":0,"thinking":{"type":"enabled","budget_tokens":1024},"messages":[{"role":"user","content":"x"}]})",
+       "`temperature` may only be set to 1 when thinking is enabled."},
+      {"ThinkingWithAForcedCall", at,
+       R"({"model":"m","max_tokens":2000,"thinking":{"type":"enabled","budget_tokens":1024},"tool_choice":{"type":"any"},"messages":[{"role":"user","content":"x"}])" +
+           std::string(kTool) + "}",
+       "Thinking may not be enabled when tool_choice forces tool use."},
       {"ImageWithoutSource", at, AnthropicContent(R"([{"type":"image"}])"),
        "messages.0.content.0.image.source: Field required"},
       {"ImageOfUnknownType", at, image("image/bmp", Png()),
