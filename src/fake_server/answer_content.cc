@@ -61,7 +61,10 @@ std::string CallId(Protocol protocol, Random& random) {
 }
 
 void ComposeCalls(const ChatRequest& request, Random& choices, AnswerContent& content) {
-  const std::uint64_t count = request.parallel_calls ? 1 + choices.Below(kMaxCalls) : 1;
+  // Each of another tool: clients that ask for one tool expect one call.
+  const std::uint64_t most =
+      request.parallel_calls ? std::min<std::uint64_t>(kMaxCalls, request.tools.size()) : 1;
+  const std::uint64_t count = 1 + choices.Below(most);
   const std::uint64_t first = choices.Below(request.tools.size());
   std::size_t left = TokensLeft(request);
   content.tokens = 0;

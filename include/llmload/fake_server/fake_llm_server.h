@@ -128,11 +128,11 @@ std::string ToJson(const FakeLlmServerCounters& counters);
 /// to first token on, and its closing events together with the last token. Prompt tokens are
 /// estimated as ceil(bytes of message text / 4), and 85 more for each image that OpenAI's API gets.
 ///
-/// A request with tools is answered with one to three calls if it demands a call; and if it leaves
-/// the choice, in about half of the answers, unless the conversation ends with the result of a
-/// call. Arguments, and texts where JSON is wanted, fit their schema, and are the same every time.
-/// Text ends before a stop sequence; in about half of the answers it would go on with one. Which
-/// answers these are depends on the seed and the arrival's number only.
+/// A request with tools is answered with calls of one to three of them if it demands a call; and if
+/// it leaves the choice, in about half of the answers, unless the conversation ends with the result
+/// of a call. Arguments, and texts where JSON is wanted, fit their schema, and are the same every
+/// time. Text ends before a stop sequence; in about half of the answers it would go on with one.
+/// Which answers these are depends on the seed and the arrival's number only.
 ///
 /// A prompt of 1024 tokens or more that Anthropic's `cache_control` or Bedrock's `cachePoint` marks
 /// is kept for as long as the mark says: the usage tells what a request has written, and what it

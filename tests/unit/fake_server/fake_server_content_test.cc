@@ -188,7 +188,7 @@ TEST_F(Compose, CallsAToolInAboutHalfOfTheAnswers) {
     }
   }
   EXPECT_THAT(calling, AllOf(Ge(70), Le(130)));
-  EXPECT_THAT(sizes, ElementsAre(1, 2, 3));
+  EXPECT_THAT(sizes, ElementsAre(1, 2)) << "no tool twice";
   EXPECT_THAT(names, ElementsAre("f", "g"));
   request_.parallel_calls = false;
   request_.must_call = true;

@@ -146,7 +146,7 @@ TEST_F(FakeServerOpenAi, CallsToolsInAboutHalfOfTheAnswersIfItMay) {
     }
   }
   EXPECT_THAT(calling, AllOf(Ge(30), Le(70)));
-  EXPECT_THAT(counts, ElementsAre(1, 2, 3));
+  EXPECT_THAT(counts, ElementsAre(1, 2)) << "no tool twice";
 }
 
 TEST_F(FakeServerOpenAi, StreamsCallsInPieces) {
