@@ -89,6 +89,10 @@ class AnthropicEvents {
     return "{\"input_tokens\":" + std::to_string(facts_.request.fresh_tokens()) +
            ",\"cache_creation_input_tokens\":" + std::to_string(cache.written) +
            ",\"cache_read_input_tokens\":" + std::to_string(cache.read) +
+           ",\"cache_creation\":{\"ephemeral_5m_input_tokens\":" +
+           std::to_string(cache.for_an_hour ? 0 : cache.written) +
+           ",\"ephemeral_1h_input_tokens\":" +
+           std::to_string(cache.for_an_hour ? cache.written : 0) + "}" +
            ",\"output_tokens\":" + std::to_string(output) + ",\"service_tier\":\"standard\"}";
   }
 

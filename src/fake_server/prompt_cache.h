@@ -24,6 +24,7 @@ struct PromptPrefix {
 struct CacheUse {
   std::int64_t read = 0;
   std::int64_t written = 0;
+  bool for_an_hour = false;  ///< what was written is kept for longer than the usual minutes
 };
 
 /// Thread-safe.
@@ -46,6 +47,7 @@ class PromptCache {
     const std::int64_t read_bytes = found == prefixes.rend() ? 0 : found->bytes;
     use.read = read_bytes / 4;
     use.written = last->bytes / 4 - use.read;
+    use.for_an_hour = last->life >= std::chrono::hours(1);
     Trim(now);
     for (const PromptPrefix& prefix : prefixes) {
       if (prefix.life == Duration::zero() || prefix.bytes < kLeastBytes) continue;

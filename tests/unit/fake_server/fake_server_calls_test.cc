@@ -335,7 +335,10 @@ TEST(ApiUsage, TheTopLevelCacheControlKeepsTheWholePrompt) {
     return CallJson::parse(answer.body)["usage"];
   };
   const std::string first = R"({"role":"user","content":")" + text + "\"}";
-  EXPECT_EQ(usage("[" + first + "]")["cache_creation_input_tokens"], 2000);
+  const CallJson written = usage("[" + first + "]");
+  EXPECT_EQ(written["cache_creation_input_tokens"], 2000);
+  EXPECT_EQ(written["cache_creation"],
+            CallJson::parse(R"({"ephemeral_1h_input_tokens":0,"ephemeral_5m_input_tokens":2000})"));
   // The next turn of the same conversation.
   const CallJson next =
       usage("[" + first + R"(,{"role":"assistant","content":"Yes"},{"role":"user","content":")" +
