@@ -13,6 +13,7 @@
 
 #include "llmload/fake_server/fake_llm_server.h"
 #include "llmload/simulation/fault_spec.h"
+#include "src/core/text/parse.h"
 #include "tests/unit/fake_server/raw_client.h"
 
 namespace llmload::fake_server {
@@ -220,7 +221,7 @@ TEST_F(FakeServerDialect, LimitsAreToldAlikeEverywhere) {
   EXPECT_THAT(message, HasSubstr("Limit 1, Used 1, Requested 1."));
   EXPECT_THAT(message, EndsWith("Please try again in " + reset + "."));
   const auto seconds = [](const std::string& text) {
-    return std::chrono::ceil<std::chrono::seconds>(simulation::ParseDuration("reset", text));
+    return std::chrono::ceil<std::chrono::seconds>(text::ParseTime("reset", text));
   };
   if (reset.find('m') == std::string::npos) {  // below a minute
     EXPECT_EQ(seconds(reset).count(), std::stoll(refused.fields["retry-after"]));
