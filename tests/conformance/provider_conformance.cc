@@ -171,18 +171,18 @@ std::vector<Subject> AllSubjects() {
       return Bedrock(server, std::move(http), wrong, api, bearer);
     };
   };
-  const char* const claude = "anthropic.claude-3-5-haiku-20241022-v1:0";
+  const char* const claude = "anthropic.claude-haiku-4-5-20251001-v1:0";
   return {
       {"OpenAi", "gpt-4o-mini", OpenAi, kOpenAiErrors},
       {"AzureDeployments", "ignored", azure(Surface::kDeployments, false), kOpenAiErrors},
       {"AzureV1Bearer", "ignored", azure(Surface::kV1, true), kOpenAiErrors},
-      {"Anthropic", "claude-3-haiku-20240307", anthropic(Auth::kApiKey), kAnthropicErrors},
-      {"AnthropicBearer", "claude-3-haiku-20240307", anthropic(Auth::kBearer), kAnthropicErrors},
+      {"Anthropic", "claude-haiku-4-5-20251001", anthropic(Auth::kApiKey), kAnthropicErrors},
+      {"AnthropicBearer", "claude-haiku-4-5-20251001", anthropic(Auth::kBearer), kAnthropicErrors},
       {"Ollama", "llama3.2", Ollama, kOllamaErrors},
       {"BedrockConverse", claude, bedrock(Api::kConverse, false), kBedrockErrors},
       {"BedrockConverseArn",
        "arn:aws:bedrock:eu-central-1:123456789012:inference-profile/"
-       "eu.anthropic.claude-3-5-haiku-20241022-v1:0",
+       "eu.anthropic.claude-haiku-4-5-20251001-v1:0",
        bedrock(Api::kConverse, false), kBedrockErrors},
       {"BedrockConverseBearer", claude, bedrock(Api::kConverse, true), kBedrockErrors},
       {"BedrockInvokeAnthropic", claude, bedrock(Api::kInvokeModel, false), kBedrockErrors},
