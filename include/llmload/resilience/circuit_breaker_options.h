@@ -40,9 +40,9 @@ std::string_view ToString(Outcome outcome) noexcept;
 /// The default judgement of an error. Neutral are the caller's fault (`ErrorClass::kCallerFault`),
 /// llmload's own decisions (`ErrorClass::kLocal`), and a stale pooled connection, on which no
 /// service answered. A stream that was interrupted is judged by the cause that it names: a prompt
-/// that outgrew the context is the caller's fault there too. Every other error is a failure, among them 429, quota, credential and
-/// unavailable model: these concern the key of the breaker (provider, region, model, credential),
-/// not the whole host.
+/// that outgrew the context is the caller's fault there too. Every other error is a failure, among
+/// them 429, quota, credential and unavailable model: these concern the key of the breaker
+/// (provider, region, model, credential), not the whole host.
 Outcome ClassifyForBreaker(const Error& error);
 
 /// The last `size` successes and failures.

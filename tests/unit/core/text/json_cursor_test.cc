@@ -101,8 +101,8 @@ unsigned int SurrogateAt(const std::string& text, std::size_t at) {
   return code >= 0xD800 && code <= 0xDFFF ? code : 0;
 }
 
-// `text` with what only this parser accepts replaced as it replaces it: bytes that are not UTF-8, and
-// halves of surrogate pairs.
+// `text` with what only this parser accepts replaced as it replaces it: bytes that are not UTF-8,
+// and halves of surrogate pairs.
 std::string Mended(const std::string& text) {
   std::string quoted;
   AppendJsonString(text, quoted);
@@ -147,7 +147,9 @@ TEST(JsonCursor, ReplacesWhatIsNotUtf8) {
     return string ? std::string(Text(*string, storage)) : "(refused)";
   };
   EXPECT_EQ(text_of(R"("a\ud83d")"), "a\xEF\xBF\xBD");
-  EXPECT_EQ(text_of(R"("\ude00b")"), "\xEF\xBF\xBD" "b");
+  EXPECT_EQ(text_of(R"("\ude00b")"),
+            "\xEF\xBF\xBD"
+            "b");
   EXPECT_EQ(text_of(R"("\ud83d\ud83d\ude00")"), "\xEF\xBF\xBD\xF0\x9F\x98\x80");
   EXPECT_EQ(text_of(R"("\ud83d\n")"), "\xEF\xBF\xBD\n");
   EXPECT_EQ(text_of("\"a\xF0\x9F\""), "a\xEF\xBF\xBD\xEF\xBF\xBD");
