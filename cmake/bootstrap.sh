@@ -42,7 +42,11 @@ install_packages() {
     "libboost${boost}-dev" "libboost-program-options${boost}-dev")
   case "$workflow" in
     test) packages+=(python3 python3-yaml) ;;  # for the tests of documents and scripts
-    interop) packages+=(python3 python3-botocore nginx) ;;
+    interop)
+      packages+=(python3 python3-botocore nginx)
+      # Whatever brought Node here: the system's own packages would come on top of it.
+      if ! command -v npm >/dev/null; then packages+=(nodejs npm); fi
+      ;;
     counts) packages+=(python3 valgrind) ;;
     asan-ubsan | tsan | fuzz)
       packages+=(clang "libclang-rt-${clang}-dev")
@@ -63,6 +67,25 @@ else
   say "Install by hand, or with vcpkg (vcpkg.json): a C++20 compiler (GCC 12 or clang 14, or newer),"
   say "CMake 3.25, Ninja, Boost 1.81 (with Boost.Program_options), OpenSSL 3,"
   say "nlohmann_json 3.11, GoogleTest and GoogleMock 1.12; ccache if wanted. Going on with what is here."
+fi
+
+# The SDKs that the tests of the label sdk use, of the versions in their lock file, into the build's folder.
+install_sdks() {
+  local folder=build/release/interop_sdk
+  if cmp -s tests/interop/sdk/package-lock.json "$folder/installed.json"; then return; fi
+  say "npm ci in $folder"
+  mkdir -p "$folder"
+  cp tests/interop/sdk/package.json tests/interop/sdk/package-lock.json "$folder"
+  npm ci --prefix "$folder" --no-audit --no-fund --ignore-scripts
+  cp "$folder/package-lock.json" "$folder/installed.json"
+}
+
+if [ "$workflow" = interop ]; then
+  if command -v npm >/dev/null; then
+    install_sdks
+  else
+    say "no npm: the tests with the SDKs are skipped"
+  fi
 fi
 
 if command -v ccache >/dev/null && [ -z "${CMAKE_CXX_COMPILER_LAUNCHER:-}" ]; then
