@@ -218,9 +218,7 @@ void OpenAiDecoder::DecodeBody(text::JsonCursor& cursor) {
       DecodeToolCalls(cursor);
     } else if (key == "function_call") {
       DecodeFunction(cursor);
-    } else if (key == "role") {
-      cursor.Skip();
-    } else if (IsReasoning(key)) {
+    } else if (key != "role" && IsReasoning(key)) {
       DecodeReasoning(cursor);
     } else if (key == "audio" && message_.content.empty()) {
       content_.clear();

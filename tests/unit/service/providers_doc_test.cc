@@ -58,7 +58,7 @@ TEST(ProvidersDoc, ListsEveryVariableThatConfiguresAProvider) {
 TEST(ProvidersDoc, NamesTestsThatExist) {
   const std::string page = ReadFile("docs/providers.md");
   std::string tests;
-  for (const std::string folder : {"wire", "service", "core/text", "net"}) {
+  for (const std::string folder : {"wire", "service", "core", "core/text", "net", "load"}) {
     const std::filesystem::path root(LLMLOAD_SOURCE_DIR);
     for (const auto& entry : std::filesystem::directory_iterator(root / "tests/unit" / folder)) {
       if (entry.path().extension() != ".cc") continue;
