@@ -206,7 +206,7 @@ void ReadTarget(const Given& given, BenchOptions& options) {
     }
   }
   const auto one_of = [&given](const char* name, std::string_view first, std::string_view second) {
-    const std::string value = given.Text(name);
+    const std::string& value = given.Text(name);
     if (value != first && value != second) {
       throw ConfigurationError::Invalid("--" + std::string(name), value,
                                         std::string(first) + " or " + std::string(second));
