@@ -69,7 +69,8 @@ TEST(ProvidersDoc, NamesTestsThatExist) {
   int named = 0;
   for (std::sregex_iterator it(page.begin(), page.end(), name), end; it != end; ++it) {
     ++named;
-    EXPECT_THAT(tests, HasSubstr("(" + (*it)[1].str() + ", " + (*it)[2].str())) << (*it)[0];
+    const std::string begin = "(" + (*it)[1].str() + ", " + (*it)[2].str();
+    EXPECT_NE(tests.find(begin), std::string::npos) << (*it)[0];
   }
   EXPECT_GT(named, 10);
 }
