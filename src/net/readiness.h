@@ -20,6 +20,12 @@ namespace llmload::net {
 /// triggered, with an epoll instance of its own, and that instance is the one descriptor Asio waits
 /// for: one modification for all that is ready at the same time.
 ///
+/// What that gains, measured with bench/stream_client.cc against Asio's own waits (medians of three
+/// runs, 20 events a second per stream): where all streams get their events at the same instant, as
+/// from an inference server after each step of a batch, 7 % more events per CPU second with 200 and
+/// with 1000 streams, and 0.06 calls of epoll_ctl per event in place of 1. Where events come evenly
+/// spread, each wait ends alone, and the two cost the same.
+///
 /// Edge triggered: before a wait, the caller must have read until there was no more
 /// (`Transport::MayHaveMore`), or until the end if the peer has hung up. Thread-safe.
 class Readiness final : public boost::asio::execution_context::service {
