@@ -40,7 +40,7 @@ CompletionRequest Request(bool stream) {
   return {.model = "gpt-4o",
           .messages = {{.role = Role::kUser,
                         .content = "Say hello to everyone, in four words at most"}},
-          .max_tokens = 1'000'000,
+          .max_tokens = 1'000,
           .stream = stream};
 }
 

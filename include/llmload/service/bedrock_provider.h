@@ -62,7 +62,8 @@ std::string BedrockEndpoint(const BedrockOptions& options);
 /// Bedrock counts apart.
 ///
 /// Credentials that cannot be found are `ErrorKind::kCredential` with no HTTP status. An exception
-/// inside a stream is `kStreamError` with its name as `provider_code`.
+/// inside a stream has its name as `provider_code`; its kind is that of the same error answer, and
+/// `kStreamError` after the first token.
 class BedrockProvider final : public HttpProvider {
  public:
   explicit BedrockProvider(BedrockOptions options, const Clock& clock = SystemClock::Instance());
