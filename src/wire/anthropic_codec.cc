@@ -27,7 +27,7 @@ bool IsKnownEvent(std::string_view type) {
 
 void ReadBlock(text::JsonCursor& cursor, Blocks& blocks, std::string& key_storage) {
   if (cursor.Peek() == text::JsonCursor::Type::kString) {  // some gateways leave the block out
-    AppendText(*cursor.ReadString(), blocks.text);
+    if (const auto text = cursor.ReadString()) AppendText(*text, blocks.text);
     return;
   }
   ReadMembers(cursor, key_storage, [&](std::string_view key) {

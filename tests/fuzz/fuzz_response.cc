@@ -48,7 +48,7 @@ std::string Receive(const std::vector<std::string_view>& pieces, std::uint32_t s
   const bool stream = (seed >> 8U) % 2 == 0;
   ProviderLimits limits;
   limits.body_bytes = 3 * fuzz::kLimit;
-  const Secret secret("sk-secret-0123456789");
+  const Secret secret("sk-secret");
   const Redactor redact({&secret, 1});
   const auto decoder = MakeDecoder(seed);
   CountingObserver observer;

@@ -110,6 +110,9 @@ TEST(AnthropicAnswer, JoinsItsBlocks) {
         << body;
   }
   EXPECT_EQ(DecodeWhole(make, R"({"content":"text"})"), "content=text\ndone=\n");
+  EXPECT_EQ(DecodeWhole(make, R"({"content":["text"]})"), "content=text\ndone=\n");
+  // Found by a fuzzer: a text that is cut.
+  EXPECT_THAT(DecodeWhole(make, "{\"content\":[\"te"), StartsWith("malformed_response="));
   EXPECT_EQ(DecodeWhole(make, R"({"type":"error","error":{"type":"api_error","message":"m"}})"),
             "server_error=api_error: m\n");
 }
