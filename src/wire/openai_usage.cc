@@ -22,7 +22,7 @@ void ReadPromptDetails(text::JsonCursor& cursor, Usage& usage, std::string& key_
   });
 }
 
-// A count; nullopt for what is no number, or a negative one.
+// A count; nullopt if the value is not a number or is negative.
 std::optional<std::int64_t> ReadKnownCount(text::JsonCursor& cursor) {
   const auto number = cursor.ReadInteger();
   if (!number || *number < 0) return {};

@@ -17,7 +17,7 @@ struct Range {
 };
 
 /// A text without its escapes, and where its bytes came from. Escapes of all kinds count at once,
-/// since it is not known which kind of text it is; what is no valid escape stays as it is.
+/// since it is not known which kind of text it is; an invalid escape stays as it is.
 class Unescaped {
  public:
   explicit Unescaped(std::string_view source);
