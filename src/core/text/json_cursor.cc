@@ -60,20 +60,23 @@ const char* FindSpecial(const char* at, const char* end) {
   return at;
 }
 
+// Appends the character at `at`, or U+FFFD for a byte that is not UTF-8, and returns where the next
+// one begins.
+const char* AppendCharacter(const char* at, const char* end, std::string& out) {
+  const int length = Utf8Length(at, end);
+  if (length == 0) {
+    out.append(kReplacement);
+    return at + 1;
+  }
+  out.append(at, static_cast<std::size_t>(length));
+  return at + length;
+}
+
 // Appends `text`, in which bytes that are not UTF-8 are replaced.
 void AppendAsUtf8(std::string_view text, std::string& out) {
   const char* at = text.data();
   const char* const end = at + text.size();
-  while (at < end) {
-    const int length = Utf8Length(at, end);
-    if (length == 0) {
-      out.append(kReplacement);
-      ++at;
-    } else {
-      out.append(at, static_cast<std::size_t>(length));
-      at += length;
-    }
-  }
+  while (at < end) at = AppendCharacter(at, end, out);
 }
 
 bool IsHighSurrogate(unsigned int code) { return code >= 0xD800 && code <= 0xDBFF; }
@@ -151,14 +154,7 @@ void AppendJsonString(std::string_view text, std::string& out) {
     if (at == end) break;
     const auto byte = static_cast<unsigned char>(*at);
     if (byte >= 0x80) {
-      const int length = Utf8Length(at, end);
-      if (length == 0) {
-        out.append(kReplacement);
-        ++at;
-      } else {
-        out.append(at, static_cast<std::size_t>(length));
-        at += length;
-      }
+      at = AppendCharacter(at, end, out);
       continue;
     }
     switch (*at) {
