@@ -189,6 +189,20 @@ TEST(BedrockExceptions, KeepTheirKindBeforeTheFirstTokenAndInterruptAfterIt) {
   }
 }
 
+// What only AWS's own names and words tell, in a stream as in an error answer.
+TEST(BedrockExceptions, AreReadByTheirWordsToo) {
+  const std::array headers = {TextHeader(":exception-type", "validationException"),
+                              TextHeader(":message-type", "exception")};
+  std::string frame;
+  AppendEventStreamMessage(headers, R"({"message":"the conversation is too long"})", frame);
+  for (const ApiDialect& api : test_support::AllDialects()) {
+    if (api.media_type != "application/vnd.amazon.eventstream") continue;
+    EXPECT_EQ(LastLine(DecodeStream(api.make, {api.start + frame})),
+              "context_length=validationException: the conversation is too long\n")
+        << api.name;
+  }
+}
+
 TEST_P(EveryDialect, OddEventsAreIgnoredAtEveryPlace) {
   const ApiDialect& api = GetParam();
   std::vector<std::string> odd = {R"({"type":"ping"})",
