@@ -141,7 +141,7 @@ AnswerContent ComposeAnswer(const ChatRequest& request, int tokens, bool cut, Ra
     ComposeCalls(request, choices, content);
     return content;
   }
-  if (!request.json && request.stop.empty()) return content;
+  if (!request.json && request.stop.empty() && request.code.empty()) return content;
 
   std::vector<std::string> pieces;
   if (request.json) {
@@ -149,8 +149,12 @@ AnswerContent ComposeAnswer(const ChatRequest& request, int tokens, bool cut, Ra
     content.cut = pieces.size() > TokensLeft(request);
     if (content.cut) pieces.resize(TokensLeft(request));
   } else {
-    for (int i = 0; i < tokens; ++i) pieces.emplace_back(words.Next());
-    const bool ends = !cut && choices.Chance(0.5);
+    // A model that is asked to begin with a code does so, and says the rest after it.
+    pieces = SplitIntoTokens(request.code);
+    if (!pieces.empty()) pieces.back() += ' ';
+    while (pieces.size() < static_cast<std::size_t>(tokens)) pieces.emplace_back(words.Next());
+    if (cut) pieces.resize(static_cast<std::size_t>(tokens));
+    const bool ends = !request.stop.empty() && !cut && choices.Chance(0.5);
     if (ends) pieces.push_back(request.stop[choices.Below(request.stop.size())]);
   }
   StopText(request, content, pieces);

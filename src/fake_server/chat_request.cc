@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "src/core/text/echo_code.h"
 #include "src/fake_server/openai_check.h"
 
 namespace llmload::fake_server {
@@ -325,8 +326,10 @@ std::variant<ChatRequest, ApiError> ParseOpenAiRequest(std::string_view text, co
   }
 }
 
-std::variant<ChatRequest, ApiError> ParseRequest(std::string_view body, const Route& route,
-                                                 const FakeLlmServerOptions& options) {
+namespace {
+
+std::variant<ChatRequest, ApiError> ParseByProtocol(std::string_view body, const Route& route,
+                                                    const FakeLlmServerOptions& options) {
   switch (route.protocol) {
     case Protocol::kOpenAi:
     case Protocol::kAzure:
@@ -342,6 +345,15 @@ std::variant<ChatRequest, ApiError> ParseRequest(std::string_view body, const Ro
       return ParseOllamaRequest(body, route, options);
   }
   return ApiError{};
+}
+
+}  // namespace
+
+std::variant<ChatRequest, ApiError> ParseRequest(std::string_view body, const Route& route,
+                                                 const FakeLlmServerOptions& options) {
+  auto parsed = ParseByProtocol(body, route, options);
+  if (auto* request = std::get_if<ChatRequest>(&parsed)) request->code = text::LastEchoCode(body);
+  return parsed;
 }
 
 }  // namespace llmload::fake_server

@@ -41,6 +41,7 @@ struct ChatRequest {
   bool after_tool_result = false;   ///< the conversation ends with what a tool returned
   std::vector<std::string> stop;    ///< sequences that end the answer; none is empty
   std::optional<std::string> json;  ///< the text to answer if JSON is wanted (`SampleJson`)
+  std::string code;                 ///< that the text has to begin with (`text::LastEchoCode`)
   /// For an answer that repeats what the request has set: members of a JSON object.
   std::string echo;
 

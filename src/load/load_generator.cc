@@ -16,6 +16,7 @@
 #include "llmload/core/environment.h"
 #include "llmload/load/arrival_schedule.h"
 #include "src/load/crew.h"
+#include "src/load/echo_prompts.h"
 #include "src/load/load_plan.h"
 #include "src/load/worker.h"
 
@@ -42,6 +43,11 @@ ConnectionCounters ConnectionsOf(const std::vector<Provider*>& providers) {
   ConnectionCounters sum;
   for (const Provider* provider : providers) sum += provider->Connections();
   return sum;
+}
+
+LoadOptions WithCodes(LoadOptions options) {
+  options.prompts = WithCodesFor(options.answer_checks, std::move(options.prompts), options.seed);
+  return options;
 }
 
 RequestsAsked AskedBy(const std::deque<LoadWorker>& workers) {
@@ -76,7 +82,7 @@ PromptSourceError::PromptSourceError(std::uint64_t request, const std::string& w
 class LoadGenerator::Impl {
  public:
   Impl(LoadOptions options, Clock& clock)
-      : options_(std::move(options)), clock_(clock), plan_(MakeLoadPlan(options_)) {}
+      : options_(WithCodes(std::move(options))), clock_(clock), plan_(MakeLoadPlan(options_)) {}
 
   LoadResult Run(std::vector<Provider*> providers) {
     if (providers.empty()) {

@@ -35,6 +35,31 @@ bool IsAborted(const boost::system::system_error& thrown) {
   return thrown.code() == asio::error::operation_aborted;
 }
 
+// The failure that a wrong answer is; nullopt for a right one. To the provider it was an answer.
+std::optional<Error> WrongAnswer(const std::vector<AnswerCheck>& checks,
+                                 const CompletionRequest& request, Completion& answer) {
+  Error error;
+  try {
+    for (const AnswerCheck& check : checks) {
+      if (auto wrong = check.WhatIsWrong(request, answer)) {
+        error.kind = ErrorKind::kWrongAnswer;
+        error.message = *std::move(wrong);
+        break;
+      }
+    }
+    if (error.message.empty()) return std::nullopt;
+  } catch (const std::exception& thrown) {
+    error.message = std::string("the check of the answer failed: ") + thrown.what();
+  }
+  error.after_first_token = answer.timings.first_token.has_value();
+  error.request_id = std::move(answer.request_id);
+  error.provider = std::move(answer.provider);
+  error.partial_text = std::move(answer.text);
+  error.partial_tokens = answer.token_events > 0 ? answer.token_events : answer.usage.output;
+  error.attempts = std::move(answer.attempts);
+  return error;
+}
+
 }  // namespace
 
 std::size_t LoadRun::StageOf(std::uint64_t index, TimePoint scheduled) const {
@@ -269,6 +294,11 @@ asio::awaitable<void> LoadWorker::OneRequest(std::uint64_t index,
   }
   in_flight->ended = true;
   instants.completed = run_.clock.Now();
+  if (!run_.options.answer_checks.empty() && outcome && outcome->has_value()) {
+    if (auto wrong = WrongAnswer(run_.options.answer_checks, request, **outcome)) {
+      outcome.emplace(*std::move(wrong));
+    }
+  }
   if (in_flight->tokens.times.events() > 0) instants.stream = &in_flight->tokens.times;
   const bool censored = !outcome || (given_up_ && outcome->has_error() &&
                                      outcome->error().kind == ErrorKind::kCancelled);
@@ -279,7 +309,9 @@ asio::awaitable<void> LoadWorker::OneRequest(std::uint64_t index,
     shard.Succeeded(instants, outcome->value());
   } else {
     Error error = outcome->error();
-    NoteAttempt(error.attempts, provider, request.model, instants, error.kind);
+    const bool answered = error.kind == ErrorKind::kWrongAnswer;
+    NoteAttempt(error.attempts, provider, request.model, instants,
+                answered ? std::nullopt : std::optional(error.kind));
     if (in_flight->measured) probe_.Failed(error);
     shard.Failed(instants, error);
   }

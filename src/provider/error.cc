@@ -57,6 +57,8 @@ std::string_view ToString(ErrorKind kind) noexcept {
       return "response_too_large";
     case ErrorKind::kUnexpectedRedirect:
       return "unexpected_redirect";
+    case ErrorKind::kWrongAnswer:
+      return "wrong_answer";
     case ErrorKind::kCircuitOpen:
       return "circuit_open";
     case ErrorKind::kStreamInterrupted:
@@ -127,6 +129,7 @@ ErrorClass Classify(ErrorKind kind) noexcept {
     case ErrorKind::kResponseTooLarge:
     case ErrorKind::kUnexpectedRedirect:
       return ErrorClass::kProtocolFault;
+    case ErrorKind::kWrongAnswer:
     case ErrorKind::kCircuitOpen:
     case ErrorKind::kStreamInterrupted:
     case ErrorKind::kRetryBudgetExhausted:

@@ -15,11 +15,15 @@ namespace {
 // How many requests are made to see what the prompts ask for.
 constexpr std::uint64_t kSampledRequests = 200;
 
+// What tokenizers make of a code of seven letters and digits, with room to spare.
+constexpr int kTokensOfCode = 10;
+
 // What a sample of the requests asks for.
 struct Asked {
   bool streams = false;  // at least one of them
   /// The most output tokens that one of them allows; empty: no bound.
   std::optional<std::uint64_t> most_tokens = 0;
+  std::optional<int> fewest_tokens = std::nullopt;  // empty: none has a bound
 };
 
 class PlanCheck {
@@ -31,6 +35,7 @@ class PlanCheck {
     CheckNumbers();
     CheckLoad();
     CheckPrompts();
+    CheckAnswers();
     CheckObjectives();
     CheckStopRules();
     if (plan_.until_conclusive && problems_.empty()) CheckUntilConclusive(*plan_.until_conclusive);
@@ -99,6 +104,10 @@ class PlanCheck {
       for (std::uint64_t i = 0; i < std::max<std::uint64_t>(sampled, 1); ++i) {
         const CompletionRequest request = source->MakeRequest(i);
         asked.streams = asked.streams || request.stream;
+        if (request.max_tokens) {
+          asked.fewest_tokens =
+              std::min(asked.fewest_tokens.value_or(*request.max_tokens), *request.max_tokens);
+        }
         if (!request.max_tokens || *request.max_tokens < 0) {
           asked.most_tokens.reset();
         } else if (asked.most_tokens) {
@@ -108,6 +117,18 @@ class PlanCheck {
       }
       asked_ = asked;
     });
+  }
+
+  // A model that may say too little cannot repeat a code.
+  void CheckAnswers() {
+    const bool needs_codes =
+        std::any_of(plan_.answer_checks.begin(), plan_.answer_checks.end(),
+                    [](const AnswerCheck& check) { return check.needs_codes(); });
+    if (!needs_codes || !asked_ || !asked_->fewest_tokens) return;
+    if (*asked_->fewest_tokens >= kTokensOfCode) return;
+    Add("answer_checks: the bound of " + std::to_string(*asked_->fewest_tokens) +
+        " output tokens has no room for the code that an answer has to repeat, expected " +
+        std::to_string(kTokensOfCode) + " or more (`max_tokens`, --max-tokens)");
   }
 
   void CheckObjectives() {

@@ -76,6 +76,10 @@ RunRecord RecordOf(const RunPlan& plan, const PromptSource& prompts, LoadResult&
   configuration.max_max_tokens = result.asked.highest_max_tokens;
   configuration.objectives = plan.objectives;
   configuration.details = plan.details;
+  if (!plan.answer_checks.empty()) {
+    configuration.details.push_back(
+        {.name = "a right answer", .value = Describe(plan.answer_checks)});
+  }
   record.metrics = std::move(result.metrics);
   record.unmeasured = std::move(result.unmeasured);
   record.health = std::move(result.health);
@@ -145,6 +149,7 @@ class Runner::Impl {
     load.shape = shape;
     load.seed = plan.Seed();
     load.prompts = prompts;
+    load.answer_checks = plan.answer_checks;
     load.share = plan.share;
     load.workers = plan.workers;
     load.objectives = plan.objectives;

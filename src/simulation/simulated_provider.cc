@@ -4,6 +4,7 @@
 #include <boost/system/system_error.hpp>
 #include <utility>
 
+#include "src/core/text/echo_code.h"
 #include "src/simulation/fault_plan.h"
 
 namespace llmload::simulation {
@@ -28,6 +29,9 @@ struct SimulatedProvider::Call {
       : provider(owner), request(asked), observer(listener), number(arrival), plan(answer) {
     ++provider.in_flight_;
     provider.peak_in_flight_ = std::max(provider.peak_in_flight_, provider.in_flight_);
+    if (request.messages.empty()) return;
+    const std::string_view code = text::EchoCodeAtEnd(request.messages.back().content);
+    if (!code.empty()) first_token = {code.data(), code.size() + 1};  // with its full stop
   }
   ~Call() { --provider.in_flight_; }
   Call(const Call&) = delete;
@@ -43,6 +47,7 @@ struct SimulatedProvider::Call {
   TimePoint due{};  // of the next token, or of the last one if all are out
   Duration extra_latency{};
   Timings timings;
+  std::string_view first_token = kToken;  // or the code that the prompt asks for
   std::string text;
   int tokens = 0;
 };
@@ -200,9 +205,10 @@ asio::awaitable<std::optional<Error>> SimulatedProvider::PlayTokens(Call& call, 
       call.timings.last_token = at;
     }
     if (call.tokens == 0) call.timings.first_byte = at;
-    call.text += kToken;
+    const std::string_view token = call.tokens == 0 ? call.first_token : kToken;
+    call.text += token;
     ++call.tokens;
-    if (watched) call.observer->OnToken({.text = kToken, .at = at});
+    if (watched) call.observer->OnToken({.text = token, .at = at});
     if (call.tokens < all) call.due += call.plan.NextGap();
   }
   co_return std::nullopt;

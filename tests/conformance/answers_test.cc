@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "llmload/load/answer_check.h"
+#include "src/core/text/echo_code.h"
 #include "tests/conformance/provider_conformance.h"
 
 namespace llmload::test_support {
@@ -52,6 +54,19 @@ TEST_P(ConformingAnswers, StreamedAndUnaryTextsAreTheSame) {
   fake_server::FakeLlmServer unary(Fast());
   fake_server::FakeLlmServer streaming(Fast());
   EXPECT_EQ(Value(*Make(unary), Request(false)).text, Value(*Make(streaming), Request(true)).text);
+}
+
+TEST_P(ConformingAnswers, BeginWithTheCodeThatThePromptAsksFor) {
+  fake_server::FakeLlmServer server(Fast());
+  const auto provider = Make(server);
+  for (const bool stream : {false, true}) {
+    CompletionRequest request = Request(stream);
+    const std::string code = text::EchoCode(stream ? 17 : 71);
+    text::AppendEchoRequest(request.messages.back().content, code);
+    const Completion answer = Value(*provider, request);
+    EXPECT_THAT(answer.text, StartsWith(code + " "));
+    EXPECT_EQ(AnswerEchoes().WhatIsWrong(request, answer), std::nullopt);
+  }
 }
 
 TEST_P(ConformingAnswers, InstantsAreInOrder) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "llmload/core/clock.h"
+#include "llmload/load/answer_check.h"
 #include "llmload/load/load_profile.h"
 #include "llmload/load/prompt_source.h"
 #include "llmload/metrics/generator_health.h"
@@ -67,7 +68,11 @@ struct LoadOptions {
   /// What the requests ask. Must not be null.
   std::shared_ptr<const PromptSource> prompts;
 
-  /// The seed of whatever in `shape` has none of its own (`WithSeed`).
+  /// What every answer has to stand. One that does not makes its request fail.
+  std::vector<AnswerCheck> answer_checks;
+
+  /// The seed of whatever in `shape` has none of its own (`WithSeed`), and of the codes that the
+  /// checks of answers need.
   std::uint64_t seed = kDefaultSeed;
 
   /// The part of the load that this generator sends.

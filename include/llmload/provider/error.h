@@ -49,6 +49,7 @@ enum class ErrorKind : std::uint8_t {
   kResponseTooLarge,    ///< header, event or body beyond the configured bound
   kUnexpectedRedirect,  ///< 3xx: never followed, a redirect would carry the key elsewhere
   // llmload's own decisions.
+  kWrongAnswer,        ///< the answer failed a check of the run (`AnswerCheck`)
   kCircuitOpen,        ///< rejected by an open circuit breaker; nothing was sent
   kStreamInterrupted,  ///< failed after the first token, where a silent switch is not allowed
   kRetryBudgetExhausted,

@@ -12,6 +12,7 @@
 #include "llmload/core/time.h"
 #include "llmload/judge/criterion.h"
 #include "llmload/judge/judgement.h"
+#include "llmload/load/answer_check.h"
 #include "llmload/load/load_generator.h"
 #include "llmload/load/load_profile.h"
 #include "llmload/load/prompt_source.h"
@@ -67,6 +68,8 @@ struct RunPlan {
   LoadShape load = OpenLoop{};
   RequestTemplate request;          ///< what all requests have in common
   Prompts prompts = FixedPrompt{};  ///< what they ask
+  /// What makes an answer a right one. A wrong answer is a failed request (`AnswerCheck`).
+  std::vector<AnswerCheck> answer_checks;
   /// Decides everything random. Seeds that the load and the prompts leave open derive from it.
   std::optional<std::uint64_t> seed = std::nullopt;  ///< empty: 1
   unsigned workers = 0;  ///< threads, each with an event loop; 0: one per core, one in virtual time

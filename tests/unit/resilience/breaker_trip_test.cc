@@ -289,6 +289,7 @@ TEST_F(BreakerTrip, B12_EveryErrorKindHasItsDefault) {
       case ErrorKind::kContextLength:
       case ErrorKind::kContentFilter:
       case ErrorKind::kStaleConnection:
+      case ErrorKind::kWrongAnswer:
       case ErrorKind::kCircuitOpen:
       case ErrorKind::kStreamInterrupted:
       case ErrorKind::kRetryBudgetExhausted:
