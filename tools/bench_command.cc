@@ -17,6 +17,7 @@
 #include "llmload/run/runner.h"
 #include "llmload/world/world.h"
 #include "src/core/text/harmless.h"
+#include "tools/bench_help.h"
 #include "tools/bench_options.h"
 #include "tools/exit_status.h"
 

@@ -34,9 +34,6 @@ struct BenchOptions {
 /// and what is accepted.
 std::optional<BenchOptions> ParseBenchOptions(const std::vector<std::string>& arguments);
 
-/// The text of `llmload bench --help`.
-std::string BenchHelp();
-
 }  // namespace llmload::tools
 
 #endif  // LLMLOAD_TOOLS_BENCH_OPTIONS_H_

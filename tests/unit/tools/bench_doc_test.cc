@@ -8,7 +8,7 @@
 #include <sstream>
 #include <string>
 
-#include "tools/bench_options.h"
+#include "tools/bench_help.h"
 
 namespace llmload::tools {
 namespace {

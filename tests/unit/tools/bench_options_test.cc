@@ -14,6 +14,7 @@
 
 #include "llmload/load/arrival_schedule.h"
 #include "tests/unit/tools/message_of.h"
+#include "tools/bench_help.h"
 
 namespace llmload::tools {
 namespace {

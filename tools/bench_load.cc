@@ -1,0 +1,107 @@
+#include "tools/bench_load.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "llmload/core/environment.h"
+#include "llmload/load/arrival_schedule.h"
+#include "src/core/text/parse.h"
+#include "tools/profile_spec.h"
+
+namespace llmload::tools {
+namespace {
+
+constexpr Duration kUsualDuration = std::chrono::seconds(60);
+constexpr Duration kMaxDuration = std::chrono::hours(720);
+
+LoadShape ReadRate(const Given& given) {
+  const double rate = text::ParseRate("--rate", given.Text("rate"));
+  if (rate <= 0) throw ConfigurationError::Invalid("--rate", given.Text("rate"), "a rate above 0");
+  const ArrivalPattern pattern = given.Has("arrivals")
+                                     ? ParsePattern("--arrivals", given.Text("arrivals"))
+                                     : ArrivalPattern::kConstant;
+  LoadProfile profile;
+  profile.max_in_flight =
+      given.Whole<std::size_t>("max-in-flight", 1, 10'000'000, profile.max_in_flight);
+  const auto add = [&](const char* name, Duration duration, bool measured) {
+    if (duration == Duration::zero()) return;
+    profile.phases.push_back({.name = name,
+                              .duration = duration,
+                              .shape = ConstantRate{.per_second = rate},
+                              .pattern = pattern,
+                              .measured = measured});
+  };
+  const Duration duration = given.Has("duration")
+                                ? text::ParsePositiveTime("--duration", given.Text("duration"))
+                                : kUsualDuration;
+  add("warm-up", given.Time("warm-up", {}), false);
+  add("", duration, true);
+  add("cool-down", given.Time("cool-down", {}), false);
+  try {
+    static_cast<void>(ScheduleDuration(profile));
+  } catch (const ConfigurationError& error) {
+    throw ConfigurationError(std::string("--rate and --duration: ") + error.what());
+  }
+  return profile;
+}
+
+LoadShape ReadConcurrency(const Given& given) {
+  ClosedLoop load;
+  load.concurrency = given.Whole<std::size_t>("concurrency", 1, 100'000, 1);
+  load.requests = given.Whole<std::uint64_t>("requests", 1, 10'000'000'000, ClosedLoop::kUnlimited);
+  load.think_time = given.Time("think-time", {});
+  load.ramp_up = given.Time("ramp-up", {});
+  load.warm_up = given.Time("warm-up", {});
+  load.cool_down = given.Time("cool-down", {});
+  std::optional<Duration> measured;
+  if (given.Has("duration")) {
+    measured = text::ParsePositiveTime("--duration", given.Text("duration"));
+  } else if (!given.Has("requests")) {
+    measured = kUsualDuration;
+  }
+  if (measured) {
+    load.duration = load.warm_up + *measured + load.cool_down;
+    if (*load.duration > kMaxDuration) {
+      throw ConfigurationError("--duration, --warm-up and --cool-down: together over 720h");
+    }
+  } else if (load.cool_down > Duration::zero()) {
+    throw ConfigurationError(
+        "--cool-down: needs --duration, for --requests alone have no end that "
+        "is known in advance");
+  }
+  return load;
+}
+
+LoadShape ReadProfile(const Given& given, TraceFormat format) {
+  LoadProfile profile =
+      ParseProfile(given.Text("profile"),
+                   given.Has("arrivals") ? ParsePattern("--arrivals", given.Text("arrivals"))
+                                         : ArrivalPattern::kConstant,
+                   format);
+  profile.max_in_flight =
+      given.Whole<std::size_t>("max-in-flight", 1, 10'000'000, profile.max_in_flight);
+  return profile;
+}
+
+}  // namespace
+
+LoadShape ReadLoad(const Given& given, TraceFormat format) {
+  const char* const kind = given.OneOf({"rate", "concurrency", "profile"});
+  if (kind == nullptr) {
+    throw ConfigurationError(
+        "no load: give --rate (as in 10/s), --concurrency (as in 8) or --profile");
+  }
+  const std::string_view name(kind);
+  if (name == "concurrency") {
+    given.Refuse({"arrivals", "max-in-flight"}, "with --concurrency, a closed loop");
+    return ReadConcurrency(given);
+  }
+  given.Refuse({"requests", "think-time", "ramp-up"}, "without --concurrency");
+  if (name == "rate") return ReadRate(given);
+  given.Refuse({"duration"}, "with --profile, whose phases have theirs");
+  given.Refuse({"warm-up", "cool-down"}, "with --profile: add a phase with \",unmeasured\"");
+  return ReadProfile(given, format);
+}
+
+}  // namespace llmload::tools
