@@ -51,8 +51,8 @@ int Main(int argc, char** argv) {
               static_cast<double>(metrics[Counter::kOutputTokens]) /
                   static_cast<double>(metrics[Counter::kSucceeded]));
   if (metrics[Counter::kFailed] == 0 && metrics[Counter::kSucceeded] > 0) return 0;
-  for (const ErrorCount& error : metrics.errors) {
-    if (error.count > 0) std::fprintf(stderr, "unary_client: %s\n", error.first_message.c_str());
+  for (const ErrorSummary& error : metrics.errors) {
+    if (error.count > 0) std::fprintf(stderr, "unary_client: %s\n", error.FirstMessage().c_str());
   }
   return 1;
 }

@@ -102,7 +102,7 @@ bool Deliver(const RunReport& report, const std::vector<std::unique_ptr<Output>>
       Say("report: " + output->File());
     }
   }
-  if (report.judgement.criteria.empty()) {
+  if (report.judgement.criteria.empty() && !report.record.interrupted) {
     Say(ExitStatusOf(report) == kExitPass
             ? "no criteria were given (--slo): the measurement is valid, and there is nothing to "
               "judge"

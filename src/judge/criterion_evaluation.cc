@@ -145,11 +145,15 @@ CriterionResult Criterion::Evaluate(const RunRecord& record, const Judging& judg
   }
   result.message += ", required " + required + " (" + std::to_string(observation.samples) +
                     (observation.samples == 1 ? " sample" : " samples");
+  // Who ended a run does not need to be told that a longer one would say more.
+  const bool may_ask_for_more = !record.interrupted;
   if (few) {
     result.verdict = Verdict::kInconclusive;
-    result.longer_by = static_cast<double>(observation.minimum_samples) /
-                       static_cast<double>(std::max<std::uint64_t>(observation.samples, 1));
-    result.message += ", at least " + std::to_string(observation.minimum_samples) + " are needed";
+    if (may_ask_for_more) {
+      result.longer_by = static_cast<double>(observation.minimum_samples) /
+                         static_cast<double>(std::max<std::uint64_t>(observation.samples, 1));
+      result.message += ", at least " + std::to_string(observation.minimum_samples) + " are needed";
+    }
   } else if (as_it_is) {
     result.verdict =
         Holds(*observation.value, comparison_, bound_) ? Verdict::kPass : Verdict::kFail;
@@ -164,7 +168,7 @@ CriterionResult Criterion::Evaluate(const RunRecord& record, const Judging& judg
       observation.remarks.emplace_back(holds ? "holds in this run; a repeat could miss it"
                                              : "violated in this run; a repeat could hold it");
     }
-    if (result.verdict == Verdict::kInconclusive) {
+    if (result.verdict == Verdict::kInconclusive && may_ask_for_more) {
       result.longer_by = LongerBy(observation, bound_);
       result.message += AskForMore(static_cast<double>(observation.samples), result.longer_by);
     }

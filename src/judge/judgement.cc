@@ -1,10 +1,12 @@
 #include "llmload/judge/judgement.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <utility>
 
 #include "src/core/text/format.h"
+#include "src/judge/failures.h"
 #include "src/judge/lateness.h"
 
 namespace llmload {
@@ -50,7 +52,7 @@ class GeneratorCheck {
     if (!record_.stopped_because.empty()) {
       Add("a stop rule ended the run: " + record_.stopped_because, "let the run come to its end");
     } else if (record_.interrupted) {
-      Add("the run was interrupted before its end", "let the run come to its end");
+      Add("the run was interrupted before its end", "");
     }
     if (auto violation = CheckAccounting(record_.metrics)) {
       Add(*std::move(violation),
@@ -154,6 +156,23 @@ std::string Messages(const Judgement& judgement, Verdict verdict, std::size_t& c
   return joined;
 }
 
+// Whether failed requests are why the verdict is not PASS.
+bool FailuresExplain(const RunRecord& record, std::span<const Criterion> criteria,
+                     const Judgement& judgement) {
+  const MetricsSnapshot& metrics = record.metrics;
+  const auto failed = static_cast<double>(metrics[Counter::kFailed]);
+  if (judgement.verdict == Verdict::kPass || failed == 0) return false;
+  if (failed >= judge::kNotableFailures * static_cast<double>(metrics.Completed())) return true;
+  for (std::size_t i = 0; i < criteria.size(); ++i) {
+    const CriterionResult& result = judgement.criteria[i];
+    // A percentile is infinite where too many failed.
+    const bool about_failures = criteria[i].metric().needs().states_failures ||
+                                (result.observed && std::isinf(*result.observed));
+    if (about_failures && result.verdict != Verdict::kPass) return true;
+  }
+  return false;
+}
+
 std::string CountOf(std::size_t count, std::size_t total) {
   return std::to_string(count) + " of " + std::to_string(total) +
          (total == 1 ? " criterion" : " criteria");
@@ -207,6 +226,10 @@ Judgement Judge(const RunRecord& record, std::span<const Criterion> criteria,
   judgement.aborted_because = record.aborted_because;
   if (!record.aborted_because.empty()) judgement.verdict = Verdict::kFail;
   if (!judgement.invalid_reasons.empty()) judgement.verdict = Verdict::kInvalid;
+  if (record.interrupted && record.stopped_because.empty()) judgement.recommendations.clear();
+  if (FailuresExplain(record, criteria, judgement)) {
+    judgement.failed_because = judge::SumUpFailures(record.metrics);
+  }
   return judgement;
 }
 
@@ -223,21 +246,21 @@ std::string ReasonFor(const Judgement& judgement) {
   const std::string violated =
       CountOf(failed, total) + (failed == 1 ? " is violated: " : " are violated: ") + violations;
 
-  std::string aborted =
-      judgement.aborted_because.empty()
-          ? ""
-          : "The run was hopeless and was ended: " + judgement.aborted_because + ".";
+  std::string causes;
+  if (!judgement.aborted_because.empty()) {
+    causes = "The run was hopeless and was ended: " + judgement.aborted_because + ". ";
+  }
+  if (!judgement.failed_because.empty()) causes += judgement.failed_because + ". ";
 
   switch (judgement.verdict) {
     case Verdict::kPass:
       return total == 1 ? "The criterion holds."
                         : "All " + std::to_string(total) + " criteria hold.";
     case Verdict::kFail:
-      if (failed == 0) return aborted;
-      return (aborted.empty() ? "" : aborted + " ") + violated + ".";
+      return causes + (failed == 0 ? "" : violated + ".");
     case Verdict::kInconclusive:
-      if (total == 0) return "No criterion was given, so there is nothing to judge.";
-      return CountOf(open, total) + " cannot be judged: " + doubts + ".";
+      if (total == 0) return causes + "No criterion was given, so there is nothing to judge.";
+      return causes + CountOf(open, total) + " cannot be judged: " + doubts + ".";
     case Verdict::kInvalid:
       break;
   }
@@ -253,6 +276,7 @@ std::string ReasonFor(const Judgement& judgement) {
     text += (i > 0 ? "; " : " ") + judgement.recommendations[i];
   }
   if (!judgement.recommendations.empty()) text += ".";
+  if (!causes.empty()) text += " " + causes;
   if (failed > 0) text += " As measured, " + violated + ".";
   return text;
 }

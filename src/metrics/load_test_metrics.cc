@@ -37,12 +37,7 @@ MetricsSnapshot MetricsShard::State::Snapshot() const {
   for (std::size_t i = 0; i < histograms.size(); ++i) {
     snapshot.distributions[i] = histograms[i].Snapshot();
   }
-  for (std::size_t kind = 0; kind < errors.size(); ++kind) {
-    snapshot.errors[kind].count = errors[kind].count.Get();
-    if (errors[kind].has_message.load(std::memory_order_acquire)) {
-      snapshot.errors[kind].first_message = errors[kind].message;
-    }
-  }
+  snapshot.errors = errors.Snapshot(options.start);
   const std::size_t known = provider_count.load(std::memory_order_acquire);
   for (std::size_t i = 0; i < known; ++i) {
     // One after the other: a merge also brings them into their order.

@@ -8,25 +8,15 @@
 
 namespace llmload {
 
-using metrics::ErrorSlot;
 using metrics::ProviderKey;
 using metrics::ProviderSlot;
 
 namespace {
 
-constexpr std::size_t kMaxMessageLength = 300;
 // A reader that is late finds several events in each read: of fewer events it makes one piece.
 constexpr std::uint64_t kEventsOfALateReader = 50;
 constexpr std::string_view kOverflowProvider = "(other)";
 constexpr std::string_view kUnnamedProvider = "(unnamed)";
-
-std::string Shorten(const std::string& text) {
-  if (text.size() <= kMaxMessageLength) return text;
-  std::size_t end = kMaxMessageLength;
-  // Not in the middle of a UTF-8 sequence.
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end) + "...";
-}
 
 ProviderKey KeyOf(const Attempt& attempt) {
   return {attempt.provider, attempt.region, attempt.model};
@@ -290,13 +280,7 @@ void MetricsShard::Failed(const RequestInstants& instants, const Error& error) {
   state.RecordAttempts(error.attempts, error.provider, instants.scheduled, error.kind);
   state.RecordFailover(error.attempts, instants, false);
   state.RecordStream(instants);
-  const auto kind = std::min(static_cast<std::size_t>(error.kind), state.errors.size() - 1);
-  ErrorSlot& slot = state.errors[kind];
-  if (!slot.has_message.load(kRelaxed)) {
-    slot.message = Shorten(Describe(error));
-    slot.has_message.store(true, std::memory_order_release);
-  }
-  slot.count.Add(1);
+  state.errors.Record(error, instants.completed);
   state[Counter::kPartialOutputTokens].Add(Tokens(error.partial_tokens));
   state.Record(Figure::kFailedLatency, instants.scheduled, instants.completed - instants.scheduled);
   if (state.series) state.series->Count(SeriesRecorder::kFailed, instants.completed);

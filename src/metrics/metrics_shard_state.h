@@ -17,31 +17,15 @@
 #include "llmload/metrics/histogram.h"
 #include "llmload/metrics/load_test_metrics.h"
 #include "src/metrics/cohort_recorder.h"
+#include "src/metrics/error_log.h"
 #include "src/metrics/series_recorder.h"
+#include "src/metrics/single_writer.h"
 
 namespace llmload {
 namespace metrics {
 
 inline constexpr std::size_t kProviderSlots = 64;
 inline constexpr Duration::rep kNever = std::numeric_limits<Duration::rep>::max();
-
-// Written by one thread, read by any. A reader that sees a count sees what was counted before it.
-template <class T>
-class SingleWriter {
- public:
-  explicit SingleWriter(T value = T{}) noexcept : value_(value) {}
-  void Add(T amount) noexcept { Set(value_.load(std::memory_order_relaxed) + amount); }
-  void LowerTo(T value) noexcept { Set(std::min(value_.load(std::memory_order_relaxed), value)); }
-  void RaiseTo(T value) noexcept { Set(std::max(value_.load(std::memory_order_relaxed), value)); }
-  T Get() const noexcept { return value_.load(std::memory_order_acquire); }
-
- private:
-  void Set(T value) noexcept { value_.store(value, std::memory_order_release); }
-
-  std::atomic<T> value_;
-};
-
-using Count = SingleWriter<std::uint64_t>;
 
 struct ProviderKey {
   std::string_view name, region, model;
@@ -56,12 +40,6 @@ struct ProviderSlot {
   std::unique_ptr<Histogram> attempt_latency, attempt_ttft;
 
   ProviderKey Key() const { return {name, region, model}; }
-};
-
-struct ErrorSlot {
-  Count count;
-  std::atomic<bool> has_message{false};  // publishes the message
-  std::string message;
 };
 
 }  // namespace metrics
@@ -101,7 +79,7 @@ struct alignas(64) MetricsShard::State {
   std::optional<SeriesRecorder> series;
   std::optional<CohortRecorder> cohorts;
 
-  std::array<metrics::ErrorSlot, kErrorKindCount> errors;
+  metrics::ErrorLog errors;
   std::array<metrics::ProviderSlot, metrics::kProviderSlots> providers;
   std::atomic<std::size_t> provider_count{0};
 

@@ -75,10 +75,7 @@ void MetricsSnapshot::Merge(const MetricsSnapshot& other) {
   for (std::size_t i = 0; i < distributions.size(); ++i) {
     distributions[i].Merge(other.distributions[i]);
   }
-  for (std::size_t i = 0; i < errors.size(); ++i) {
-    errors[i].count += other.errors[i].count;
-    if (errors[i].first_message.empty()) errors[i].first_message = other.errors[i].first_message;
-  }
+  for (std::size_t i = 0; i < errors.size(); ++i) errors[i].Merge(other.errors[i]);
   const auto key = [](const ProviderUsage& usage) {
     return std::tie(usage.name, usage.region, usage.model);
   };

@@ -15,6 +15,11 @@ constexpr int kMaxInterimAnswers = 8;
 
 bool IsInterim(int status) { return status / 100 == 1; }
 
+// True for the beginning of a TLS record: an alert, or a message of a handshake.
+bool IsTlsRecord(std::string_view input) {
+  return input.size() >= 2 && (input[0] == '\x15' || input[0] == '\x16') && input[1] == '\x03';
+}
+
 }  // namespace
 
 std::string_view ResponseHead::Get(std::string_view name) const {
@@ -115,6 +120,10 @@ ResponseReader::Status ResponseReader::Feed(std::string_view bytes, TimePoint at
   bool joined = !pending_.empty();
   if (joined) pending_.append(bytes);
   std::string_view input = joined ? std::string_view(pending_) : bytes;
+  if (!has_status_ && IsTlsRecord(input)) {
+    problem_ = kSpeaksTls;
+    return Status::kMalformed;
+  }
   while (!input.empty()) {
     if (LacksReason(input)) {
       std::string mended(input);

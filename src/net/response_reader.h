@@ -12,6 +12,10 @@
 
 namespace llmload::net {
 
+/// `ResponseReader::problem` of an answer that is the beginning of a TLS record.
+inline constexpr std::string_view kSpeaksTls =
+    "the server speaks TLS on this port (https:// instead of http://?)";
+
 /// Status and header fields of an answer.
 class ResponseHead {
  public:

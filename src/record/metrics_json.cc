@@ -249,15 +249,30 @@ static void Visit(Archive& archive, T& usage) {
   archive.Field("attempt_ttft", usage.attempt_ttft);
 }
 
+template <class Archive, class T>
+requires IsOf<T, ErrorExample>
+static void Visit(Archive& archive, T& example) {
+  archive.Field("count", example.count);
+  archive.Field("first_seconds", example.first);
+  archive.Field("message", example.message);
+  archive.Field("http_status", example.http_status);
+  archive.Field("provider", example.provider);
+  archive.Field("code", example.code);
+  archive.Field("request_id", example.request_id);
+}
+
 static void WriteErrors(const MetricsSnapshot& metrics, JsonWriter& archive) {
   Json list = Json::array();
   for (std::size_t i = 0; i < metrics.errors.size(); ++i) {
     const auto kind = static_cast<ErrorKind>(i);
     if (metrics[kind].count == 0) continue;
-    list.push_back({{"kind", ToString(kind)},
-                    {"class", ToString(Classify(kind))},
-                    {"count", metrics[kind].count},
-                    {"first_message", metrics[kind].first_message}});
+    Json entry{{"kind", ToString(kind)}, {"class", ToString(Classify(kind))}};
+    JsonWriter writer(entry);
+    writer.Field("count", metrics[kind].count);
+    writer.Field("first_seconds", metrics[kind].first);
+    writer.Field("last_seconds", metrics[kind].last);
+    writer.Field("examples", metrics[kind].examples);
+    list.push_back(std::move(entry));
   }
   archive.Field("errors", list);
 }
@@ -274,14 +289,22 @@ static void ReadErrors(MetricsSnapshot& metrics, JsonReader& archive) {
     if (kind == metrics.errors.size()) {
       JsonReader::Refuse(entry.Place("kind"), entry.At("kind"), "a kind of error of llmload");
     }
-    if (metrics.errors[kind].count > 0) {
+    ErrorSummary& summary = metrics.errors[kind];
+    if (summary.count > 0) {
       JsonReader::Refuse(entry.Place("kind"), entry.At("kind"), "each kind of error once");
     }
-    entry.Field("count", metrics.errors[kind].count);
-    if (metrics.errors[kind].count == 0) {
+    entry.Field("count", summary.count);
+    if (summary.count == 0) {
       JsonReader::Refuse(entry.Place("count"), entry.At("count"), "a count above 0");
     }
-    entry.Field("first_message", metrics.errors[kind].first_message);
+    // A report that was written before errors had them names the first message only.
+    if (!entry.Has("examples")) continue;
+    entry.Field("first_seconds", summary.first);
+    entry.Field("last_seconds", summary.last);
+    entry.Field("examples", summary.examples);
+    if (summary.examples.size() > ErrorSummary::kMostExamples) {
+      JsonReader::Refuse(entry.Place("examples"), entry.At("examples"), "at most 3 examples");
+    }
   }
 }
 

@@ -45,6 +45,12 @@ std::string FormatProgress(const RunSnapshot& snapshot, std::optional<double> ra
   return line;
 }
 
+std::string FormatWait(const TargetWait& wait) {
+  return "waiting for the first answer of " + text::CleanLine(wait.url) + ", " +
+         text::FormatDuration(wait.so_far) + " so far; gives up after " +
+         text::FormatDuration(wait.limit);
+}
+
 ProgressPrinter::ProgressPrinter(std::FILE* out, std::optional<bool> terminal)
     : out_(out),
       terminal_(terminal ? *terminal : IsTerminal(out)),
@@ -52,6 +58,11 @@ ProgressPrinter::ProgressPrinter(std::FILE* out, std::optional<bool> terminal)
       next_(interval_) {}
 
 ProgressPrinter::~ProgressPrinter() { Finish(); }
+
+void ProgressPrinter::OnWait(const TargetWait& wait) {
+  static_cast<void>(std::fprintf(out_, "%s\n", FormatWait(wait).c_str()));
+  static_cast<void>(std::fflush(out_));
+}
 
 void ProgressPrinter::OnSnapshot(const RunSnapshot& snapshot) {
   if (snapshot.elapsed < next_) return;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "src/core/text/format.h"
+#include "src/report/error_table.h"
 
 namespace llmload {
 namespace {
@@ -303,20 +304,6 @@ void PrintTimes(std::string& out, const RunRecord& run) {
   bounds.Print(out);
 }
 
-void PrintErrors(std::string& out, const MetricsSnapshot& m) {
-  if (m[Counter::kFailed] == 0) return;
-  Heading(out, "Errors");
-  Table table(2);
-  table.Add({"kind", "count", "the first one"});
-  for (std::size_t i = 0; i < m.errors.size(); ++i) {
-    const auto kind = static_cast<ErrorKind>(i);
-    if (m[kind].count == 0) continue;
-    table.Add(
-        {std::string(ToString(kind)), Count(m[kind].count), CleanLine(m[kind].first_message)});
-  }
-  table.Print(out);
-}
-
 void PrintProviders(std::string& out, const MetricsSnapshot& m) {
   if (m.providers.empty()) return;
   Heading(out, "Providers");
@@ -475,7 +462,7 @@ std::string ToText(const RunReport& report, bool colour) {
   const RunRecord& run = report.record;
   PrintRequests(out, run);
   PrintTimes(out, run);
-  PrintErrors(out, run.metrics);
+  AppendErrors(run.metrics, out);
   PrintProviders(out, run.metrics);
   PrintTokens(out, run.metrics);
   PrintMeasurements(out, run);

@@ -101,10 +101,15 @@ class Runner::Impl {
   std::vector<Detail> CheckTargets(const RunPlan& plan) {
     std::vector<Detail> details;
     const auto prompts = MakePromptSource(plan.prompts, plan.request, plan.Seed());
+    const auto on_wait = [this](const TargetWait& wait) {
+      observers_.Tell([&](RunObserver& observer) { observer.OnWait(wait); });
+    };
     for (const Lane& lane : plan.lanes) {
       TargetCheck check{.state = TargetState::kUnavailable,
                         .message = "target unavailable: " + lane.target.unavailable};
-      if (lane.target.provider) check = CheckTarget(lane.target, prompts->MakeRequest(0), clock_);
+      if (lane.target.provider) {
+        check = CheckTarget(lane.target, prompts->MakeRequest(0), clock_, on_wait);
+      }
       if (!lane.name.empty()) check.message = lane.name + ": " + check.message;
       if (check.state != TargetState::kReady) throw TargetNotReady(check);
       for (std::string& adaptation : check.adaptations) {

@@ -7,7 +7,7 @@
 
 #include "src/core/text/ascii.h"
 #include "src/core/text/harmless.h"
-#include "src/wire/error_words.h"
+#include "src/core/text/uri.h"
 #include "src/wire/retry_after.h"
 #include "src/wire/timestamp.h"
 
@@ -43,6 +43,21 @@ std::string_view FirstOf(const net::ResponseHead& head,
     if (const std::string_view value = head.Get(name); !value.empty()) return value;
   }
   return {};
+}
+
+// Where a redirect leads, and which URL would lead there at once. A query may hold a key.
+std::string DescribeRedirect(std::string_view location) {
+  if (location.empty()) return "a redirect to nowhere is not followed: check the base URL";
+  const std::string_view path = location.substr(0, location.find_first_of("?#"));
+  std::string message = "a redirect to " + text::ShownUrl(location) + " is not followed: ";
+  // What the APIs append to their base URLs.
+  for (const std::string_view end : {"/chat/completions", "/v1/messages", "/api/chat"}) {
+    if (!path.ends_with(end)) continue;
+    const std::string base = text::ShownUrl(path.substr(0, path.size() - end.size()));
+    return message + (path.starts_with('/') ? "set the path of the URL to " : "set the URL to ") +
+           (base.empty() ? "/" : base);
+  }
+  return message + "check the base URL";
 }
 
 }  // namespace
@@ -106,6 +121,7 @@ void AnswerSink::ReadErrorHead(const net::ResponseHead& head) {
   if (should_retry == "true") should_retry_ = true;
   if (should_retry == "false") should_retry_ = false;
   error_type_ = head.Get("x-amzn-errortype");
+  location_ = head.Get("location");
   // A cache may have stored the date along with the answer.
   if (head.Get("age").empty()) server_time_ = wire::ParseHttpDate(head.Get("date"));
 }
@@ -219,21 +235,17 @@ void AnswerSink::FailWith(wire::DecodeFailure failure) {
 void AnswerSink::FinishBody() {
   const Status status = decoder_.DecodeAnswer(WithoutByteOrderMark(body_), *this);
   if (error_) return;
-  // An error in a body of status 200 says more than that the body is not a stream.
-  if (status != Status::kDone &&
-      (!stream_ || decoder_.failure().kind != ErrorKind::kMalformedResponse)) {
+  if (status != Status::kDone) {
     FailWith(decoder_.failure());
   } else if (stream_) {
     Fail(ErrorKind::kMalformedResponse,
-         status == Status::kDone
-             ? "the answer is not a stream of this API: a whole answer came instead"
-             : "the answer is not a stream of this API: " + wire::Beginning(body_));
+         "the answer is not a stream of this API: a whole answer came instead");
   }
 }
 
 void AnswerSink::FinishError() {
   if (http_status_ >= 300 && http_status_ <= 399) {
-    Fail(ErrorKind::kUnexpectedRedirect, "a redirect is not followed: check the base URL");
+    Fail(ErrorKind::kUnexpectedRedirect, DescribeRedirect(location_));
     return;
   }
   FailWith(decoder_.DecodeErrorAnswer(http_status_, error_type_, WithoutByteOrderMark(body_)));
@@ -266,7 +278,11 @@ Result<Completion> AnswerSink::Finish(const net::Exchange& exchange) {
     error_->system_error = exchange.failure->system_error;
   } else if (!error_ && (mode_ == Mode::kStream || mode_ == Mode::kUndecided)) {
     at_ = exchange.completed.value_or(at_);
-    if (!done_) ToNext(decoder_.FinishStream(*this));
+    if (mode_ == Mode::kUndecided) {
+      Fail(ErrorKind::kTruncatedStream, "the answer is empty");
+    } else if (!done_) {
+      ToNext(decoder_.FinishStream(*this));
+    }
   } else if (!error_ && mode_ == Mode::kBody) {
     FinishBody();
   }

@@ -82,6 +82,7 @@ class AnswerSink final : public net::ResponseSink, private wire::AnswerHandler {
   bool has_usage_ = false;
   std::string body_;
   std::string error_type_;  // the header field that names the error
+  std::string location_;    // the header field that names where a redirect leads
   Completion completion_;
   std::optional<Error> error_;
   int http_status_ = 0;

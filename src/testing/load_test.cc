@@ -50,12 +50,17 @@ void LoadTest::SetUp() {
   try {
     Prepare();
   } catch (const TargetNotReady& refused) {
-    if (refused.state() == TargetState::kUnavailable)
-      GTEST_SKIP() << text::CleanLine(refused.what());
-    FAIL() << text::CleanLine(refused.what());
+    RefuseTarget(refused);
   } catch (const std::exception& error) {
     FAIL() << "configuration: " << text::CleanLine(error.what());
   }
+}
+
+void LoadTest::RefuseTarget(const TargetNotReady& refused) {
+  const std::string why = text::CleanLine(refused.what());
+  if (refused.state() != TargetState::kUnavailable) FAIL() << why;
+  if (environment_.require_target) FAIL() << why << " (LLMLOAD_REQUIRE_TARGET=1)";
+  GTEST_SKIP() << why;
 }
 
 void LoadTest::Prepare() {
@@ -72,7 +77,10 @@ void LoadTest::Prepare() {
   CheckPlan(plan_);
   outputs_ = OpenOutputs(environment_.outputs);
   if (plan_.checks_targets) {
-    for (Detail& found : Runner(world_.clock()).CheckTargets(plan_)) {
+    Runner runner(world_.clock());
+    ProgressPrinter progress(stdout);
+    if (!world_.IsVirtual()) runner.AddObserver(progress);
+    for (Detail& found : runner.CheckTargets(plan_)) {
       plan_.details.push_back(std::move(found));
     }
   }

@@ -17,6 +17,7 @@ LoadTestEnvironment LoadTestEnvironment::Read() {
   read.seed = environment::Integer("LLMLOAD_SEED", 0, std::numeric_limits<std::uint64_t>::max())
                   .value_or(read.seed);
   read.confidence_required = environment::OneOf("LLMLOAD_CONFIDENCE", {"required"}).has_value();
+  read.require_target = environment::Flag("LLMLOAD_REQUIRE_TARGET").value_or(false);
   if (const auto until = environment::Text("LLMLOAD_UNTIL_CONCLUSIVE")) {
     read.until_conclusive = ParseUntilConclusive("LLMLOAD_UNTIL_CONCLUSIVE", *until);
   }

@@ -13,8 +13,7 @@ AnswerDecoder::Status AnswerDecoder::FailUnknownAnswer(std::string_view expected
   if (const auto data = DataOfFirstEvent(body)) {
     if (const auto error = FindError(*data)) return Fail(FailureInSuccess(*error, false));
   }
-  return Fail(ErrorKind::kMalformedResponse,
-              "the answer is not " + std::string(expected) + ": " + Beginning(body));
+  return Fail(ErrorKind::kMalformedResponse, DescribeUnknownAnswer(expected, body));
 }
 
 AnswerDecoder::Status AnswerDecoder::TakeOddEvent(std::string_view data, bool answered) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "src/wire/error_words.h"
 #include "src/wire/json_fields.h"
 
 namespace llmload::wire {
@@ -268,6 +269,11 @@ std::optional<AnswerProgress> DecodeAnthropicMessage(std::string_view body,
 Status AnthropicAnswerDecoder::TakeEvent(const SseEvent& event, AnswerHandler& handler) {
   // OpenAI's end, which some gateways add to this API too, says nothing here.
   if (event.data.starts_with("[DONE]")) return Status::kNeedMore;
+  if (event.name.empty() && !events_.progress().answered()) {
+    if (const auto api = ApiOf(event.data); api == "OpenAI's API") {
+      return Fail(ErrorKind::kMalformedResponse, DescribeAnswerOf(api));
+    }
+  }
   switch (events_.Take(event.name, event.data, handler)) {
     case AnthropicEvents::Result::kTaken:
       return Status::kNeedMore;

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "src/core/text/ascii.h"
+#include "src/core/text/json_cursor.h"
+#include "src/wire/json_fields.h"
 #include "src/wire/sse_parser.h"
 
 namespace llmload::wire {
@@ -11,6 +13,11 @@ namespace {
 
 constexpr std::size_t kMaxBeginning = 120;
 constexpr std::string_view kBlanks = " \t\r\n";
+
+// How the messages about answers of another service begin.
+constexpr std::string_view kHtml = "the answer is HTML";
+constexpr std::string_view kOtherApi = "the answer is one of ";
+constexpr std::string_view kOtherJson = "the answer is JSON, but not ";
 
 std::string_view WithoutBlanks(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(kBlanks);
@@ -109,6 +116,64 @@ std::string Beginning(std::string_view body) {
   const bool page = WithoutBlanks(body).starts_with('<');
   if (words.size() > kMaxBeginning) words.resize(kMaxBeginning);
   return (page ? "it is a page, \"" : "it begins with \"") + words + "\"";
+}
+
+std::string_view ApiOf(std::string_view json) {
+  text::JsonCursor cursor(json);
+  std::string key;
+  std::string_view type;
+  std::string storage;
+  bool has_content = false;
+  bool has_choice = false;
+  bool has_done = false;
+  bool has_output = false;
+  ReadMembers(cursor, key, [&](std::string_view name) {
+    if (name == "type") {
+      ReadView(cursor, type, storage);
+    } else if (name == "choices" && cursor.EnterArray()) {
+      while (cursor.NextElement()) {
+        has_choice = true;
+        cursor.Skip();
+      }
+    } else {
+      has_content = has_content || name == "content" || name == "message";
+      has_done = has_done || name == "done";
+      has_output = has_output || name == "message" || name == "response";
+      cursor.Skip();
+    }
+  });
+  if ((type == "message" || type == "message_start") && has_content) return "Anthropic's API";
+  if (has_choice) return "OpenAI's API";
+  return has_done && has_output ? "Ollama's API" : "";
+}
+
+std::string DescribeAnswerOf(std::string_view api) { return std::string(kOtherApi).append(api); }
+
+std::string DescribeUnknownAnswer(std::string_view expected, std::string_view body) {
+  const std::string_view text = WithoutBlanks(body);
+  if (text.empty()) return "the answer is empty";
+  if (text.starts_with('<') && text::FindIgnoringCase(text, "html") != std::string_view::npos) {
+    std::string title = WordsOf(text);
+    if (title.starts_with('<')) return std::string(kHtml) + " without a title";
+    title.resize(std::min(title.size(), kMaxBeginning));
+    return std::string(kHtml) + ": \"" + title + "\"";
+  }
+  const std::string event = DataOfFirstEvent(body).value_or("");
+  for (const std::string_view json : {text, FirstLine(text), std::string_view(event)}) {
+    if (const auto api = ApiOf(json); !api.empty()) return DescribeAnswerOf(api);
+  }
+  text::JsonCursor cursor(text);
+  cursor.Skip();
+  const bool is_json = cursor.Finished();
+  return (is_json ? std::string(kOtherJson) : std::string("the answer is not "))
+      .append(expected)
+      .append(": ")
+      .append(Beginning(body));
+}
+
+bool IsFromAnotherService(std::string_view message) {
+  return message.starts_with(kHtml) || message.starts_with(kOtherApi) ||
+         message.starts_with(kOtherJson);
 }
 
 }  // namespace llmload::wire

@@ -26,6 +26,21 @@ std::string WordsOf(std::string_view body);
 /// page its title; "it is empty" for white space.
 std::string Beginning(std::string_view body);
 
+/// The API that answers with `json` if things go well: "Anthropic's API", "OpenAI's API" or
+/// "Ollama's API"; empty if it is none of their answers.
+std::string_view ApiOf(std::string_view json);
+
+/// What a body is that should be `expected` (with its article): an HTML page with its title, the
+/// answer of another API, JSON of something else, or else how it begins.
+std::string DescribeUnknownAnswer(std::string_view expected, std::string_view body);
+
+/// The same for the answer of `api`.
+std::string DescribeAnswerOf(std::string_view api);
+
+/// True if a message of these two says that another service answers at this address, which no
+/// repeat will change; false if the answer may just have been damaged.
+bool IsFromAnotherService(std::string_view message);
+
 }  // namespace llmload::wire
 
 #endif  // LLMLOAD_WIRE_ERROR_WORDS_H_

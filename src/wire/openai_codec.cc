@@ -1,6 +1,7 @@
 #include "src/wire/openai_codec.h"
 
 #include "src/core/text/json_cursor.h"
+#include "src/wire/error_words.h"
 #include "src/wire/json_fields.h"
 #include "src/wire/service_error.h"
 
@@ -41,6 +42,10 @@ AnswerDecoder::Status OpenAiAnswerDecoder::TakeChunk(std::string_view chunk,
   const OpenAiMessage* const message = decoder_.DecodeChunk(chunk);
   if (message == nullptr) return TakeOddEvent(chunk, progress_.answered());
   if (message->error) return Fail(FailureInSuccess(*message->error, progress_.answered()));
+  const bool says_nothing = !message->has_choice && !message->usage && !progress_.answered();
+  if (says_nothing && !ApiOf(chunk).empty()) {
+    return Fail(ErrorKind::kMalformedResponse, DescribeAnswerOf(ApiOf(chunk)));
+  }
   Report(*message, handler);
   return Status::kNeedMore;
 }

@@ -52,9 +52,9 @@ void ExpectMetrics(const MetricsSnapshot& metrics, const Expected& expected,
     EXPECT_EQ(metrics[expected.error].count, times);
   }
   for (std::size_t kind = 0; kind < metrics.errors.size(); ++kind) {
-    const ErrorCount& error = metrics.errors[kind];
+    const ErrorSummary& error = metrics.errors[kind];
     if (error.count > 0 && static_cast<ErrorKind>(kind) != expected.error) {
-      ADD_FAILURE() << error.first_message;
+      ADD_FAILURE() << error.FirstMessage();
     }
   }
   EXPECT_EQ(metrics[Counter::kOutputTokens],

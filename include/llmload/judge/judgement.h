@@ -51,7 +51,11 @@ struct Judgement {
   std::vector<CriterionResult> criteria;     ///< in the order they were given
   std::vector<std::string> invalid_reasons;  ///< why the measurement cannot be trusted
   std::string aborted_because;               ///< that of the record
-  /// What to change so that it can be trusted, in the order of the reasons.
+  /// What most failed requests failed of, as "38 of 40 requests failed: malformed_response (the
+  /// answer is HTML)". Empty if the verdict is PASS, or if failures do not explain it.
+  std::string failed_because;
+  /// What to change so that it can be trusted, in the order of the reasons. None for a run that was
+  /// interrupted: who did that knows.
   std::vector<std::string> recommendations;
 
   friend bool operator==(const Judgement&, const Judgement&) = default;

@@ -37,7 +37,7 @@ struct MetricsOptions {
 
 /// The metrics of one worker. One thread writes; others may read through `LoadTestMetrics`
 /// meanwhile. Recording takes no lock and makes no read-modify-write; it allocates only when a
-/// provider or an error kind is seen for the first time, and once a minute for the series.
+/// provider or one of the first messages of an error kind is new, and once a minute for the series.
 ///
 /// Every arrival is `Scheduled` once, and then either `Dropped`, or `Dispatched` followed by
 /// exactly one of `Succeeded`, `Failed` and `Unfinished`.

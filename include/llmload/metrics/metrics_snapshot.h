@@ -12,18 +12,12 @@
 #include "llmload/core/time.h"
 #include "llmload/metrics/cohorts.h"
 #include "llmload/metrics/distribution.h"
+#include "llmload/metrics/error_summary.h"
 #include "llmload/metrics/figures.h"
 #include "llmload/metrics/time_series.h"
 #include "llmload/provider/error.h"
 
 namespace llmload {
-
-/// How often one kind of error ended a request.
-struct ErrorCount {
-  std::uint64_t count = 0;
-  std::string first_message;  ///< of the first such error a worker saw; empty without one
-  friend bool operator==(const ErrorCount&, const ErrorCount&) = default;
-};
 
 /// What one provider did in one region with one model, from the attempt records of all requests.
 struct ProviderUsage {
@@ -65,7 +59,7 @@ struct MetricsSnapshot {
   /// over.
   std::array<std::uint64_t, kCounterCount> counters{};
   std::array<Distribution, kFigureCount> distributions;  ///< indexed by `Figure`
-  std::array<ErrorCount, kErrorKindCount> errors{};      ///< indexed by `ErrorKind`
+  std::array<ErrorSummary, kErrorKindCount> errors;      ///< indexed by `ErrorKind`
   std::vector<ProviderUsage> providers;                  ///< by name, region and model
   TimeSeries series;                                     ///< without points if none was asked for
   Cohorts cohorts;                                       ///< likewise
@@ -84,10 +78,10 @@ struct MetricsSnapshot {
   Distribution& operator[](Figure figure) {
     return distributions[static_cast<std::size_t>(figure)];
   }
-  const ErrorCount& operator[](ErrorKind kind) const {
+  const ErrorSummary& operator[](ErrorKind kind) const {
     return errors[static_cast<std::size_t>(kind)];
   }
-  ErrorCount& operator[](ErrorKind kind) { return errors[static_cast<std::size_t>(kind)]; }
+  ErrorSummary& operator[](ErrorKind kind) { return errors[static_cast<std::size_t>(kind)]; }
 
   /// Requests whose end is known: succeeded + failed.
   std::uint64_t Completed() const noexcept;

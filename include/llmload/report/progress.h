@@ -15,6 +15,9 @@ namespace llmload {
 /// `rate` is completed requests per second over the time since the line before.
 std::string FormatProgress(const RunSnapshot& snapshot, std::optional<double> rate);
 
+/// "waiting for the first answer of https://llm.example.com/v1, 2 s so far; gives up after 30 s".
+std::string FormatWait(const TargetWait& wait);
+
 /// Prints the line when it is due: on a terminal once per second, rewriting itself, in a log every
 /// 10 s as a plain line. Not thread-safe: one thread calls it.
 class ProgressPrinter final : public RunObserver {
@@ -29,6 +32,8 @@ class ProgressPrinter final : public RunObserver {
   /// Between two lines.
   Duration interval() const noexcept { return interval_; }
 
+  /// Prints a line of its own.
+  void OnWait(const TargetWait& wait) override;
   /// Prints if due.
   void OnSnapshot(const RunSnapshot& snapshot) override;
   void OnEnd(const RunRecord&) override { Finish(); }

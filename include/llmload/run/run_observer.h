@@ -1,4 +1,4 @@
-// Sees a run from outside: its start, a snapshot once a second, its end.
+// Sees a run from outside: what it waits for, its start, a snapshot once a second, its end.
 #ifndef LLMLOAD_RUN_RUN_OBSERVER_H_
 #define LLMLOAD_RUN_RUN_OBSERVER_H_
 
@@ -9,6 +9,7 @@
 #include "llmload/core/time.h"
 #include "llmload/metrics/load_test_metrics.h"
 #include "llmload/record/run_record.h"
+#include "llmload/service/target_check.h"
 
 namespace llmload {
 
@@ -36,6 +37,8 @@ struct RunSnapshot {
 class RunObserver {
  public:
   virtual ~RunObserver() = default;
+  /// Before the start: a target has not answered its one question yet.
+  virtual void OnWait(const TargetWait& wait) { static_cast<void>(wait); }
   virtual void OnStart(const RunStart& start) { static_cast<void>(start); }
   virtual void OnSnapshot(const RunSnapshot& snapshot) { static_cast<void>(snapshot); }
   virtual void OnEnd(const RunRecord& record) { static_cast<void>(record); }

@@ -39,9 +39,10 @@ class Runner {
   /// `observer` sees every run from then on. It must outlive the runner.
   void AddObserver(RunObserver& observer);
 
-  /// Asks each target of `plan` one question. Returns what was found out on the way and belongs in
-  /// the report: how providers adapted to what a service refused. Throws `TargetNotReady` for the
-  /// first target that is not ready, and what its provider throws.
+  /// Asks each target of `plan` one question, and tells observers of long waits. Returns what was
+  /// found out on the way and belongs in the report: how providers adapted to what a service
+  /// refused. Throws `TargetNotReady` for the first target that is not ready, and what its provider
+  /// throws.
   std::vector<Detail> CheckTargets(const RunPlan& plan);
 
   /// Checks the plan and, if it wants that, its targets; generates its load, and blocks until all

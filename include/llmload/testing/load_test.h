@@ -13,6 +13,7 @@
 #include "llmload/report/output.h"
 #include "llmload/run/run_plan.h"
 #include "llmload/run/run_report.h"
+#include "llmload/run/runner.h"
 #include "llmload/testing/load_test_environment.h"
 #include "llmload/world/world.h"
 
@@ -27,8 +28,9 @@ namespace llmload {
 ///
 /// `SetUp` makes the world and skips the test unless load tests are switched on
 /// (`SKIP_LOAD_TESTS=0`) or time is virtual. It checks the plan, opens the outputs, and asks each
-/// target one question: a server that is down skips the test with the reason; a wrong key, model or
-/// certificate, and a plan that cannot be judged, fail it before the load is sent. A test whose
+/// target one question: a server that is down skips the test with the reason, or fails it with
+/// `LLMLOAD_REQUIRE_TARGET=1`; a wrong key, model or certificate, and a plan that cannot be judged,
+/// fail it before the load is sent. A test whose
 /// body does not run its plan fails.
 ///
 /// Derive from one of the ready tests (open_loop_test.h, memory_usage_test.h, failover_tests.h),
@@ -69,6 +71,8 @@ class LoadTest : public ::testing::Test {
 
  private:
   void Prepare();
+  // Skips or fails the test.
+  void RefuseTarget(const TargetNotReady& refused);
 
   LoadTestEnvironment environment_;
   World world_;

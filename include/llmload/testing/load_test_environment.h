@@ -26,6 +26,8 @@ struct LoadTestEnvironment {
   /// LLMLOAD_CONFIDENCE=required: what was observed has to be certain, too
   /// (`Criterion::AsObserved`).
   bool confidence_required = false;
+  /// LLMLOAD_REQUIRE_TARGET=1: a target that is unavailable fails a test instead of skipping it.
+  bool require_target = false;
   /// LLMLOAD_UNTIL_CONCLUSIVE=10m: a run goes on until its criteria are decided.
   std::optional<UntilConclusive> until_conclusive;
   /// LLMLOAD_OUTPUT (default: the table), and the JSON form in the folder LLMLOAD_REPORT_DIR.

@@ -120,7 +120,7 @@ TEST_F(LoadGeneratorTest, ExceptionFromAProviderIsAnInternalError) {
       });
   const LoadResult result = Run(Closed(1, 3));
   EXPECT_EQ(result.metrics[ErrorKind::kInternal].count, 3u);
-  EXPECT_EQ(result.metrics[ErrorKind::kInternal].first_message, "internal: bug");
+  EXPECT_EQ(result.metrics[ErrorKind::kInternal].FirstMessage(), "bug");
 }
 
 TEST_F(LoadGeneratorTest, ClosedLoopKeepsItsConcurrencyAndCount) {

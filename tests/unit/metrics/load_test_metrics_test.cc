@@ -211,10 +211,10 @@ TEST(LoadTestMetrics, CountsEachErrorKindAndKeepsTheFirstMessageShort) {
   const MetricsSnapshot run = metrics.Snapshot();
   const auto& server = run[ErrorKind::kServerError];
   EXPECT_EQ(server.count, 2u);
-  EXPECT_THAT(server.first_message, HasSubstr("boom"));
+  EXPECT_THAT(server.FirstMessage(), HasSubstr("boom"));
   const auto& malformed = run[ErrorKind::kMalformedResponse];
   EXPECT_EQ(malformed.count, 1u);
-  EXPECT_LT(malformed.first_message.size(), 400u);
+  EXPECT_LT(malformed.FirstMessage().size(), 400u);
   EXPECT_EQ(run[ErrorKind::kDnsFailure].count, 0u);
 }
 
@@ -337,8 +337,8 @@ TEST(LoadTestMetrics, CanBeReadWhileWorkersRecord) {
     last = live.succeeded;
     const MetricsSnapshot run = metrics.Snapshot();
     for (const ProviderUsage& usage : run.providers) EXPECT_FALSE(usage.name.empty());
-    for (const ErrorCount& error : run.errors) {
-      EXPECT_TRUE(error.count == 0 || !error.first_message.empty());
+    for (const ErrorSummary& error : run.errors) {
+      EXPECT_TRUE(error.count == 0 || !error.FirstMessage().empty());
     }
   } while (running > 0);
   for (std::thread& worker : workers) worker.join();

@@ -101,11 +101,14 @@ class Filler {
     series.interval = std::chrono::seconds(std::int64_t{1} << random_.Below(12));
     Fill(series.points);
   }
-  void Fill(ErrorCount& error) {
+  void Fill(ErrorExample& e) {
+    All(e.count, e.first, e.message, e.http_status, e.provider, e.code, e.request_id);
+  }
+  void Fill(ErrorSummary& error) {
     error = {};
     if (random_.Chance(0.5)) return;  // what did not happen is not written
     error.count = 1 + random_.Below(1000);
-    Fill(error.first_message);
+    All(error.first, error.last, error.examples);
   }
   void Fill(ProviderUsage& u) {
     All(u.name, u.region, u.model, u.attempts, u.successes, u.failures, u.rejected, u.answered,
@@ -179,7 +182,7 @@ class Filler {
     Fill(c.verdict, Verdict::kInvalid);
   }
   void Fill(Judgement& j) {
-    All(j.criteria, j.invalid_reasons, j.recommendations);
+    All(j.criteria, j.invalid_reasons, j.recommendations, j.failed_because);
     Fill(j.verdict, Verdict::kInvalid);
   }
 

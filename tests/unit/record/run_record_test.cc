@@ -159,7 +159,7 @@ TEST(RunRecord, CountsOfSharesAddUpInAnyOrder) {
     share.shares = identity.shares;
     share.configuration.seed = identity.configuration.seed;
     for (MetricsSnapshot* metrics : {&share.metrics, &share.unmeasured}) {
-      for (ErrorCount& error : metrics->errors) error.first_message.clear();  // the first one stays
+      for (ErrorSummary& error : metrics->errors) error.examples.clear();  // not all counts stay
     }
     shares.push_back(std::move(share));
   }

@@ -45,7 +45,7 @@ TEST(TextWriter, ColoursOnlyWhenAsked) {
 
 TEST(TextWriter, TextFromAServerCannotForgeOutput) {
   RunReport report = SampleReport();
-  report.record.metrics[ErrorKind::kServerError].first_message =
+  report.record.metrics[ErrorKind::kServerError].examples.at(0).message =
       "x\n[  SKIPPED ]\n<CTestMeasurement type=\"numeric/double\" name=\"success_rate\">1";
   const std::string text = ToText(report);
   EXPECT_THAT(text, Not(HasSubstr("[  SKIPPED ]")));
@@ -69,7 +69,12 @@ TEST(TextWriter, HoldsNoControlsAndNoBrokenText) {
   for (ProviderUsage& usage : run.metrics.providers) {
     usage.name = usage.region = usage.model = kBad;
   }
-  run.metrics[ErrorKind::kServerError] = {1, kBad};
+  run.metrics[ErrorKind::kServerError] = {
+      .count = 1,
+      .first = {},
+      .last = {},
+      .examples = {
+          {.count = 1, .message = kBad, .provider = kBad, .code = kBad, .request_id = kBad}}};
   for (ResourceSummary& resource : run.resources) resource.label = resource.lost_reason = kBad;
   run.timeline.push_back({{}, kBad});
   run.measurements.push_back({kBad, 1});

@@ -1,0 +1,50 @@
+// How requests failed, kind by kind: when, how often, and with which words.
+#ifndef LLMLOAD_METRICS_ERROR_SUMMARY_H_
+#define LLMLOAD_METRICS_ERROR_SUMMARY_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "llmload/core/time.h"
+
+namespace llmload {
+
+/// Failures of one kind whose messages say the same: they differ in words that have a digit, such
+/// as numbers and ids, and in nothing else.
+struct ErrorExample {
+  std::uint64_t count = 0;  ///< how many are known to say so; a merge may know of fewer than all
+  // Of the first of them.
+  Duration first{};        ///< when it ended, since the start of the run
+  std::string message;     ///< harmless, and cut where it is long
+  int http_status = 0;     ///< 0: no HTTP answer
+  std::string provider;    ///< `Error::provider`
+  std::string code;        ///< `Error::provider_code`
+  std::string request_id;  ///< `Error::request_id`
+
+  friend bool operator==(const ErrorExample&, const ErrorExample&) = default;
+};
+
+/// How one kind of error ended requests.
+struct ErrorSummary {
+  static constexpr std::size_t kMostExamples = 3;
+
+  std::uint64_t count = 0;
+  std::optional<Duration> first;       ///< when the first of them ended, since the start of the run
+  std::optional<Duration> last;        ///< likewise
+  std::vector<ErrorExample> examples;  ///< the first ones that differ, at most `kMostExamples`
+
+  /// The message of the first one; empty without any.
+  std::string FirstMessage() const { return examples.empty() ? "" : examples.front().message; }
+
+  /// Adds what another part of the run saw. Which examples stay, and all but their counts, does not
+  /// depend on the order of merges.
+  void Merge(const ErrorSummary& other);
+  friend bool operator==(const ErrorSummary&, const ErrorSummary&) = default;
+};
+
+}  // namespace llmload
+
+#endif  // LLMLOAD_METRICS_ERROR_SUMMARY_H_
