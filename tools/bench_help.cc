@@ -109,6 +109,11 @@ po::options_description JudgementOptions() {
       "repeatable")("good", TextValue("BOUNDS"),
                     "objectives that make a request a good one, as in 'ttft<=500ms,tpot<=50ms' "
                     "(latency, service, ttft, ttfo, tpot, chunk_gap): measures goodput")(
+      "expect-answer", po::value<std::vector<std::string>>()->value_name("WHAT"),
+      "an answer that is not like this is a failed request (wrong_answer): json, regex:PATTERN, or "
+      "echo (it repeats a code at the end of its prompt: answers that belong to another request "
+      "are "
+      "found); repeatable")(
       "output", po::value<std::vector<std::string>>()->value_name("KIND[=WHERE]"),
       "where the report goes, see below; repeatable; default: LLMLOAD_OUTPUT, or table")(
       "json", TextValue("FILE"), "short for --output json=FILE beside the others")(

@@ -167,6 +167,9 @@ std::optional<BenchOptions> ParseBenchOptions(const std::vector<std::string>& ar
   for (const std::string& rule : given.Texts("abort-when")) {
     plan.stop.abort_when.push_back(ParseAbortRule("--abort-when", rule));
   }
+  for (const std::string& check : given.Texts("expect-answer")) {
+    plan.answer_checks.push_back(ParseAnswerCheck("--expect-answer", check));
+  }
   if (given.Has("good")) plan.objectives = ParseObjectives(given.Text("good"));
   ReadOutputs(given, options);
   return options;

@@ -264,6 +264,13 @@ TEST_F(BenchOptionsTest, RulesThatEndAHopelessRun) {
   EXPECT_EQ(rules[1].window, Duration(1min));
 }
 
+TEST_F(BenchOptionsTest, WhatARightAnswerIs) {
+  EXPECT_EQ(Describe(With({"--expect-answer", "json", "--expect-answer", "regex:a, b",
+                           "--expect-answer", "echo"})
+                         .plan.answer_checks),
+            "is JSON; matches a, b; repeats the code at the end of its prompt");
+}
+
 TEST_F(BenchOptionsTest, OutputsComeFromOptionThenEnvironment) {
   const OutputSpec table{.kind = "table", .where = {}};
   const OutputSpec summary{.kind = "summary", .where = {}};
@@ -317,6 +324,9 @@ TEST_F(BenchOptionsTest, ErrorsNameOptionValueAndWhatIsAccepted) {
        {"--until-conclusive: got \"10m,looks=9\"", "TIME[,requests=N][,first-look=TIME]"}},
       {{"--rate", "1", "--abort-when", "cost>5"},
        {"--abort-when: got \"cost>5\"", "failures>SHARE or latency:PERCENTILE>TIME"}},
+      {{"--rate", "1", "--expect-answer", "xml"},
+       {"--expect-answer: got \"xml\"", "json, echo or regex:PATTERN"}},
+      {{"--rate", "1", "--expect-answer", "regex:(a"}, {"--expect-answer", "at character 3"}},
       {{"--rate", "1", "--workers", "0"}, {"--workers: got \"0\"", "from 1 to 256"}},
       {{"--rate", "1", "--seed", "-1"}, {"--seed"}},
       {{"--rate", "1", "--seed", "many"}, {"--seed: got \"many\""}},
