@@ -297,8 +297,6 @@ static void ReadErrors(MetricsSnapshot& metrics, JsonReader& archive) {
     if (summary.count == 0) {
       JsonReader::Refuse(entry.Place("count"), entry.At("count"), "a count above 0");
     }
-    // A report that was written before errors had them names the first message only.
-    if (!entry.Has("examples")) continue;
     entry.Field("first_seconds", summary.first);
     entry.Field("last_seconds", summary.last);
     entry.Field("examples", summary.examples);

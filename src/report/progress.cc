@@ -47,8 +47,8 @@ std::string FormatProgress(const RunSnapshot& snapshot, std::optional<double> ra
 
 std::string FormatWait(const TargetWait& wait) {
   return "waiting for the first answer of " + text::CleanLine(wait.url) + ", " +
-         text::FormatDuration(wait.so_far) + " so far; gives up after " +
-         text::FormatDuration(wait.limit);
+         text::FormatNumber(ToSeconds(wait.so_far)) + " s so far; gives up after " +
+         text::FormatNumber(ToSeconds(wait.limit)) + " s";
 }
 
 ProgressPrinter::ProgressPrinter(std::FILE* out, std::optional<bool> terminal)

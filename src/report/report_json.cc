@@ -170,10 +170,6 @@ static void Visit(Archive& archive, T& judgement) {
   archive.Field("criteria", judgement.criteria);
   archive.Field("invalid_reasons", judgement.invalid_reasons);
   archive.Field("recommendations", judgement.recommendations);
-  // A report that was written before there was the field does not have it.
-  if constexpr (Archive::kReads) {
-    if (!archive.Has("failed_because")) return;
-  }
   archive.Field("failed_because", judgement.failed_because);
 }
 

@@ -142,6 +142,7 @@ std::string_view ApiOf(std::string_view json) {
       cursor.Skip();
     }
   });
+  if (!cursor.Finished()) return "";  // an answer of the right API may have been cut
   if ((type == "message" || type == "message_start") && has_content) return "Anthropic's API";
   if (has_choice) return "OpenAI's API";
   return has_done && has_output ? "Ollama's API" : "";

@@ -46,7 +46,6 @@ void RecordOne(MetricsShard& shard, Random& random) {
   if (outcome == 1) return shard.Unfinished(instants);
   if (outcome <= 3) {
     const auto kind = static_cast<ErrorKind>(random.Below(kErrorKindCount));
-    // The same text for each kind: of several, a snapshot keeps the one that a worker saw first.
     Error error{.kind = kind, .message = "failed", .provider = "a"};
     error.partial_tokens = static_cast<std::int64_t>(random.Below(9));
     return shard.Failed(instants, error);
@@ -104,7 +103,12 @@ TEST(MetricsSnapshot, SharesMergedInAnyOrderEqualTheUnsplitRun) {
       for (std::size_t i = shares; i > 1; --i) std::swap(parts[i - 1], parts[random.Below(i)]);
       MetricsSnapshot merged;
       for (const auto& part : parts) merged.Merge(part->Snapshot());
-      const MetricsSnapshot expected = whole.Snapshot();
+      MetricsSnapshot expected = whole.Snapshot();
+      // These requests do not end in the order of time, as those of a worker do: which of several
+      // is an example depends on who saw it first.
+      for (MetricsSnapshot* each : {&merged, &expected}) {
+        for (ErrorSummary& error : each->errors) error.examples.clear();
+      }
       ASSERT_EQ(merged, expected);
       ASSERT_EQ(CheckAccounting(merged), std::nullopt);
       for (const FigureInfo& row : kFigures) {
@@ -122,18 +126,18 @@ TEST(MetricsSnapshot, SharesMergedInAnyOrderEqualTheUnsplitRun) {
   }
 }
 
-TEST(MetricsSnapshot, MergeKeepsTheFirstMessageAndTheOuterInstants) {
+TEST(MetricsSnapshot, MergeAddsUpErrorsAndKeepsTheOuterInstants) {
   MetricsSnapshot a;
-  a[ErrorKind::kServerError] = {.count = 1, .first_message = "first"};
+  a[ErrorKind::kServerError].count = 1;
   a.first_dispatch = 2s;
   a.last_completion = 5s;
   MetricsSnapshot b;
-  b[ErrorKind::kServerError] = {.count = 2, .first_message = "second"};
+  b[ErrorKind::kServerError].count = 2;
   b.first_dispatch = 1s;
   b.last_completion = 4s;
   b.has_objectives = true;
   a.Merge(b);
-  EXPECT_EQ(a[ErrorKind::kServerError], (ErrorCount{.count = 3, .first_message = "first"}));
+  EXPECT_EQ(a[ErrorKind::kServerError].count, 3u);
   EXPECT_EQ(a.first_dispatch, Duration(1s));
   EXPECT_EQ(a.last_completion, Duration(5s));
   EXPECT_TRUE(a.has_objectives);

@@ -125,6 +125,16 @@ TEST(ResponseReader, RefusesWhatIsNotHttp) {
   }
 }
 
+TEST(ResponseReader, KnowsAServerThatSpeaksTls) {
+  for (const std::string bytes : {"\x15\x03\x01\x00\x02\x02\x46", "\x16\x03\x03"}) {
+    RecordingSink sink;
+    ResponseHead head;
+    ResponseReader reader(head, sink, 4096);
+    EXPECT_EQ(reader.Feed(bytes, TimePoint{}), Status::kMalformed);
+    EXPECT_EQ(reader.problem(), kSpeaksTls);
+  }
+}
+
 TEST(ResponseReader, NoticesACutAnswer) {
   for (const char* input :
        {"HTTP/1.1 200 OK\r\nContent-Le", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel",

@@ -56,6 +56,15 @@ TEST(Progress, LineSaysHowTheRunIsDoing) {
             "rss 31.2 MB");
 }
 
+TEST(Progress, SaysWhatItWaitsForBeforeTheLoad) {
+  Recorded out;
+  ProgressPrinter(out.file(), true)
+      .OnWait({.url = "https://gateway.test/v1\n", .so_far = 2s, .limit = 30s});
+  EXPECT_EQ(out.Text(),
+            "waiting for the first answer of https://gateway.test/v1, 2 s so far; gives up after "
+            "30 s\n");
+}
+
 TEST(Progress, LineShowsWhatIsNotKnownYetAsADashAndDropsOnlyIfThereAreAny) {
   EXPECT_EQ(FormatProgress(At(1s, 0), std::nullopt),
             "[   1s] sent 3 | in flight 3 | ok 0 | failed 0 | -/s | p95 - | rss -");

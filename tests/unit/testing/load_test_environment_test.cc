@@ -19,9 +19,10 @@ class LoadTestEnvironmentTest : public ::testing::Test {
   ~LoadTestEnvironmentTest() override { Clear(); }
 
   static void Clear() {
-    for (const char* name : {"SKIP_LOAD_TESTS", "LLMLOAD_PROVIDER", "LLMLOAD_MODEL",
-                             "LLMLOAD_REPORT_DIR", "LLMLOAD_OUTPUT", "LLMLOAD_LOCAL_PID",
-                             "LLMLOAD_SEED", "LLMLOAD_CONFIDENCE", "LLMLOAD_UNTIL_CONCLUSIVE"}) {
+    for (const char* name :
+         {"SKIP_LOAD_TESTS", "LLMLOAD_PROVIDER", "LLMLOAD_MODEL", "LLMLOAD_REPORT_DIR",
+          "LLMLOAD_OUTPUT", "LLMLOAD_LOCAL_PID", "LLMLOAD_SEED", "LLMLOAD_CONFIDENCE",
+          "LLMLOAD_UNTIL_CONCLUSIVE", "LLMLOAD_REQUIRE_TARGET"}) {
       ::unsetenv(name);
     }
   }
@@ -57,6 +58,7 @@ TEST_F(LoadTestEnvironmentTest, DefaultsCostNothing) {
   EXPECT_EQ(read.seed, 1u);
   EXPECT_FALSE(read.confidence_required);
   EXPECT_FALSE(read.until_conclusive);
+  EXPECT_FALSE(read.require_target);
   EXPECT_EQ(read.outputs, (std::vector<OutputSpec>{{.kind = "table", .where = {}}}));
 }
 
@@ -69,6 +71,7 @@ TEST_F(LoadTestEnvironmentTest, EveryVariableIsRead) {
   Set("LLMLOAD_SEED", "99");
   Set("LLMLOAD_CONFIDENCE", "required");
   Set("LLMLOAD_UNTIL_CONCLUSIVE", "10m,requests=9000");
+  Set("LLMLOAD_REQUIRE_TARGET", "1");
   const LoadTestEnvironment read = LoadTestEnvironment::Read();
   EXPECT_EQ(read.provider, ProviderChoice::kLocal);
   EXPECT_EQ(read.model, "llama3");
@@ -78,6 +81,7 @@ TEST_F(LoadTestEnvironmentTest, EveryVariableIsRead) {
   EXPECT_EQ(read.local_pid, 4711);
   EXPECT_EQ(read.seed, 99u);
   EXPECT_TRUE(read.confidence_required);
+  EXPECT_TRUE(read.require_target);
   ASSERT_TRUE(read.until_conclusive);
   EXPECT_EQ(read.until_conclusive->longest, Duration(std::chrono::minutes(10)));
   EXPECT_EQ(read.until_conclusive->requests, 9000u);
@@ -98,6 +102,8 @@ TEST_F(LoadTestEnvironmentTest, MalformedValuesNameTheVariable) {
               HasSubstr("LLMLOAD_CONFIDENCE: got \"yes\", expected one of: required"));
   EXPECT_THAT(message("LLMLOAD_UNTIL_CONCLUSIVE", "soon"),
               HasSubstr("LLMLOAD_UNTIL_CONCLUSIVE: got \"soon\""));
+  EXPECT_THAT(message("LLMLOAD_REQUIRE_TARGET", "yes"),
+              HasSubstr("LLMLOAD_REQUIRE_TARGET: got \"yes\", expected one of: 0, 1"));
   EXPECT_THAT(message("LLMLOAD_LOCAL_PID", "0"), HasSubstr("LLMLOAD_LOCAL_PID: got \"0\""));
 }
 

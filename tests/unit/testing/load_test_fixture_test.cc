@@ -194,10 +194,33 @@ TEST(LoadTestFixture, MisconfiguredTargetFailsAtTheFirstRequest) {
 
 TEST(LoadTestFixture, PassingTroubleDoesNotKeepTheTestFromRunning) {
   Driven driven;
-  driven.error_ = ErrorKind::kOverloaded;
+  driven.error_ = ErrorKind::kRateLimited;
   driven.SetUp();
   EXPECT_FALSE(::testing::Test::HasFailure());
   EXPECT_FALSE(::testing::Test::IsSkipped());
+}
+
+TEST(LoadTestFixture, TargetThatIsDownSkipsTheTestUnlessItIsRequired) {
+  const auto told_for = [](const char* require) {
+    ::setenv("LLMLOAD_REQUIRE_TARGET", require, 1);
+    ::testing::TestPartResultArray results;
+    {
+      const ::testing::ScopedFakeTestPartResultReporter reporter(
+          ::testing::ScopedFakeTestPartResultReporter::INTERCEPT_ONLY_CURRENT_THREAD, &results);
+      Driven driven;
+      driven.error_ = ErrorKind::kConnectFailure;
+      driven.SetUp();
+    }
+    ::unsetenv("LLMLOAD_REQUIRE_TARGET");
+    EXPECT_EQ(results.size(), 1);
+    return results.GetTestPartResult(0);
+  };
+  const ::testing::TestPartResult skipped = told_for("0");
+  EXPECT_TRUE(skipped.skipped());
+  EXPECT_THAT(skipped.message(), HasSubstr("target unavailable: https://gateway.test/v1"));
+  const ::testing::TestPartResult failed = told_for("1");
+  EXPECT_TRUE(failed.fatally_failed());
+  EXPECT_THAT(failed.message(), HasSubstr("LLMLOAD_REQUIRE_TARGET=1"));
 }
 
 }  // namespace
