@@ -101,6 +101,7 @@ bool Deliver(const RunReport& report, const std::vector<std::unique_ptr<Output>>
     } else if (!quiet && !output->File().empty()) {
       Say("report: " + output->File());
     }
+    if (const std::string warning = output->Warning(); !warning.empty()) Say("warning: " + warning);
   }
   if (report.judgement.criteria.empty() && !report.record.interrupted) {
     Say(ExitStatusOf(report) == kExitPass

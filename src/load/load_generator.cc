@@ -74,6 +74,20 @@ RequestsAsked AskedBy(const std::deque<LoadWorker>& workers) {
 
 }  // namespace
 
+std::string_view ToString(RequestOutcome outcome) noexcept {
+  switch (outcome) {
+    case RequestOutcome::kSucceeded:
+      return "succeeded";
+    case RequestOutcome::kFailed:
+      return "failed";
+    case RequestOutcome::kUnfinished:
+      return "unfinished";
+    case RequestOutcome::kDropped:
+      break;
+  }
+  return "dropped";
+}
+
 PromptSourceError::PromptSourceError(std::uint64_t request, const std::string& what)
     : std::runtime_error("prompt source failed at request " + std::to_string(request) + ": " +
                          what),
@@ -110,6 +124,10 @@ class LoadGenerator::Impl {
                                           .judged = options_.judged});
     }
     unmeasured_.emplace(MetricsOptions{.start = run.start});
+    for (RequestObserver* observer : options_.request_observers) {
+      observer->OnBegin(
+          {.start = run.start, .workers = run.workers, .real_time = !clock_.IsVirtual()});
+    }
     Crew crew(run, stages_, *unmeasured_);
     RunCrew(crew, run);
 

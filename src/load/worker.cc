@@ -148,9 +148,17 @@ asio::awaitable<void> LoadWorker::DispatchOpenLoop() {
     shard.Scheduled();
     if (in_flight_.size() >= max_in_flight) {
       shard.Dropped(scheduled);
+      if (!run_.options.request_observers.empty()) {
+        Tell({.index = arrival->index,
+              .phase = arrival->phase,
+              .measured = arrival->measured,
+              .outcome = RequestOutcome::kDropped,
+              .scheduled = scheduled});
+      }
       continue;
     }
     const auto in_flight = in_flight_.emplace(in_flight_.end());
+    in_flight->phase = arrival->phase;
     in_flight->instants.scheduled = scheduled;
     in_flight->measured = arrival->measured;
     in_flight->shard = &shard;
@@ -277,6 +285,8 @@ asio::awaitable<void> LoadWorker::OneRequest(std::uint64_t index,
   std::optional<Result<Completion>> outcome;
   CompletionRequest request;
   if (!MakeRequest(index, request)) co_return;
+  in_flight->index = index;
+  in_flight->request = &request;
   instants.dispatched = run_.clock.Now();
   if (!run_.arrivals) instants.scheduled = instants.dispatched;
   shard.Dispatched(instants.scheduled, instants.dispatched, request.stream);
@@ -302,11 +312,14 @@ asio::awaitable<void> LoadWorker::OneRequest(std::uint64_t index,
   if (in_flight->tokens.times.events() > 0) instants.stream = &in_flight->tokens.times;
   const bool censored = !outcome || (given_up_ && outcome->has_error() &&
                                      outcome->error().kind == ErrorKind::kCancelled);
+  const bool observed = !run_.options.request_observers.empty();
   if (censored) {
     shard.Unfinished(instants);
+    if (observed) TellSent(*in_flight, {.outcome = RequestOutcome::kUnfinished});
   } else if (outcome->has_value()) {
     NoteAttempt((*outcome)->attempts, provider, request.model, instants, std::nullopt);
     shard.Succeeded(instants, outcome->value());
+    if (observed) TellSent(*in_flight, {.completion = &outcome->value()});
   } else {
     Error error = outcome->error();
     const bool answered = error.kind == ErrorKind::kWrongAnswer;
@@ -314,6 +327,28 @@ asio::awaitable<void> LoadWorker::OneRequest(std::uint64_t index,
                 answered ? std::nullopt : std::optional(error.kind));
     if (in_flight->measured) probe_.Failed(error);
     shard.Failed(instants, error);
+    if (observed) {
+      TellSent(*in_flight, {.outcome = RequestOutcome::kFailed, .error = &error});
+    }
+  }
+}
+
+void LoadWorker::TellSent(const InFlight& in_flight, EndedRequest ended) const {
+  ended.index = in_flight.index;
+  ended.phase = in_flight.phase;
+  ended.measured = in_flight.measured;
+  ended.scheduled = in_flight.instants.scheduled;
+  ended.dispatched = in_flight.instants.dispatched;
+  ended.first_token = in_flight.tokens.times.first();
+  ended.completed = in_flight.instants.completed;
+  ended.request = in_flight.request;
+  Tell(ended);
+}
+
+void LoadWorker::Tell(EndedRequest ended) const {
+  if (ended.phase) ended.phase_name = run_.shape.profile()->phases[*ended.phase].name;
+  for (RequestObserver* observer : run_.options.request_observers) {
+    observer->OnRequest(index_, ended);
   }
 }
 
@@ -365,6 +400,10 @@ void LoadWorker::Close() {
     if (!request.sent || request.ended) continue;
     request.instants.completed = run_.clock.Now();
     request.shard->Unfinished(request.instants);
+    // The coroutine that holds the request was left behind, and is destroyed later.
+    if (!run_.options.request_observers.empty()) {
+      TellSent(request, {.outcome = RequestOutcome::kUnfinished});
+    }
   }
 }
 

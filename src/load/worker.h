@@ -107,6 +107,9 @@ class LoadWorker {
     StreamTimes times;
   };
   struct InFlight {
+    std::uint64_t index = 0;
+    std::optional<std::size_t> phase = {};       // of a profile
+    const CompletionRequest* request = nullptr;  // from when it is made until it has ended
     RequestInstants instants;
     TokenTimes tokens;
     MetricsShard* shard = nullptr;
@@ -139,6 +142,9 @@ class LoadWorker {
   bool MakeRequest(std::uint64_t index, CompletionRequest& request);
   void PromptFailed(std::uint64_t index, const std::string& what);
   void NoteSent(std::uint64_t index, const CompletionRequest& request, InFlight& in_flight);
+  // Tells the observers of one that was sent; `ended` holds what became of it.
+  void TellSent(const InFlight& in_flight, EndedRequest ended) const;
+  void Tell(EndedRequest ended) const;
   // Sleeps until `deadline` or until `WakeMain`.
   boost::asio::awaitable<void> SleepMain(TimePoint deadline);
   void WakeMain();

@@ -15,10 +15,9 @@ using record::IsOf;
 using record::Json;
 using record::JsonReader;
 using record::JsonWriter;
+using record::Timestamp;
 
-namespace {
-
-std::string Timestamp(std::chrono::system_clock::time_point at) {
+std::string record::Timestamp(std::chrono::system_clock::time_point at) {
   const auto whole = std::chrono::floor<std::chrono::seconds>(at);
   const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(at - whole).count();
   const std::time_t seconds = std::chrono::system_clock::to_time_t(whole);
@@ -31,6 +30,8 @@ std::string Timestamp(std::chrono::system_clock::time_point at) {
   std::snprintf(text.data(), text.size(), "%s.%03dZ", date.data(), static_cast<int>(millis));
   return text.data();
 }
+
+namespace {
 
 // The last one that a time point can hold as a whole.
 constexpr int kLastYear = 2261;

@@ -3,12 +3,16 @@
 #ifndef LLMLOAD_SRC_RECORD_RECORD_JSON_H_
 #define LLMLOAD_SRC_RECORD_RECORD_JSON_H_
 
+#include <chrono>
 #include <string>
 
 #include "llmload/record/run_record.h"
 #include "src/record/json_archive.h"
 
 namespace llmload::record {
+
+/// "2026-11-30T02:13:49.000Z".
+std::string Timestamp(std::chrono::system_clock::time_point at);
 
 /// Adds the members of `record` to the object `json`.
 void WriteRecord(const RunRecord& record, Json& json);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "src/core/text/format.h"
 #include "src/core/text/harmless.h"
 
 namespace llmload {
@@ -70,6 +71,30 @@ std::string Escape(std::string_view text) {
   return escaped;
 }
 
+constexpr std::array<std::string_view, 15> kHeadlines{
+    "requests_scheduled",
+    "requests_succeeded",
+    "requests_failed",
+    "requests_dropped",
+    "requests_unfinished",
+    "success_rate",
+    "throughput_per_second",
+    "goodput_per_second",
+    "output_tokens_per_second",
+    "attempts_per_request",
+    "scheduled_latency_p50_seconds",
+    "scheduled_latency_p95_seconds",
+    "scheduled_latency_p99_seconds",
+    "ttft_p50_seconds",
+    "ttft_p95_seconds",
+};
+constexpr std::size_t kMaxPropertyBytes = 500;
+
+std::string DigitsOf(double value) {
+  std::array<char, 32> digits{};
+  return {digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr};
+}
+
 std::string MeasurementLine(std::string_view type, std::string_view name,
                             const std::string& value) {
   return "<CTestMeasurement type=\"" + std::string(type) + "\" name=\"" + Escape(name) + "\">" +
@@ -126,10 +151,32 @@ std::vector<std::pair<std::string, double>> CTestMeasurements(const RunReport& r
   return all.Take();
 }
 
+std::vector<std::pair<std::string, std::string>> HeadlineProperties(const RunReport& report) {
+  std::vector<std::pair<std::string, std::string>> properties;
+  const auto add = [&](std::string name, std::string_view text) {
+    properties.emplace_back(std::move(name),
+                            text::Excerpt(text::CleanLine(text), kMaxPropertyBytes));
+  };
+  const RunRecord& run = report.record;
+  std::string models;
+  for (const std::string& model : run.configuration.models) {
+    models.append(models.empty() ? "" : ", ").append(model);
+  }
+  add("verdict", ToString(report.judgement.verdict));
+  add("reason", Explain(report.judgement));
+  add("run_id", run.run_id);
+  add("seed", std::to_string(run.configuration.seed));
+  add("model", models);
+  for (const auto& [name, value] : CTestMeasurements(report)) {
+    if (std::find(kHeadlines.begin(), kHeadlines.end(), name) != kHeadlines.end()) {
+      add(name, DigitsOf(value));
+    }
+  }
+  return properties;
+}
+
 std::string CTestMeasurementLine(std::string_view name, double value) {
-  std::array<char, 32> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-  return MeasurementLine("numeric/double", name, std::string(digits.data(), end));
+  return MeasurementLine("numeric/double", name, DigitsOf(value));
 }
 
 std::string CTestTextLine(std::string_view name, std::string_view text) {

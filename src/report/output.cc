@@ -11,6 +11,8 @@
 #include "llmload/report/report_json.h"
 #include "llmload/report/text_writer.h"
 #include "src/report/atomic_file.h"
+#include "src/report/records_output.h"
+#include "src/report/series_csv.h"
 
 namespace llmload {
 namespace {
@@ -139,10 +141,29 @@ std::unique_ptr<Output> OpenJson(const OutputSpec& spec, std::FILE*) {
   return std::make_unique<JsonOutput>(spec.where);
 }
 
-constexpr std::array<Kind, 3> kKinds{{
+std::unique_ptr<Output> OpenRecordsWithoutText(const OutputSpec& spec, std::FILE*) {
+  return report::OpenRecords(spec, /*with_text=*/false);
+}
+
+std::unique_ptr<Output> OpenRecordsWithText(const OutputSpec& spec, std::FILE*) {
+  return report::OpenRecords(spec, /*with_text=*/true);
+}
+
+std::unique_ptr<Output> OpenCsv(const OutputSpec& spec, std::FILE*) {
+  return report::OpenSeriesCsv(spec);
+}
+
+constexpr std::array<Kind, 6> kKinds{{
     {"json",
      "json=FILE: the report for machines; FILE ending in '/': a folder, a file for each run",
      OpenJson, 0},
+    {"records",
+     "records=FILE: a line for each request, JSON if FILE ends in .jsonl, CSV if in .csv; a folder "
+     "as above",
+     OpenRecordsWithoutText, 0},
+    {"records-with-text", "records-with-text=FILE: the same with prompts and answers",
+     OpenRecordsWithText, 0},
+    {"csv", "csv=FILE: what happened in each second; a folder as above", OpenCsv, 0},
     {"table", "table[=FILE]: every figure, for people", OpenText<TableOutput>, 1},
     {"summary", "summary[=FILE]: the verdict and its reason in one line", OpenText<SummaryOutput>,
      1},

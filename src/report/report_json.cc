@@ -218,14 +218,19 @@ RunReport ReadReportFile(const std::filesystem::path& file) {
   return ReadReport(text, file.string());
 }
 
-std::string JsonFileName(std::string_view test, std::string_view run_id) {
+std::string RunFileName(std::string_view test, std::string_view run_id,
+                        std::string_view extension) {
   std::string name;
   for (const char c : std::string(test.substr(0, kMaxTestNameLength)) + "." + std::string(run_id)) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                        c == '.' || c == '_' || c == '-';
     name.push_back(plain ? c : '_');
   }
-  return name + ".json";
+  return name.append(extension);
+}
+
+std::string JsonFileName(std::string_view test, std::string_view run_id) {
+  return RunFileName(test, run_id, ".json");
 }
 
 }  // namespace llmload

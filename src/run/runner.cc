@@ -216,9 +216,16 @@ class Runner::Impl {
 
     const RunStart start{.name = plan.name,
                          .run_id = run_id,
+                         .seed = plan.Seed(),
+                         .started_at = started_at,
                          .planned_requests = planned.requests,
                          .planned_duration = planned.duration};
-    observers_.Tell([&](RunObserver& observer) { observer.OnStart(start); });
+    observers_.Tell([&](RunObserver& observer) {
+      observer.OnStart(start);
+      if (RequestObserver* const requests = observer.Requests()) {
+        load.request_observers.push_back(requests);
+      }
+    });
     LoadResult result = Generate(std::move(load), plan);
     const TimePoint began = result.start;
     RunRecord record = RecordOf(plan, *prompts, std::move(result));

@@ -9,6 +9,7 @@
 #include "llmload/run/runner.h"
 #include "llmload/testing/deliver.h"
 #include "src/core/text/format.h"
+#include "src/testing/test_timeout.h"
 
 namespace llmload {
 
@@ -17,18 +18,35 @@ namespace {
 // An interruption is meant for the whole program, not for the test that happened to run.
 bool g_interrupted = false;
 
+// What comes before the test's body belongs to its TEST_F.
+void FailTest(const std::string& why) {
+  const auto at = LineOfCurrentTest();
+  GTEST_FAIL_AT(at.file_name(), static_cast<int>(at.line())) << why;
+}
+
+void SkipTest(const std::string& why) {
+  const auto at = LineOfCurrentTest();
+  // GTEST_SKIP has no form that takes a line.
+  GTEST_MESSAGE_AT_(at.file_name(), static_cast<int>(at.line()), why.c_str(),
+                    ::testing::TestPartResult::kSkip);
+}
+
+void FailForItsConfiguration(const std::string& why) {
+  FailTest("configuration: " + text::CleanLine(why));
+}
+
 }  // namespace
 
 LoadTest::LoadTest() = default;
 LoadTest::~LoadTest() = default;
 
 void LoadTest::SetUp() {
-  if (g_interrupted) GTEST_SKIP() << "an earlier load test was interrupted";
+  if (g_interrupted) return SkipTest("an earlier load test was interrupted");
   bool enabled = false;
   try {
     enabled = LoadTestsEnabled();
   } catch (const ConfigurationError& error) {
-    FAIL() << "configuration: " << text::CleanLine(error.what());
+    return FailForItsConfiguration(error.what());
   }
   // Switched off, a service need not be configured: then its problem is not the test's.
   std::string problem;
@@ -43,24 +61,24 @@ void LoadTest::SetUp() {
     if (problem.empty()) problem = error.what();
   }
   if (!enabled && IsGated() && !world_.IsVirtual()) {
-    GTEST_SKIP() << "load tests are off, because real calls cost money: SKIP_LOAD_TESTS=0 turns "
-                    "them on";
+    return SkipTest(
+        "load tests are off, because real calls cost money: SKIP_LOAD_TESTS=0 turns them on");
   }
-  if (!problem.empty()) FAIL() << "configuration: " << text::CleanLine(problem);
+  if (!problem.empty()) return FailForItsConfiguration(problem);
   try {
     Prepare();
   } catch (const TargetNotReady& refused) {
     RefuseTarget(refused);
   } catch (const std::exception& error) {
-    FAIL() << "configuration: " << text::CleanLine(error.what());
+    FailForItsConfiguration(error.what());
   }
 }
 
 void LoadTest::RefuseTarget(const TargetNotReady& refused) {
   const std::string why = text::CleanLine(refused.what());
-  if (refused.state() != TargetState::kUnavailable) FAIL() << why;
-  if (environment_.require_target) FAIL() << why << " (LLMLOAD_REQUIRE_TARGET=1)";
-  GTEST_SKIP() << why;
+  if (refused.state() != TargetState::kUnavailable) return FailTest(why);
+  if (environment_.require_target) return FailTest(why + " (LLMLOAD_REQUIRE_TARGET=1)");
+  SkipTest(why);
 }
 
 void LoadTest::Prepare() {
@@ -75,6 +93,9 @@ void LoadTest::Prepare() {
   }
   plan_ = world_.Furnish(std::move(plan));
   CheckPlan(plan_);
+  if (environment_.test_timeout && !world_.IsVirtual()) {
+    CheckTestTimeout(plan_, *environment_.test_timeout);
+  }
   outputs_ = OpenOutputs(environment_.outputs);
   if (plan_.checks_targets) {
     Runner runner(world_.clock());
@@ -88,8 +109,10 @@ void LoadTest::Prepare() {
 }
 
 void LoadTest::TearDown() {
-  if (attempted_ || IsSkipped() || HasFailure()) return;
-  ADD_FAILURE() << "the test did not run its plan: its body has to call RunAndJudge()";
+  if (call_site_ || IsSkipped() || HasFailure()) return;
+  const auto at = LineOfCurrentTest();
+  ADD_FAILURE_AT(at.file_name(), static_cast<int>(at.line()))
+      << "the test did not run its plan: its body has to call RunAndJudge()";
 }
 
 World LoadTest::MakeWorld() {
@@ -100,8 +123,12 @@ World LoadTest::MakeWorld() {
                    environment_.local_pid);
 }
 
-void LoadTest::RunAndJudge() {
-  attempted_ = true;
+boost::source_location LoadTest::CallSite() const {
+  return call_site_ ? *call_site_ : LineOfCurrentTest();
+}
+
+void LoadTest::RunAndJudge(const boost::source_location& where) {
+  call_site_ = where;
   Runner runner(world_.clock());
   ProgressPrinter progress(stdout);
   if (!world_.IsVirtual()) runner.AddObserver(progress);
@@ -111,15 +138,18 @@ void LoadTest::RunAndJudge() {
   } catch (const std::exception& thrown) {
     progress.Finish();
     report_.emplace();
-    FAIL() << "the run ended: " << text::CleanLine(thrown.what());
+    GTEST_FAIL_AT(where.file_name(), static_cast<int>(where.line()))
+        << "the run ended: " << text::CleanLine(thrown.what());
   }
   g_interrupted = g_interrupted || report_->record.interrupted;
-  DeliverReport(*report_, outputs_);
+  DeliverReport(*report_, outputs_, where);
   Enforce(*report_);
 }
 
 void LoadTest::Enforce(const RunReport& report) {
-  if (report.judgement.verdict != Verdict::kPass) ADD_FAILURE() << Explain(report.judgement);
+  if (report.judgement.verdict == Verdict::kPass) return;
+  const auto at = CallSite();
+  ADD_FAILURE_AT(at.file_name(), static_cast<int>(at.line())) << Explain(report.judgement);
 }
 
 }  // namespace llmload

@@ -21,6 +21,10 @@ LoadTestEnvironment LoadTestEnvironment::Read() {
   if (const auto until = environment::Text("LLMLOAD_UNTIL_CONCLUSIVE")) {
     read.until_conclusive = ParseUntilConclusive("LLMLOAD_UNTIL_CONCLUSIVE", *until);
   }
+  constexpr std::uint64_t kMostSeconds = std::uint64_t{30} * 24 * 3600;
+  if (const auto seconds = environment::Integer("LLMLOAD_TEST_TIMEOUT", 1, kMostSeconds)) {
+    read.test_timeout = std::chrono::seconds(*seconds);
+  }
   if (const auto outputs = environment::Text("LLMLOAD_OUTPUT")) {
     read.outputs = ParseOutputs("LLMLOAD_OUTPUT", *outputs);
   }

@@ -14,6 +14,7 @@
 #include "llmload/load/answer_check.h"
 #include "llmload/load/load_profile.h"
 #include "llmload/load/prompt_source.h"
+#include "llmload/load/request_observer.h"
 #include "llmload/metrics/generator_health.h"
 #include "llmload/metrics/load_test_metrics.h"
 #include "llmload/metrics/resource_monitor.h"
@@ -132,6 +133,10 @@ struct LoadOptions {
   Duration finish_interval = std::chrono::milliseconds(100);
 
   LoadLooks looks;
+
+  /// Are told of every request. None may be null, and all must outlive `Run`. A run without them
+  /// spends nothing on it.
+  std::vector<RequestObserver*> request_observers = {};
 };
 
 /// What a run asked for, read off the requests that were sent, measured or not.

@@ -37,6 +37,10 @@ class StreamTimes {
   void Event(TimePoint at);
 
   std::uint64_t events() const noexcept { return events_; }
+  /// Of the first event; empty without one.
+  std::optional<TimePoint> first() const noexcept {
+    return events_ > 0 ? std::optional(first_) : std::nullopt;
+  }
   /// Between each read with an event and the next.
   const std::vector<Duration>& gaps() const noexcept { return gaps_; }
   std::optional<Duration> LongestGap() const noexcept;

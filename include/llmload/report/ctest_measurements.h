@@ -15,6 +15,10 @@ namespace llmload {
 /// Names and values, finite only, each name once. The list of names is in docs/report.md.
 std::vector<std::pair<std::string, double>> CTestMeasurements(const RunReport& report);
 
+/// What a list of test results has room for: verdict, reason, run id, seed, model, and the figures
+/// among `CTestMeasurements` that a reader asks for first. The values are `Harmless`.
+std::vector<std::pair<std::string, std::string>> HeadlineProperties(const RunReport& report);
+
 /// One line as CTest (3.22 or newer) reads it from a test's output, without a newline.
 /// What cannot stand in a name ('<', '>', '"', control characters) becomes '_', and '&' is escaped.
 std::string CTestMeasurementLine(std::string_view name, double value);

@@ -14,8 +14,9 @@ namespace llmload {
 
 /// An output as it is asked for.
 struct OutputSpec {
-  std::string kind;   ///< "summary", "table" or "json"
-  std::string where;  ///< a file; "-" or empty: standard output; json: also a folder, ending in '/'
+  std::string kind;  ///< one of `OutputHelp`
+  /// A file, or a folder ending in '/' for what machines read; "-" or empty: standard output.
+  std::string where;
 
   friend bool operator==(const OutputSpec&, const OutputSpec&) = default;
 };
@@ -37,6 +38,12 @@ class Output : public RunObserver {
   virtual std::string Deliver(const RunReport& report) = 0;
   /// The file that the last `Deliver` wrote, as an absolute path; empty without one.
   virtual std::string File() const { return {}; }
+  /// Whether that file belongs with a test's result, as `ctest` and dashboards keep it. False for
+  /// one that may be large.
+  virtual bool IsAttached() const { return true; }
+  /// A sentence about what that file lacks, which is no reason to fail the run; empty if it is
+  /// complete.
+  virtual std::string Warning() const { return {}; }
 };
 
 /// Outputs in the order in which they deliver: files before the screen, so that a broken screen

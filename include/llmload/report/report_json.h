@@ -29,8 +29,11 @@ RunReport ReadReport(std::string_view text, const std::string& name);
 /// Reads a file. Throws as above, and if the file cannot be read.
 RunReport ReadReportFile(const std::filesystem::path& file);
 
-/// The file name of a report in a folder of reports: name of the test and run id, with everything
-/// but letters, digits, '.', '_' and '-' replaced by '_', and ".json". Two runs have two names.
+/// The name of a file of one run in a folder: name of the test and run id, with everything but
+/// letters, digits, '.', '_' and '-' replaced by '_', and `extension`. Two runs have two names.
+std::string RunFileName(std::string_view test, std::string_view run_id, std::string_view extension);
+
+/// The same for a report: with ".json".
 std::string JsonFileName(std::string_view test, std::string_view run_id);
 
 }  // namespace llmload

@@ -2,11 +2,13 @@
 #ifndef LLMLOAD_RUN_RUN_OBSERVER_H_
 #define LLMLOAD_RUN_RUN_OBSERVER_H_
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 
 #include "llmload/core/time.h"
+#include "llmload/load/request_observer.h"
 #include "llmload/metrics/load_test_metrics.h"
 #include "llmload/record/run_record.h"
 #include "llmload/service/target_check.h"
@@ -17,6 +19,8 @@ namespace llmload {
 struct RunStart {
   std::string name;    ///< of the plan
   std::string run_id;  ///< `RunRecord::run_id`
+  std::uint64_t seed = 1;
+  std::chrono::sys_time<std::chrono::milliseconds> started_at{};
   std::optional<std::uint64_t> planned_requests;
   std::optional<Duration> planned_duration;  ///< of the schedule, where there is one
 };
@@ -42,6 +46,11 @@ class RunObserver {
   virtual void OnStart(const RunStart& start) { static_cast<void>(start); }
   virtual void OnSnapshot(const RunSnapshot& snapshot) { static_cast<void>(snapshot); }
   virtual void OnEnd(const RunRecord& record) { static_cast<void>(record); }
+
+  /// What wants to be told of every request of the run that has just started, or null. Asked after
+  /// `OnStart`; what it returns has to stay valid until `OnEnd` or, if an exception ends the run,
+  /// until the `Runner` has returned.
+  virtual RequestObserver* Requests() { return nullptr; }
 };
 
 }  // namespace llmload

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/assert/source_location.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,9 +30,12 @@ namespace llmload {
 /// `SetUp` makes the world and skips the test unless load tests are switched on
 /// (`SKIP_LOAD_TESTS=0`) or time is virtual. It checks the plan, opens the outputs, and asks each
 /// target one question: a server that is down skips the test with the reason, or fails it with
-/// `LLMLOAD_REQUIRE_TARGET=1`; a wrong key, model or certificate, and a plan that cannot be judged,
-/// fail it before the load is sent. A test whose
-/// body does not run its plan fails.
+/// `LLMLOAD_REQUIRE_TARGET=1`; a wrong key, model or certificate, a plan that cannot be judged, and
+/// one that cannot end within the TIMEOUT given to `llmload_add_load_tests`, fail it before the
+/// load is sent. A test whose body does not run its plan fails.
+///
+/// Failures name a line of the test: that of `RunAndJudge`, or that of `TEST_F` for what comes
+/// before and after it.
 ///
 /// Derive from one of the ready tests (open_loop_test.h, memory_usage_test.h, failover_tests.h),
 /// and override `MakeWorld` to test a target of your own and `Plan` to ask something else of it.
@@ -54,12 +58,18 @@ class LoadTest : public ::testing::Test {
   /// in: the name of the test, `LLMLOAD_MODEL`, `LLMLOAD_SEED`, the world's targets and samplers.
   virtual RunPlan Plan() = 0;
 
-  /// Fails the GoogleTest test unless the verdict is PASS.
+  /// Fails the GoogleTest test, at `CallSite()`, unless the verdict is PASS.
   virtual void Enforce(const RunReport& report);
 
   /// The test body: runs the plan, delivers the report, enforces the verdict. A second call is
   /// another run of the same plan.
-  void RunAndJudge();
+  ///
+  /// @param where  the line that failures name: that of the caller
+  void RunAndJudge(const boost::source_location& where = BOOST_CURRENT_LOCATION);
+
+  /// The line of the last call of `RunAndJudge`; before it, that of the `TEST_F`. For
+  /// `ADD_FAILURE_AT` in an `Enforce` of your own.
+  boost::source_location CallSite() const;
 
   const LoadTestEnvironment& Environment() const { return environment_; }
   // Valid from the call of `MakeWorld` on.
@@ -79,7 +89,7 @@ class LoadTest : public ::testing::Test {
   RunPlan plan_;
   std::vector<std::unique_ptr<Output>> outputs_;
   std::optional<RunReport> report_;
-  bool attempted_ = false;  // `RunAndJudge` was called
+  std::optional<boost::source_location> call_site_;  // empty: `RunAndJudge` was not called
 };
 
 }  // namespace llmload

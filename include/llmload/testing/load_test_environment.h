@@ -30,6 +30,9 @@ struct LoadTestEnvironment {
   bool require_target = false;
   /// LLMLOAD_UNTIL_CONCLUSIVE=10m: a run goes on until its criteria are decided.
   std::optional<UntilConclusive> until_conclusive;
+  /// LLMLOAD_TEST_TIMEOUT: after how long CTest ends a test. `llmload_add_load_tests` sets it, in
+  /// seconds.
+  std::optional<Duration> test_timeout;
   /// LLMLOAD_OUTPUT (default: the table), and the JSON form in the folder LLMLOAD_REPORT_DIR.
   std::vector<OutputSpec> outputs = {{.kind = "table", .where = {}}};
 

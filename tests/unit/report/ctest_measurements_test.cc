@@ -49,6 +49,26 @@ TEST(CTestMeasurements, FileThatCannotBeNamedIsNotAttached) {
   EXPECT_FALSE(CTestFileLine("report", "/tmp/a\nb.json"));
 }
 
+TEST(HeadlineProperties, AreTheVerdictAndTheFiguresUnderTheirNames) {
+  RunReport report = SampleReport();
+  report.record.configuration.models = {"gpt-4o", "a\x1b[2J<b>\xFF", std::string(10'000, 'x')};
+  const auto properties = HeadlineProperties(report);
+  EXPECT_THAT(properties, Contains(Pair("verdict", "FAIL")));
+  EXPECT_THAT(properties, Contains(Pair("reason", Explain(report.judgement))));
+  EXPECT_THAT(properties, Contains(Pair("run_id", report.record.run_id)));
+  EXPECT_THAT(properties, Contains(Pair("success_rate", "0.985")));
+  EXPECT_THAT(properties, Contains(Pair("requests_failed", "15")));
+  EXPECT_THAT(properties, Contains(Key("ttft_p95_seconds")));
+  std::set<std::string> names;
+  for (const auto& [name, value] : properties) {
+    EXPECT_TRUE(names.insert(name).second) << name << " twice";
+    EXPECT_LE(value.size(), 503u) << name;
+    EXPECT_EQ(value.find('\x1b'), std::string::npos) << name;
+  }
+  // Those of the catalogue that the report has: a new figure does not make a longer list.
+  EXPECT_EQ(names.size(), 20u);
+}
+
 TEST(CTestMeasurements, HoldTheHeadlineFigures) {
   const auto measurements = CTestMeasurements(SampleReport());
   EXPECT_THAT(measurements, Contains(Pair("requests_scheduled", 1000)));

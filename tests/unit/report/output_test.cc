@@ -48,7 +48,8 @@ TEST(OutputSpec, IsAKindOrAKindAndAPlace) {
 
 TEST(OutputSpec, UnknownKindIsRefusedWithTheKinds) {
   EXPECT_THAT(Refusal([] { ParseOutput("--output", "yaml=x"); }),
-              AllOf(StartsWith("--output: got \"yaml=x\""), HasSubstr("json, table, summary")));
+              AllOf(StartsWith("--output: got \"yaml=x\""),
+                    HasSubstr("json, records, records-with-text, csv, table, summary")));
   EXPECT_THAT(Refusal([] { ParseOutput("LLMLOAD_OUTPUT", ""); }), StartsWith("LLMLOAD_OUTPUT"));
   EXPECT_THAT(Refusal([] { ParseOutput("--output", "json="); }), HasSubstr("a file after '='"));
 }
@@ -65,7 +66,7 @@ TEST(OutputSpec, ListIsSplitAtCommas) {
 }
 
 TEST(OutputSpec, HelpNamesEveryKind) {
-  for (const char* kind : {"json", "table", "summary"}) {
+  for (const char* kind : {"json", "records", "records-with-text", "csv", "table", "summary"}) {
     EXPECT_THAT(OutputHelp(), HasSubstr(std::string("  ") + kind));
   }
 }

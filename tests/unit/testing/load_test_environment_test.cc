@@ -22,7 +22,7 @@ class LoadTestEnvironmentTest : public ::testing::Test {
     for (const char* name :
          {"SKIP_LOAD_TESTS", "LLMLOAD_PROVIDER", "LLMLOAD_MODEL", "LLMLOAD_REPORT_DIR",
           "LLMLOAD_OUTPUT", "LLMLOAD_LOCAL_PID", "LLMLOAD_SEED", "LLMLOAD_CONFIDENCE",
-          "LLMLOAD_UNTIL_CONCLUSIVE", "LLMLOAD_REQUIRE_TARGET"}) {
+          "LLMLOAD_UNTIL_CONCLUSIVE", "LLMLOAD_REQUIRE_TARGET", "LLMLOAD_TEST_TIMEOUT"}) {
       ::unsetenv(name);
     }
   }
@@ -59,6 +59,7 @@ TEST_F(LoadTestEnvironmentTest, DefaultsCostNothing) {
   EXPECT_FALSE(read.confidence_required);
   EXPECT_FALSE(read.until_conclusive);
   EXPECT_FALSE(read.require_target);
+  EXPECT_FALSE(read.test_timeout);
   EXPECT_EQ(read.outputs, (std::vector<OutputSpec>{{.kind = "table", .where = {}}}));
 }
 
@@ -72,6 +73,7 @@ TEST_F(LoadTestEnvironmentTest, EveryVariableIsRead) {
   Set("LLMLOAD_CONFIDENCE", "required");
   Set("LLMLOAD_UNTIL_CONCLUSIVE", "10m,requests=9000");
   Set("LLMLOAD_REQUIRE_TARGET", "1");
+  Set("LLMLOAD_TEST_TIMEOUT", "900");
   const LoadTestEnvironment read = LoadTestEnvironment::Read();
   EXPECT_EQ(read.provider, ProviderChoice::kLocal);
   EXPECT_EQ(read.model, "llama3");
@@ -82,6 +84,7 @@ TEST_F(LoadTestEnvironmentTest, EveryVariableIsRead) {
   EXPECT_EQ(read.seed, 99u);
   EXPECT_TRUE(read.confidence_required);
   EXPECT_TRUE(read.require_target);
+  EXPECT_EQ(read.test_timeout, std::chrono::minutes(15));
   ASSERT_TRUE(read.until_conclusive);
   EXPECT_EQ(read.until_conclusive->longest, Duration(std::chrono::minutes(10)));
   EXPECT_EQ(read.until_conclusive->requests, 9000u);

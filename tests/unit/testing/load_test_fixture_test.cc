@@ -7,6 +7,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +17,7 @@
 #include "llmload/mocks/mock_provider.h"
 #include "llmload/report/report_json.h"
 #include "llmload/testing/open_loop_test.h"
+#include "src/testing/test_timeout.h"
 
 namespace llmload {
 namespace {
@@ -175,6 +178,153 @@ TEST(LoadTestFixture, IsContentWithABodyThatRanThePlan) {
   driven.RunAndJudge();
   driven.TearDown();
   EXPECT_FALSE(::testing::Test::HasFailure());
+}
+
+// What a fixture reports, when it is driven as GoogleTest would.
+std::vector<::testing::TestPartResult> ResultsOf(const std::function<void()>& action) {
+  ::testing::TestPartResultArray results;
+  {
+    const ::testing::ScopedFakeTestPartResultReporter reporter(
+        ::testing::ScopedFakeTestPartResultReporter::INTERCEPT_ONLY_CURRENT_THREAD, &results);
+    action();
+  }
+  std::vector<::testing::TestPartResult> list;
+  for (int i = 0; i < results.size(); ++i) list.push_back(results.GetTestPartResult(i));
+  return list;
+}
+
+void ExpectOneAt(int line, const std::vector<::testing::TestPartResult>& results,
+                 const std::string& message) {
+  ASSERT_EQ(results.size(), 1u);
+  EXPECT_STREQ(results[0].file_name(), __FILE__);
+  EXPECT_EQ(results[0].line_number(), line);
+  EXPECT_THAT(results[0].message(), HasSubstr(message));
+}
+
+int LineOfThisTest() { return ::testing::UnitTest::GetInstance()->current_test_info()->line(); }
+
+TEST(LoadTestFixture, VerdictPointsAtTheLineThatAskedForIt) {
+  Driven driven;
+  driven.criterion_ = P95() < 1ms;
+  driven.SetUp();
+  int line = 0;
+  const auto results = ResultsOf([&] {
+    line = __LINE__ + 1;
+    driven.RunAndJudge();
+  });
+  ExpectOneAt(line, results, "p95");
+  EXPECT_TRUE(results[0].nonfatally_failed());
+}
+
+TEST(LoadTestFixture, WhatComesBeforeAndAfterTheBodyPointsAtTheTest) {
+  ::setenv("LLMLOAD_REPORT_DIR", "/proc/no/such/place", 1);
+  const auto refused = ResultsOf([] { Driven().SetUp(); });
+  ::unsetenv("LLMLOAD_REPORT_DIR");
+  ExpectOneAt(LineOfThisTest(), refused, "/proc/no/such/place");
+  EXPECT_TRUE(refused[0].fatally_failed());
+
+  Driven wrong_key;
+  wrong_key.error_ = ErrorKind::kCredential;
+  ExpectOneAt(LineOfThisTest(), ResultsOf([&] { wrong_key.SetUp(); }), "the first request");
+
+  Driven down;
+  down.error_ = ErrorKind::kConnectFailure;
+  const auto skipped = ResultsOf([&] { down.SetUp(); });
+  ExpectOneAt(LineOfThisTest(), skipped, "target unavailable");
+  EXPECT_TRUE(skipped[0].skipped());
+
+  Driven idle;
+  idle.SetUp();
+  ExpectOneAt(LineOfThisTest(), ResultsOf([&] { idle.TearDown(); }), "did not run its plan");
+}
+
+TEST_F(ReportFile, ThatCannotBeWrittenPointsAtTheLineThatRanThePlan) {
+  std::filesystem::remove_all(directory_);
+  int line = 0;
+  const auto results = ResultsOf([&] {
+    line = __LINE__ + 1;
+    RunAndJudge();
+  });
+  ExpectOneAt(line, results, "the report could not be delivered");
+}
+
+TEST_F(ShortSustained, RecordsItsHeadlineFiguresAsProperties) {
+  RunAndJudge();
+  const ::testing::TestResult& result =
+      *::testing::UnitTest::GetInstance()->current_test_info()->result();
+  std::map<std::string, std::string> properties;
+  for (int i = 0; i < result.test_property_count(); ++i) {
+    const ::testing::TestProperty& property = result.GetTestProperty(i);
+    properties[property.key()] = property.value();
+  }
+  EXPECT_EQ(properties["verdict"], "PASS");
+  EXPECT_EQ(properties["run_id"], Report().record.run_id);
+  EXPECT_EQ(properties["success_rate"], "1");
+  EXPECT_EQ(properties["requests_scheduled"],
+            std::to_string(Report().record.metrics[Counter::kScheduled]));
+  EXPECT_NE(properties["scheduled_latency_p95_seconds"], "");
+}
+
+std::string TimeoutRefusal(const RunPlan& plan, Duration timeout) {
+  try {
+    CheckTestTimeout(plan, timeout);
+  } catch (const ConfigurationError& refused) {
+    return refused.what();
+  }
+  return "";
+}
+
+TEST(TestTimeout, RefusesAPlanThatMayLastLonger) {
+  RunPlan plan;
+  plan.load = OpenLoop{.rate_per_second = 10, .duration = 120s};
+  EXPECT_EQ(TimeoutRefusal(plan, 160s), "");
+  EXPECT_EQ(TimeoutRefusal(plan, 159s),
+            "TIMEOUT of llmload_add_load_tests: got 159 s, expected 160 s or more, because the "
+            "plan sends for 120 s, then waits up to 30 s for answers (stop.drain_timeout), and "
+            "needs 10 s besides: raise TIMEOUT, or shorten the plan");
+  plan.stop.drain_timeout = 500ms;
+  EXPECT_EQ(TimeoutRefusal(plan, 131s), "");
+  plan.until_conclusive = UntilConclusive{.longest = 10min};
+  EXPECT_THAT(TimeoutRefusal(plan, 300s), HasSubstr("the plan may send for 600 s"));
+  EXPECT_EQ(TimeoutRefusal(plan, 611s), "");
+}
+
+TEST(TestTimeout, SaysNothingAboutALoadThatRequestsEnd) {
+  RunPlan plan;
+  plan.load = ClosedLoop{.requests = 100, .duration = 1h};
+  EXPECT_EQ(TimeoutRefusal(plan, 60s), "");
+  plan.load = ClosedLoop{.requests = ClosedLoop::kUnlimited, .duration = 1h};
+  EXPECT_NE(TimeoutRefusal(plan, 60s), "");
+  plan.stop.enough = [](const RunSnapshot&) { return true; };
+  EXPECT_EQ(TimeoutRefusal(plan, 60s), "");
+  plan.stop.enough = {};
+  LoadProfile profile = ToProfile({.rate_per_second = 100, .duration = 1h});
+  profile.max_arrivals = 500;
+  plan.load = profile;
+  EXPECT_EQ(TimeoutRefusal(plan, 60s), "");
+}
+
+// In real time, but without a request.
+class Hurried : public Driven {
+ public:
+  World MakeWorld() override {
+    World world = EmbeddedServerWorld({});
+    world.checks_targets = false;
+    return world;
+  }
+  bool IsGated() const override { return false; }
+};
+
+TEST(LoadTestFixture, FailsBeforeTheLoadIfItsPlanCannotEndInTime) {
+  ::setenv("LLMLOAD_TEST_TIMEOUT", "59", 1);
+  const auto refused = ResultsOf([] { Hurried().SetUp(); });
+  const auto virtual_time = ResultsOf([] { Driven().SetUp(); });
+  ::setenv("LLMLOAD_TEST_TIMEOUT", "60", 1);
+  const auto accepted = ResultsOf([] { Hurried().SetUp(); });
+  ::unsetenv("LLMLOAD_TEST_TIMEOUT");
+  ExpectOneAt(LineOfThisTest(), refused, "got 59 s, expected 60 s or more");
+  EXPECT_TRUE(virtual_time.empty());
+  EXPECT_TRUE(accepted.empty());
 }
 
 TEST(LoadTestFixture, MisconfiguredTargetFailsAtTheFirstRequest) {

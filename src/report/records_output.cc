@@ -1,0 +1,106 @@
+#include "src/report/records_output.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "llmload/core/environment.h"
+#include "llmload/report/report_json.h"
+#include "src/report/line_file.h"
+#include "src/report/request_line.h"
+
+namespace llmload::report {
+namespace {
+
+std::string Reason(int error) { return std::generic_category().message(error); }
+
+class RecordsOutput final : public Output, private RequestObserver {
+ public:
+  RecordsOutput(std::string where, LineFormat format, bool with_text)
+      : where_(std::move(where)), lines_{.format = format, .with_text = with_text} {}
+  ~RecordsOutput() override { CloseUnused(); }
+  RecordsOutput(const RecordsOutput&) = delete;
+  RecordsOutput& operator=(const RecordsOutput&) = delete;
+
+  void OnStart(const RunStart& start) override {
+    file_.reset();
+    warning_.clear();
+    CloseUnused();
+    path_ = where_;
+    if (where_.back() == '/') path_ += RunFileName(start.name, start.run_id, ".jsonl");
+    lines_.run_id = start.run_id;
+    header_ = HeaderLine(lines_, start);
+    descriptor_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (descriptor_ < 0) warning_ = "cannot write records " + path_ + ": " + Reason(errno);
+  }
+  RequestObserver* Requests() override { return descriptor_ < 0 ? nullptr : this; }
+  // Once a second: what a run that is killed leaves behind is at most that old.
+  void OnSnapshot(const RunSnapshot&) override {
+    if (file_) file_->Flush();
+  }
+  void OnEnd(const RunRecord&) override {
+    if (!file_) return;
+    const LineFile::Outcome outcome = file_->Close();
+    const std::uint64_t missing = outcome.dropped + outcome.lost;
+    if (missing == 0 && outcome.error == 0) return;
+    warning_ = "records " + path_ + " lacks " + std::to_string(missing) + " of " +
+               std::to_string(missing + outcome.written) + " lines: ";
+    if (outcome.error != 0) {
+      warning_ += "it cannot be written: " + Reason(outcome.error);
+    } else {
+      warning_ += "the disk did not keep up with the run";
+    }
+  }
+
+  std::string Deliver(const RunReport&) override { return {}; }
+  std::string File() const override { return file_ ? path_ : std::string(); }
+  bool IsAttached() const override { return false; }
+  std::string Warning() const override { return warning_; }
+
+ private:
+  // Of a load that did not begin.
+  void CloseUnused() {
+    if (descriptor_ >= 0) close(std::exchange(descriptor_, -1));
+  }
+  void OnBegin(const LoadBegin& begin) override {
+    lines_.start = begin.start;
+    file_.emplace(std::exchange(descriptor_, -1),
+                  LineFile::Options{.writers = begin.workers, .writers_wait = !begin.real_time});
+    file_->Add(0, [this](std::string& out) { out += header_; });
+    file_->Flush();
+  }
+  void OnRequest(unsigned worker, const EndedRequest& request) noexcept override {
+    file_->Add(worker, [&](std::string& out) { AppendRequestLine(lines_, request, out); });
+  }
+
+  const std::string where_;  // a file, or a folder if it ends in '/'
+  RequestLines lines_;
+  std::string path_;
+  std::string header_;
+  std::string warning_;
+  int descriptor_ = -1;  // until the load begins
+  std::optional<LineFile> file_;
+};
+
+}  // namespace
+
+std::unique_ptr<Output> OpenRecords(const OutputSpec& spec, bool with_text) {
+  const std::filesystem::path path = spec.where;
+  const std::string extension = path.extension().string();
+  const bool json = !path.has_filename() || extension == ".jsonl" || extension == ".ndjson";
+  if (spec.where.empty() || spec.where == "-" || (!json && extension != ".csv")) {
+    throw ConfigurationError::Invalid(
+        "output " + spec.kind, spec.where,
+        "a file that ends in .jsonl (or .ndjson) or .csv, or a folder that ends in '/'");
+  }
+  return std::make_unique<RecordsOutput>(spec.where, json ? LineFormat::kJson : LineFormat::kCsv,
+                                         with_text);
+}
+
+}  // namespace llmload::report
