@@ -72,9 +72,6 @@ std::uint64_t Tokens(std::int64_t count) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(count, 0));
 }
 
-// An error that is decided before any provider is called.
-bool NothingWasSent(ErrorKind kind) { return kind == ErrorKind::kCircuitOpen; }
-
 }  // namespace
 
 ProviderSlot& MetricsShard::State::Provider(ProviderKey key) {

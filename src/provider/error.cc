@@ -65,6 +65,8 @@ std::string_view ToString(ErrorKind kind) noexcept {
       return "stream_interrupted";
     case ErrorKind::kRetryBudgetExhausted:
       return "retry_budget_exhausted";
+    case ErrorKind::kSpendLimit:
+      return "spend_limit";
     case ErrorKind::kCancelled:
       return "cancelled";
     case ErrorKind::kInternal:
@@ -133,10 +135,15 @@ ErrorClass Classify(ErrorKind kind) noexcept {
     case ErrorKind::kCircuitOpen:
     case ErrorKind::kStreamInterrupted:
     case ErrorKind::kRetryBudgetExhausted:
+    case ErrorKind::kSpendLimit:
     case ErrorKind::kCancelled:
       return ErrorClass::kLocal;
   }
   return ErrorClass::kLocal;
+}
+
+bool NothingWasSent(ErrorKind kind) noexcept {
+  return kind == ErrorKind::kCircuitOpen || kind == ErrorKind::kSpendLimit;
 }
 
 ErrorKind KindOfHttpStatus(int http_status) noexcept {

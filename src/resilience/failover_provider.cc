@@ -164,10 +164,14 @@ class FailoverProvider::Run {
 
     Error error = result.error();
     if (error.provider.empty()) error.provider = name;
-    // A chain or breaker further in that made no call.
-    if (error.kind == ErrorKind::kCircuitOpen && error.attempts.empty()) {
+    // A chain, breaker or budget further in made no call.
+    if (NothingWasSent(error.kind) && error.attempts.empty()) {
       if (permit.valid()) permit.Settle(error);
       Refund();
+      if (error.kind == ErrorKind::kSpendLimit) {
+        error_ = std::move(error);
+        co_return Answer::kError;
+      }
       NoteRejection(error.retry_after.value_or(Duration::max()));
       co_return Answer::kRejection;
     }
@@ -206,7 +210,7 @@ class FailoverProvider::Run {
         needs_larger_context_ = true;
         break;
       case ErrorClass::kLocal:
-        if (error_->kind == ErrorKind::kCancelled ||
+        if (error_->kind == ErrorKind::kCancelled || error_->kind == ErrorKind::kSpendLimit ||
             error_->kind == ErrorKind::kStreamInterrupted) {
           return Next::kDone;
         }

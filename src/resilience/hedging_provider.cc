@@ -157,8 +157,8 @@ class HedgingProvider::Run {
       nested = std::move((*leg.result)->attempts);
     } else if (leg.result) {
       Error error = leg.result->error();
-      // A breaker further in that made no call.
-      if (error.kind == ErrorKind::kCircuitOpen && error.attempts.empty()) {
+      // A breaker or a budget further in made no call.
+      if (NothingWasSent(error.kind) && error.attempts.empty()) {
         if (index == 1 && Budget() != nullptr) Budget()->Return();
         return;
       }

@@ -53,6 +53,7 @@ enum class ErrorKind : std::uint8_t {
   kCircuitOpen,        ///< rejected by an open circuit breaker; nothing was sent
   kStreamInterrupted,  ///< failed after the first token, where a silent switch is not allowed
   kRetryBudgetExhausted,
+  kSpendLimit,  ///< it could cost more than is left of the budget; nothing was sent
   kCancelled,
   kInternal,  ///< an exception from a provider: a bug, which is always reported
 };
@@ -78,6 +79,10 @@ std::string_view ToString(ErrorClass error_class) noexcept;
 
 /// The class of a kind. Every kind has exactly one.
 ErrorClass Classify(ErrorKind kind) noexcept;
+
+/// True for a refusal of llmload's own (an open breaker, a budget): nothing was sent, so that the
+/// call was no attempt.
+bool NothingWasSent(ErrorKind kind) noexcept;
 
 /// The kind of an HTTP answer of which only the status, which is not 2xx, is known.
 ErrorKind KindOfHttpStatus(int http_status) noexcept;

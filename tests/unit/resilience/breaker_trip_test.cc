@@ -293,6 +293,7 @@ TEST_F(BreakerTrip, B12_EveryErrorKindHasItsDefault) {
       case ErrorKind::kCircuitOpen:
       case ErrorKind::kStreamInterrupted:
       case ErrorKind::kRetryBudgetExhausted:
+      case ErrorKind::kSpendLimit:
       case ErrorKind::kCancelled:
         return true;
       default:
