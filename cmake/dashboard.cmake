@@ -62,6 +62,10 @@ endforeach()
 set(load_enabled FALSE)
 if("$ENV{SKIP_LOAD_TESTS}" STREQUAL "0")
   set(load_enabled TRUE)
+  # A night without figures is not a good night.
+  if("$ENV{LLMLOAD_REQUIRE_TARGET}" STREQUAL "")
+    set(ENV{LLMLOAD_REQUIRE_TARGET} 1)
+  endif()
 elseif(NOT "$ENV{SKIP_LOAD_TESTS}" MATCHES "^1?$")
   message(FATAL_ERROR "SKIP_LOAD_TESTS: got \"$ENV{SKIP_LOAD_TESTS}\", "
     "expected 0 (run the load tests), 1 or unset (leave them out)")

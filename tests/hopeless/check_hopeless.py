@@ -24,8 +24,9 @@ UNAVAILABLE = 5  # the exit status
 class Server:
     """Answers each request on a connection of its own with the same bytes; None: a reset."""
 
-    def __init__(self, answer):
+    def __init__(self, answer, after=0):
         self.answer = answer
+        self.after = after  # seconds
         self.questions = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
@@ -50,6 +51,7 @@ class Server:
             while len(body) < length:
                 body += connection.recv(65536) or self.stop()
             self.questions += 1
+            time.sleep(self.after)
             if self.answer is None:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             else:
@@ -179,6 +181,7 @@ def check(name, url, words, questions=lambda: 0, most=0, options=()):
     if not (1 <= questions() <= most if most else questions() == 0):
         wrong.append(f"{questions()} questions, at most {most} expected")
     expect(not wrong, name, "; ".join(wrong))
+    return run.stderr
 
 
 def check_answers():
@@ -190,6 +193,14 @@ def check_answers():
                 server = Server(bytes_of_answer)
                 pool.submit(check, " ".join((name, *options)), server.url + path, words,
                             lambda server=server: server.questions, most, options)
+
+
+def check_silence():
+    """A server that takes its time: the screen says so, and not only in the end."""
+    server = Server(answer(401, error("Incorrect API key provided", "invalid_api_key")), after=2.2)
+    said = check("a slow refusal", server.url + "/v1", ["HTTP 401"], lambda: server.questions, 1)
+    line = f"waiting for the first answer of {server.url}/v1, 2 s so far; gives up after "
+    expect(said.startswith(line) or "\n" + line in said, "says that it waits", said)
 
 
 def check_addresses():
@@ -221,6 +232,7 @@ def check_addresses():
 
 
 check_addresses()
+check_silence()
 check_answers()
 if failures:
     sys.exit(f"{len(failures)} of the targets: " + ", ".join(failures))

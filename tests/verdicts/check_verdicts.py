@@ -84,15 +84,22 @@ def check_late_generators(url, authority):
     expect(slow["verdict"] in ("FAIL", "INVALID"), "a service that is slower than its bound does not pass", slow["reason"])
 
 
-def check_failing_service(url, authority):
-    for criterion in ("latency:p95<500ms", "ttft:p90<500ms", "throughput>=150/s"):
+def check_failing_service(criterion):
+    def check(url, authority):
         failing = bench(url, authority, criterion, 5, rate="170/s")
         expect(failing["verdict"] == "FAIL", f"where 90 % of the requests fail, {criterion} FAILs", failing["reason"])
+        expect(" requests failed: server_error (HTTP 500" in failing["reason"], "and names them", failing["reason"])
+    return check
 
+
+FAILING_CRITERIA = ("latency:p95<500ms", "ttft:p90<500ms", "throughput>=150/s")
 
 with tempfile.TemporaryDirectory() as folder:
     for name, options, check in (("late", [], check_late_generators),
-                                 ("failing", ["--fault", "status=500,p=0.9"], check_failing_service)):
+                                 # The one question before the load has to be answered.
+                                 *((f"failing{number}", ["--fault", "status=500,p=0.9,arrivals=2..1000000"],
+                                    check_failing_service(criterion))
+                                   for number, criterion in enumerate(FAILING_CRITERIA))):
         authority = os.path.join(folder, name + ".pem")
         server, url = start_server(authority, *options)
         try:

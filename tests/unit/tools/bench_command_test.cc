@@ -220,11 +220,14 @@ TEST_F(BenchCommand, WithoutCriteriaAValidMeasurementIsEnough) {
 
 TEST_F(BenchCommand, WithoutASuccessNothingWasMeasured) {
   FakeLlmServerOptions options = Quick();
-  options.faults = {{.kind = simulation::FaultKind::kHttpError, .status = 503}};
+  // All but the one question before the load.
+  options.faults = {
+      {.kind = simulation::FaultKind::kHttpError, .status = 503, .first_arrival = 2}};
   Start(options);
   const Outcome outcome = Run(Closed("10"));
   EXPECT_EQ(outcome.status, 3);
   EXPECT_THAT(outcome.errors, HasSubstr("the measurement says nothing"));
+  EXPECT_THAT(outcome.output, HasSubstr("10 of 10 requests failed: overloaded (HTTP 503: "));
 }
 
 TEST_F(BenchCommand, JsonOnStandardOutputIsAloneThere) {
