@@ -212,9 +212,12 @@ def no_tests(run):
         run.expect_failed(run(stub.url, definitions=["-DDASHBOARD_TESTS=no such test"]), "test")
         run.expect_failed(run(stub.url, environment={"SKIP_LOAD_TESTS": "0"}), "test")
         expect_in("there was no load test to run although the load tests are on", run.output, "output")
+        no_key = {"SKIP_LOAD_TESTS": "0", "LLMLOAD_PROVIDER": "openai", "OPENAI_API_KEY": None}
         run.expect_failed(run(stub.url, load_tests=True, definitions=["-DDASHBOARD_TESTS=RealLoad|Probe"],
-                              environment={"SKIP_LOAD_TESTS": "0", "LLMLOAD_PROVIDER": "openai",
-                                           "OPENAI_API_KEY": None}), "test")
+                              environment=no_key), "test")
+        expect_in("(LLMLOAD_REQUIRE_TARGET=1)", run.output, "output")
+        run.expect_failed(run(stub.url, load_tests=True, definitions=["-DDASHBOARD_TESTS=RealLoad|Probe"],
+                              environment={**no_key, "LLMLOAD_REQUIRE_TARGET": "0"}), "test")
         expect_in("RealLoad was skipped although the load tests are on", run.output, "output")
         # Left out on purpose, they are not a failure.
         run.expect_succeeded(run(stub.url, steps="test,submit", definitions=["-DDASHBOARD_TESTS=RealLoad|Probe"]))
