@@ -5,20 +5,22 @@
 #include <cmath>
 #include <cstdio>
 #include <exception>
-#include <iostream>
 #include <memory>
 #include <new>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "llmload/core/environment.h"
 #include "llmload/core/load_gate.h"
 #include "llmload/report/progress.h"
+#include "llmload/report/text_writer.h"
 #include "llmload/run/runner.h"
 #include "llmload/world/world.h"
-#include "src/core/text/harmless.h"
+#include "src/core/text/format.h"
 #include "tools/bench_help.h"
 #include "tools/bench_options.h"
+#include "tools/console.h"
 #include "tools/exit_status.h"
 
 namespace llmload::tools {
@@ -28,12 +30,11 @@ namespace {
 constexpr std::uint64_t kPlanRequests = 100'000;
 constexpr double kPlanTokens = 4e6;
 
-// Texts of a service and of the command line are in it.
-void Say(const std::string& text) {
-  std::cerr << "llmload bench: " << text::HarmlessLines(text) << std::endl;
-}
+constexpr std::string_view kAdvice = "--output table shows every figure, --json FILE keeps them";
 
-// "600 requests, about 4200 input tokens and at most 9600 output tokens".
+void Say(const std::string& text) { PrintMessage(stderr, "llmload bench: " + text + "\n"); }
+
+// "600 requests in 1m00s, about 4,200 input tokens and at most 9,600 output tokens".
 std::string DescribeSize(const RunPlan& plan) {
   const auto requests = PlannedLoadOf(LongestLoad(plan)).requests;
   if (!requests) return "as many requests as fit into the duration";
@@ -51,11 +52,9 @@ std::string DescribeSize(const RunPlan& plan) {
   const double scale =
       sample == 0 ? 0 : static_cast<double>(*requests) / static_cast<double>(sample);
   const auto whole = [scale](double tokens) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.0f", std::ceil(tokens * scale));
-    return std::string(text);
+    return text::Grouped(text::FormatNumber(std::ceil(tokens * scale)));
   };
-  return (plan.until_conclusive ? "at most " : "") + std::to_string(*requests) +
+  return (plan.until_conclusive ? "at most " : "") + text::FormatCount(*requests) +
          (*requests == 1 ? " request, about " : " requests, about ") + whole(input) +
          " input tokens and at most " + whole(output) + " output tokens" +
          (sample < *requests ? " (estimated from the first)" : "") +
@@ -87,27 +86,25 @@ void AnnouncePlan(const BenchOptions& options, const World& world) {
           "--until-conclusive TIME,requests=N)");
     }
   }
-  Say(size);
+  PrintFitted(stderr, "llmload bench: " + size + "\n", 2);
 }
 
 // False, with the reason said, if a report could not be written.
-bool Deliver(const RunReport& report, const std::vector<std::unique_ptr<Output>>& outputs,
-             bool quiet) {
-  bool delivered = true;
-  for (const auto& output : outputs) {
-    if (const std::string failure = output->Deliver(report); !failure.empty()) {
-      Say(failure);
-      delivered = false;
-    } else if (!quiet && !output->File().empty()) {
-      Say("report: " + output->File());
-    }
-    if (const std::string warning = output->Warning(); !warning.empty()) Say("warning: " + warning);
-  }
+bool Deliver(const RunReport& report, const std::vector<std::unique_ptr<Output>>& outputs) {
+  // Before the summary, which ends the screen.
   if (report.judgement.criteria.empty() && !report.record.interrupted) {
     Say(ExitStatusOf(report) == kExitPass
             ? "no criteria were given (--slo): the measurement is valid, and there is nothing to "
               "judge"
             : "no criteria were given (--slo), and the measurement says nothing");
+  }
+  bool delivered = true;
+  for (const auto& output : outputs) {
+    if (const std::string failure = output->Deliver(report); !failure.empty()) {
+      Say(failure);
+      delivered = false;
+    }
+    if (const std::string warning = output->Warning(); !warning.empty()) Say("warning: " + warning);
   }
   return delivered;
 }
@@ -121,7 +118,7 @@ int Bench(const BenchOptions& options) {
   }
   const RunPlan plan = world.Furnish(options.plan);
   CheckPlan(plan);
-  const auto outputs = OpenOutputs(options.outputs);
+  const auto outputs = OpenOutputs(options.outputs, kAdvice);
   AnnouncePlan(options, world);
 
   Runner runner(world.clock());
@@ -130,7 +127,7 @@ int Bench(const BenchOptions& options) {
   for (const auto& output : outputs) runner.AddObserver(*output);
   try {
     const RunReport report = runner.Run(plan);
-    return Deliver(report, outputs, options.quiet) ? ExitStatusOf(report) : kExitError;
+    return Deliver(report, outputs) ? ExitStatusOf(report) : kExitError;
   } catch (const TargetNotReady& refused) {
     Say(refused.what());
     return kExitUnavailable;
@@ -143,7 +140,7 @@ int RunBench(const std::vector<std::string>& arguments) {
   try {
     const std::optional<BenchOptions> options = ParseBenchOptions(arguments);
     if (!options) {
-      std::cout << BenchHelp();
+      PrintFitted(stdout, BenchHelp(WidthOf(stdout)));
       return kExitPass;
     }
     return Bench(*options);

@@ -1,26 +1,13 @@
 #include "tools/bench_given.h"
 
-#include <boost/program_options.hpp>
-
 #include "llmload/core/environment.h"
+#include "tools/arguments.h"
 #include "tools/bench_help.h"
 
 namespace llmload::tools {
 
-namespace po = boost::program_options;
-
-Given::Given(const std::vector<std::string>& arguments) {
-  const po::options_description description = DescribeBenchOptions();
-  // No guessing: an abbreviated option that works today could mean another one tomorrow.
-  const int style = po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
-  po::store(po::command_line_parser(arguments)
-                .options(description)
-                .positional(po::positional_options_description())
-                .style(style)
-                .run(),
-            values_);
-  po::notify(values_);
-}
+Given::Given(const std::vector<std::string>& arguments)
+    : values_(ReadArguments(arguments, DescribeBenchOptions(), "bench")) {}
 
 const char* Given::OneOf(std::initializer_list<const char*> names) const {
   const char* found = nullptr;

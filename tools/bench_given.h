@@ -16,7 +16,7 @@ namespace llmload::tools {
 /// accepted.
 class Given {
  public:
-  /// Throws an error of Boost.ProgramOptions for an option that does not exist or lacks its value.
+  /// Throws as `ReadArguments` does.
   explicit Given(const std::vector<std::string>& arguments);
 
   bool Has(const char* name) const { return values_.count(name) > 0; }

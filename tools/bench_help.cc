@@ -2,9 +2,11 @@
 
 #include <boost/program_options.hpp>
 #include <sstream>
+#include <string_view>
 #include <vector>
 
 #include "llmload/report/output.h"
+#include "src/core/text/format.h"
 #include "tools/criterion_spec.h"
 #include "tools/profile_spec.h"
 
@@ -13,14 +15,45 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr unsigned kWidth = 100;
-constexpr unsigned kTextWidth = 62;
+// A group of options in lines of `width` columns, most of them for what the options do.
+po::options_description Group(const char* caption, std::size_t width) {
+  constexpr unsigned kNames = 38;
+  return {caption, static_cast<unsigned>(width), static_cast<unsigned>(width) - kNames};
+}
+
+constexpr std::string_view kExamples = R"(Examples
+  # ten requests a second for half a minute, to the embedded fake service: costs nothing
+  llmload bench --rate 10/s --duration 30s
+  # the same to a service of one's own, with bounds to pass or fail by
+  llmload bench --url http://127.0.0.1:8080/v1 --model llama3 --rate 10/s \
+      --slo 'ttft:p95<500ms' --slo 'success>=99%'
+  # 32 callers, each with one request at a time, 2,000 requests in all
+  llmload bench --url http://127.0.0.1:8080/v1 --concurrency 32 --requests 2000
+  # at which rate does it break? a ramp, with a report in files
+  llmload bench --url http://127.0.0.1:8080/v1 --profile 'ramp:1..50/s,5m' --json ramp.json
+  # a provider that costs money, with the key from OPENAI_API_KEY
+  llmload bench --provider openai --spend --rate 60/min --requests 100
+)";
+
+constexpr std::string_view kExitStatusHelp =
+    "\nExit status\n"
+    "  0  PASS: every criterion holds; or none was given and the measurement is valid\n"
+    "  1  FAIL: a criterion is violated\n"
+    "  2  bad usage, or a plan that cannot be judged; or a target that may cost money without "
+    "--spend. Nothing was sent\n"
+    "  3  INCONCLUSIVE: too few samples to say, or no request succeeded\n"
+    "  4  INVALID: the measurement cannot be trusted (generator too slow, interrupted by Ctrl-C "
+    "...)\n"
+    "  5  the target is unavailable, or refuses all requests (key, model, certificate)\n"
+    "  6  llmload failed: a report could not be written, no memory, or a defect\n"
+    "Ctrl-C ends the run early and reports what was measured; a second one does not wait for "
+    "answers.\n";
 
 auto* TextValue(const char* name) { return po::value<std::string>()->value_name(name); }
 
-po::options_description TargetOptions() {
-  po::options_description target("Target", kWidth, kTextWidth);
-  target.add_options()("help", "this text")(
+po::options_description TargetOptions(std::size_t width) {
+  po::options_description target = Group("Target", width);
+  target.add_options()("help,h", "this text")(
       "provider", TextValue("NAME"),
       "fake (embedded, costs nothing), openai, azure, anthropic, bedrock, ollama or local; "
       "default: "
@@ -42,9 +75,8 @@ po::options_description TargetOptions() {
   return target;
 }
 
-po::options_description LoadOptions() {
-  po::options_description load("Load: one of --rate, --concurrency and --profile", kWidth,
-                               kTextWidth);
+po::options_description LoadOptions(std::size_t width) {
+  po::options_description load = Group("Load: one of --rate, --concurrency and --profile", width);
   load.add_options()(
       "rate", TextValue("RATE"),
       "open loop: requests per second (10, 2.5/s, 1000/min), due at instants that do "
@@ -53,7 +85,9 @@ po::options_description LoadOptions() {
       "constant (evenly spaced; the default) or poisson (independent), of --rate and --profile")(
       "concurrency", TextValue("N"),
       "closed loop: N callers, each sending its next request when the last one is answered; 1 to "
-      "100000")("requests", TextValue("N"), "closed loop: end after N requests, warm-up included")(
+      "100000")(
+      "requests", TextValue("N"),
+      "end after N requests, warm-up included; without --duration it takes as long as they do")(
       "think-time", TextValue("TIME"),
       "closed loop: between an answer and the caller's next request")(
       "ramp-up", TextValue("TIME"),
@@ -78,9 +112,9 @@ po::options_description LoadOptions() {
   return load;
 }
 
-po::options_description RequestOptions() {
-  po::options_description request("Request: at most one of the four sources of prompts", kWidth,
-                                  kTextWidth);
+po::options_description RequestOptions(std::size_t width) {
+  po::options_description request =
+      Group("Request: at most one of the four sources of prompts", width);
   request.add_options()("prompt", TextValue("TEXT"),
                         "the same for all; default: one that asks for a short greeting")(
       "prompt-tokens", TextValue("N[..M]"),
@@ -101,8 +135,8 @@ po::options_description RequestOptions() {
   return request;
 }
 
-po::options_description JudgementOptions() {
-  po::options_description judgement("Judgement and output", kWidth, kTextWidth);
+po::options_description JudgementOptions(std::size_t width) {
+  po::options_description judgement = Group("Judgement and output", width);
   judgement.add_options()(
       "slo", po::value<std::vector<std::string>>()->value_name("CRITERION"),
       "something the run has to meet, as in 'ttft:p95<500ms' or 'success>=0.95', see below; "
@@ -115,43 +149,36 @@ po::options_description JudgementOptions() {
       "are "
       "found); repeatable")(
       "output", po::value<std::vector<std::string>>()->value_name("KIND[=WHERE]"),
-      "where the report goes, see below; repeatable; default: LLMLOAD_OUTPUT, or table")(
-      "json", TextValue("FILE"), "short for --output json=FILE beside the others")(
-      "quiet", "short for --output summary, and no progress");
+      "where the report goes, see below; repeatable; default: LLMLOAD_OUTPUT, or summary")(
+      "json", TextValue("FILE"),
+      "short for --output json=FILE beside the others; the table is written beside it")(
+      "quiet", "no progress, and no plan before it");
   return judgement;
 }
 
 }  // namespace
 
-po::options_description DescribeBenchOptions() {
-  po::options_description all("Options of llmload bench", kWidth, kTextWidth);
-  all.add(TargetOptions()).add(LoadOptions()).add(RequestOptions()).add(JudgementOptions());
+po::options_description DescribeBenchOptions(std::size_t width) {
+  po::options_description all = Group("Options of llmload bench", width);
+  all.add(TargetOptions(width))
+      .add(LoadOptions(width))
+      .add(RequestOptions(width))
+      .add(JudgementOptions(width));
   return all;
 }
 
-std::string BenchHelp() {
+std::string BenchHelp(std::size_t width) {
   std::ostringstream help;
   help << "Usage: llmload bench [OPTION]...\n\n"
           "Puts a load on an LLM service and measures it: every latency from the instant a request "
-          "was due,\nevery request accounted for, and a verdict on the criteria.\n\n"
-       << DescribeBenchOptions() << "\nPhases (--profile \"PHASE;PHASE...\")\n"
+          "was due, every request accounted for, and a verdict on the criteria.\n\n"
+       << kExamples << '\n'
+       << DescribeBenchOptions(width) << "\nPhases (--profile \"PHASE;PHASE...\")\n"
        << ProfileSpecHelp() << "\nCriteria (--slo 'CRITERION')\n"
-       << CriterionSpecHelp() << "\nOutputs (--output KIND[=WHERE])\n"
-       << OutputHelp()
-       << "\nExit status\n"
-          "  0  PASS: every criterion holds; or none was given and the measurement is valid\n"
-          "  1  FAIL: a criterion is violated\n"
-          "  2  bad usage, or a plan that cannot be judged; or a target that may cost money "
-          "without --spend. Nothing was sent\n"
-          "  3  INCONCLUSIVE: too few samples to say, or no request succeeded\n"
-          "  4  INVALID: the measurement cannot be trusted (generator too slow, interrupted by "
-          "Ctrl-C "
-          "...)\n"
-          "  5  the target is unavailable, or refuses all requests (key, model, certificate)\n"
-          "  6  llmload failed: a report could not be written, no memory, or a defect\n"
-          "Ctrl-C ends the run early and reports what was measured; a second one does not wait for "
-          "answers.\n";
-  return help.str();
+       << CriterionSpecHelp() << "`llmload figures` says what each name means.\n"
+       << "\nOutputs (--output KIND[=WHERE])\n"
+       << OutputHelp() << kExitStatusHelp;
+  return text::FitLines(help.str(), width);
 }
 
 }  // namespace llmload::tools

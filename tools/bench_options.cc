@@ -136,8 +136,7 @@ void ReadOutputs(const Given& given, BenchOptions& options) {
   }
   const bool for_people = std::any_of(options.outputs.begin(), options.outputs.end(),
                                       [](const OutputSpec& spec) { return spec.kind != "json"; });
-  if (!for_people)
-    options.outputs.push_back({.kind = options.quiet ? "summary" : "table", .where = {}});
+  if (!for_people) options.outputs.push_back({.kind = "summary", .where = {}});
 }
 
 }  // namespace
@@ -152,7 +151,7 @@ std::optional<BenchOptions> ParseBenchOptions(const std::vector<std::string>& ar
   plan.seed = given.Whole<std::uint64_t>(
       "seed", 0, kMaxSeed, environment::Integer("LLMLOAD_SEED", 0, kMaxSeed).value_or(1));
   const FileFormat format = ReadFormat(given);
-  plan.load = ReadLoad(given, format.trace);
+  plan.load = ReadLoad(given, format.trace, plan.Seed());
   plan.workers = given.Whole<unsigned>("workers", 1, 256, 0);
   ReadPrompts(given, format.dataset, plan);
   for (const std::string& criterion : given.Texts("slo")) {

@@ -228,6 +228,27 @@ RequestObjectives ParseObjectives(std::string_view spec) {
   return objectives;
 }
 
+std::vector<NumberMetric> NumberMetrics() {
+  const auto unit = [](ValueKind kind) -> std::string_view {
+    switch (kind) {
+      case ValueKind::kShare:
+        return "share";
+      case ValueKind::kRate:
+        return "rate";
+      case ValueKind::kCount:
+        return "requests";
+      case ValueKind::kRatio:
+        break;
+    }
+    return "ratio";
+  };
+  std::vector<NumberMetric> metrics;
+  for (const NumberName& entry : kNumbers) {
+    metrics.push_back({.name = entry.name, .unit = unit(entry.value), .meaning = entry.help});
+  }
+  return metrics;
+}
+
 std::string CriterionSpecHelp() {
   std::string help = "METRIC:STATISTIC OPERATOR TIME, with STATISTIC one of " + StatisticNames() +
                      ",\nor METRIC OPERATOR VALUE. OPERATOR is <, <=, > or >=; for counts also ==. "

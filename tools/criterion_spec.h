@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "llmload/judge/criterion.h"
 #include "llmload/metrics/metrics_snapshot.h"
@@ -19,6 +20,14 @@ Criterion ParseCriterion(std::string_view spec);
 /// with the names of the catalogue of figures for `scheduled_latency`, `service_latency`, `ttft`,
 /// `ttfo`, `tpot` and `chunk_gap` (the longest of a request). Throws likewise.
 RequestObjectives ParseObjectives(std::string_view spec);
+
+/// A metric of a criterion that is one number.
+struct NumberMetric {
+  std::string_view name;  ///< in `--slo`
+  std::string_view unit;  ///< of its bound, in words
+  std::string_view meaning;
+};
+std::vector<NumberMetric> NumberMetrics();
 
 /// The metrics with their units, for `--help`.
 std::string CriterionSpecHelp();

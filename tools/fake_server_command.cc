@@ -11,13 +11,17 @@
 #include <fstream>
 #include <iostream>
 #include <optional>
+#include <sstream>
 #include <string_view>
 #include <utility>
 
 #include "llmload/core/environment.h"
 #include "llmload/fake_server/fake_llm_server.h"
+#include "llmload/report/text_writer.h"
 #include "llmload/simulation/fault_spec.h"
 #include "src/core/text/parse.h"
+#include "tools/arguments.h"
+#include "tools/console.h"
 
 namespace llmload::tools {
 namespace {
@@ -69,12 +73,13 @@ int ParseRateLimit(const std::string& text) {
   return static_cast<int>(std::lround(per_minute));
 }
 
-po::options_description Describe(Texts& texts) {
-  po::options_description options("Options of llmload fake-server", 100, 60);
+po::options_description Describe(Texts& texts, std::size_t width) {
+  po::options_description options("Options of llmload fake-server", static_cast<unsigned>(width),
+                                  static_cast<unsigned>(width) - 40);
   const auto text = [](std::string& target) { return po::value<std::string>(&target); };
   const std::string usual_max_body =
       std::to_string(FakeLlmServerOptions().max_body_bytes >> 20) + "MB";
-  options.add_options()("help", "this text")(
+  options.add_options()("help,h", "this text")(
       "address", text(texts.address)->default_value("127.0.0.1"),
       "numeric address to listen on, or localhost (127.0.0.1)")(
       "port", text(texts.port)->default_value("0"), "port to listen on; 0: any free one")(
@@ -243,25 +248,18 @@ class StopSignals {
 
 int RunFakeServer(const std::vector<std::string>& arguments) {
   Texts texts;
-  const po::options_description description = Describe(texts);
-  po::variables_map given;
-  // Abbreviations are refused: one that works today could mean another option tomorrow.
-  const int style = po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
-  po::store(po::command_line_parser(arguments)
-                .options(description)
-                .positional(po::positional_options_description())
-                .style(style)
-                .run(),
-            given);
-  po::notify(given);
+  const std::size_t width = WidthOf(stdout);
+  const po::options_description description = Describe(texts, width);
+  const po::variables_map given = ReadArguments(arguments, description, "fake-server");
   if (given.count("help") > 0) {
-    std::cout
-        << "Usage: llmload fake-server [OPTION]...\n\n"
-           "An LLM service to test against, over HTTPS, with faults on demand. It speaks the APIs "
-           "of OpenAI\n(base URL: the one it prints), Azure OpenAI, Anthropic, AWS Bedrock and "
-           "Ollama (the same without /v1).\n\n"
-        << description << "\nFaults (--fault SPEC)\n"
-        << simulation::FaultSpecHelp(simulation::FaultSide::kFakeServer);
+    std::ostringstream help;
+    help << "Usage: llmload fake-server [OPTION]...\n\n"
+            "An LLM service to test against, over HTTPS, with faults on demand. It speaks the APIs "
+            "of OpenAI (base URL: the one it prints), Azure OpenAI, Anthropic, AWS Bedrock and "
+            "Ollama (the same without /v1).\n\n"
+         << description << "\nFaults (--fault SPEC)\n"
+         << simulation::FaultSpecHelp(simulation::FaultSide::kFakeServer);
+    PrintFitted(stdout, help.str());
     return 0;
   }
   std::optional<Duration> max_time;

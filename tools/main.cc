@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/program_options/errors.hpp>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
@@ -15,8 +16,10 @@
 #include "llmload/core/environment.h"
 #include "src/core/text/harmless.h"
 #include "tools/bench_command.h"
+#include "tools/console.h"
 #include "tools/exit_status.h"
 #include "tools/fake_server_command.h"
+#include "tools/figures_command.h"
 
 namespace {
 
@@ -26,8 +29,11 @@ constexpr std::string_view kUsage =
     "Commands\n"
     "  bench         put a load on an LLM service, measure it and judge it\n"
     "  fake-server   run a fake LLM service (OpenAI protocol, HTTPS, scripted faults)\n"
+    "  figures       list the names of all figures, with unit and meaning\n"
     "  version       print the version\n"
-    "  help          print this text; `llmload COMMAND --help` prints the options of a command\n";
+    "  help          print this text; `llmload COMMAND --help` prints the options of a command\n"
+    "\n"
+    "A first run, against the embedded fake service: llmload bench --rate 10/s --duration 10s\n";
 
 int Run(const std::vector<std::string>& arguments) {
   const std::string command = arguments.empty() ? "" : arguments.front();
@@ -35,16 +41,25 @@ int Run(const std::vector<std::string>& arguments) {
                                       arguments.end());
   if (command == "bench") return llmload::tools::RunBench(rest);
   if (command == "fake-server") return llmload::tools::RunFakeServer(rest);
+  if (command == "figures") return llmload::tools::RunFigures(rest);
   if (command == "version" || command == "--version") {
     std::cout << "llmload " LLMLOAD_VERSION "\n";
     return 0;
   }
   if (command == "help" || command == "--help" || command == "-h") {
-    std::cout << kUsage;
+    llmload::tools::PrintFitted(stdout, kUsage);
     return 0;
   }
+  if (command.empty()) {
+    llmload::tools::PrintFitted(stderr, kUsage);
+    return llmload::tools::kExitUsage;
+  }
   throw llmload::ConfigurationError::Invalid("command", command,
-                                             "one of: bench, fake-server, version, help");
+                                             "one of: bench, fake-server, figures, version, help");
+}
+
+void Complain(const std::string& text) {
+  llmload::tools::PrintMessage(stderr, "llmload: " + llmload::text::Harmless(text) + "\n");
 }
 
 // No memory, in whichever thread: without it nothing can be delivered any more.
@@ -63,7 +78,7 @@ int Run(const std::vector<std::string>& arguments) {
   } catch (const std::bad_alloc&) {
     OutOfMemory();
   } catch (const std::exception& error) {
-    std::cerr << "llmload: " << llmload::text::Harmless(error.what()) << '\n';
+    Complain(error.what());
   } catch (...) {
   }
   std::abort();
@@ -91,14 +106,13 @@ int main(int argc, char** argv) {
   try {
     return Run({argv + 1, argv + argc});
   } catch (const llmload::ConfigurationError& error) {
-    std::cerr << "llmload: " << llmload::text::Harmless(error.what()) << '\n';
+    Complain(error.what());
   } catch (const boost::program_options::error& error) {
-    std::cerr << "llmload: " << ShownUsageError(error.what())
-              << " (llmload help, llmload COMMAND --help)\n";
+    Complain(ShownUsageError(error.what()) + " (llmload COMMAND --help lists the options)");
   } catch (const std::bad_alloc&) {
     OutOfMemory();
   } catch (const std::exception& error) {
-    std::cerr << "llmload: " << llmload::text::Harmless(error.what()) << '\n';
+    Complain(error.what());
     return llmload::tools::kExitError;
   }
   return llmload::tools::kExitUsage;

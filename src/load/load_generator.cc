@@ -202,13 +202,14 @@ class LoadGenerator::Impl {
     return measured;
   }
 
-  // Adds up the counters; the percentile is that of the measured requests.
+  // Adds up the counters; the percentiles are those of the measured requests.
   LiveCounters Live() const {
     Distribution latency;
+    Distribution ttft;
     LiveCounters live = unmeasured_->Live(nullptr);
-    for (const LoadTestMetrics& stage : stages_) live += stage.Live(&latency);
-    live.p95.reset();
+    for (const LoadTestMetrics& stage : stages_) live += stage.Live(&latency, &ttft);
     if (!latency.empty()) live.p95 = latency.ValueAtQuantile(0.95);
+    if (!ttft.empty()) live.ttft_p95 = ttft.ValueAtQuantile(0.95);
     return live;
   }
 
@@ -228,18 +229,22 @@ class LoadGenerator::Impl {
       if (finished_) result.planned = scheduled;
       return;
     }
-    ArrivalSequence arrivals = *plan_.arrivals;
+    LoadProfile profile = *plan_.shape.profile();
+    const std::uint64_t most = profile.max_arrivals;
+    if (most != LoadProfile().max_arrivals) ++profile.max_arrivals;
+    ArrivalSequence arrivals(profile);
+    result.measured_duration = arrivals.measured_duration();
     Duration last{};
     while (const auto arrival = arrivals.Next()) {
+      if (arrival->index >= most) {
+        // The time after the last arrival, up to the next one of its schedule, is part of the load.
+        result.measured_duration = MeasuredDuration(profile, arrival->at);
+        break;
+      }
       last = arrival->at;
       if (arrival->index % share.of != share.index) continue;
       ++result.planned;
       result.planned_measured += arrival->measured ? 1 : 0;
-    }
-    result.measured_duration = arrivals.measured_duration();
-    const LoadProfile& profile = *plan_.shape.profile();
-    if (arrivals.index() >= profile.max_arrivals) {
-      result.measured_duration = MeasuredDuration(profile, last);
     }
     if (!finished_) return;
     // The schedule ended early, and those of it are what was sent.

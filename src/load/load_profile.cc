@@ -255,12 +255,37 @@ LoadShape Prolonged(const LoadShape& shape, Duration longest,
   return profile;
 }
 
+std::optional<double> RateAt(const LoadShape& shape, Duration at) {
+  const LoadProfile* const profile = shape.profile();
+  if (profile == nullptr) return std::nullopt;
+  for (const LoadPhase& phase : profile->phases) {
+    const Duration length = DurationOf(phase);
+    if (at >= length) {
+      at -= length;
+      continue;
+    }
+    const double time = ToSeconds(at);
+    for (const RateSegment& segment : MakeSegments(phase)) {
+      const double since = time - segment.begin;
+      if (since < 0 || since >= segment.length) continue;
+      // The slope of the expected arrivals, whatever the segment's form.
+      const double step = std::min(1e-3, segment.length - since);
+      return (segment.Cumulative(since + step) - segment.Cumulative(since)) / step;
+    }
+    return std::nullopt;
+  }
+  return std::nullopt;
+}
+
 std::string Describe(const LoadShape& shape) {
   if (const ClosedLoop* const closed = shape.closed_loop()) return DescribeClosed(*closed);
   const LoadProfile& profile = *shape.profile();
   std::string text = "open loop, ";
   for (std::size_t i = 0; i < profile.phases.size(); ++i) {
     text += (i > 0 ? "; " : "") + DescribePhase(profile.phases[i]);
+  }
+  if (profile.max_arrivals != LoadProfile().max_arrivals) {
+    text += "; at most " + std::to_string(profile.max_arrivals) + " requests";
   }
   return text;
 }

@@ -106,6 +106,12 @@ void ErrorLog::Record(const Error& error, TimePoint at) {
   kind->count.Add(1);
 }
 
+std::uint64_t ErrorLog::CountOf(ErrorKind kind) const {
+  const OfKind* const of_kind =
+      kinds_[static_cast<std::size_t>(kind)].load(std::memory_order_acquire);
+  return of_kind == nullptr ? 0 : of_kind->count.Get();
+}
+
 std::array<ErrorSummary, kErrorKindCount> ErrorLog::Snapshot(TimePoint start) const {
   std::array<ErrorSummary, kErrorKindCount> summaries;
   for (std::size_t i = 0; i < kinds_.size(); ++i) {

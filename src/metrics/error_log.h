@@ -30,6 +30,9 @@ class ErrorLog {
   /// @param at  when the request ended; not before an error that was recorded earlier by much
   void Record(const Error& error, TimePoint at);
 
+  /// How many errors of `kind` were recorded so far.
+  std::uint64_t CountOf(ErrorKind kind) const;
+
   /// What was recorded so far, indexed by `ErrorKind`. Instants count from `start`.
   std::array<ErrorSummary, kErrorKindCount> Snapshot(TimePoint start) const;
 

@@ -80,17 +80,20 @@ LiveCounters& LiveCounters::operator+=(const LiveCounters& other) noexcept {
   failed += other.failed;
   dropped += other.dropped;
   unfinished += other.unfinished;
+  for (std::size_t kind = 0; kind < errors.size(); ++kind) errors[kind] += other.errors[kind];
   return *this;
 }
 
 LiveCounters LoadTestMetrics::Live() const {
   Distribution latencies;
-  LiveCounters live = Live(&latencies);
+  Distribution ttfts;
+  LiveCounters live = Live(&latencies, &ttfts);
   if (!latencies.empty()) live.p95 = latencies.ValueAtQuantile(0.95);
+  if (!ttfts.empty()) live.ttft_p95 = ttfts.ValueAtQuantile(0.95);
   return live;
 }
 
-LiveCounters LoadTestMetrics::Live(Distribution* latencies) const {
+LiveCounters LoadTestMetrics::Live(Distribution* latencies, Distribution* ttfts) const {
   LiveCounters live;
   const std::lock_guard lock(mutex_);
   for (const auto& shard : shards_) {
@@ -102,7 +105,11 @@ LiveCounters LoadTestMetrics::Live(Distribution* latencies) const {
     live.dropped += state[Counter::kDropped].Get();
     live.sent += state[Counter::kSent].Get();
     live.scheduled += state[Counter::kScheduled].Get();
+    for (std::size_t kind = 0; kind < live.errors.size(); ++kind) {
+      live.errors[kind] += state.errors.CountOf(static_cast<ErrorKind>(kind));
+    }
     if (latencies != nullptr) latencies->Merge(state[Figure::kScheduledLatency].Snapshot());
+    if (ttfts != nullptr) ttfts->Merge(state[Figure::kTtft].Snapshot());
   }
   const std::uint64_t ended = live.succeeded + live.failed + live.unfinished;
   live.in_flight = live.sent > ended ? live.sent - ended : 0;

@@ -8,47 +8,26 @@
 namespace llmload {
 namespace {
 
-constexpr std::size_t kErrorLineWidth = 80;
 constexpr std::size_t kKindWidth = 26;
 constexpr std::size_t kCountWidth = 9;
 constexpr std::size_t kExampleIndent = 13;
 
-// The size of the longest beginning of `text` that fits into `width` columns: up to a space, if
-// there is one, or else up to any character.
-std::size_t FittingSize(std::string_view text, std::size_t width) {
-  if (text::DisplayWidth(text) <= width) return text.size();
-  std::size_t fitting = 0;
-  std::size_t size = 0;
-  while (size < text.size()) {
-    ++size;
-    while (size < text.size() && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) ++size;
-    if (text::DisplayWidth(text.substr(0, size)) > width) break;
-    fitting = size;
-  }
-  const std::size_t space = text.rfind(' ', fitting);
-  return space == std::string_view::npos || space == 0 ? fitting : space;
-}
-
-// Appends `text` after `first`, and the lines that it needs beyond the first one indented alike.
-void AppendWrapped(std::string first, std::string_view text, std::string& out) {
+// Appends `words` after `first`, and the lines that they need beyond the first one indented alike.
+void AppendWrapped(std::string first, std::string_view words, std::size_t width, std::string& out) {
   first.resize(std::max(first.size(), kExampleIndent), ' ');
-  while (true) {
-    const std::size_t size = FittingSize(text, kErrorLineWidth - first.size());
-    out.append(first).append(text.substr(0, size)) += '\n';
-    text.remove_prefix(size);
-    while (text.starts_with(' ')) text.remove_prefix(1);
-    if (text.empty()) return;
+  for (const std::string& line : text::WrapLines(words, width - std::min(width, first.size()))) {
+    out.append(first).append(line) += '\n';
     first.assign(kExampleIndent, ' ');
   }
 }
 
 // "     38 x  ".
 std::string Times(std::uint64_t count) {
-  std::string times = std::to_string(count) + " x  ";
+  std::string times = text::FormatCount(count) + " x  ";
   return times.insert(0, kExampleIndent - std::min(times.size(), kExampleIndent), ' ');
 }
 
-void AppendExample(const ErrorExample& example, std::string& out) {
+void AppendExample(const ErrorExample& example, std::size_t width, std::string& out) {
   const auto add = [](std::string& list, std::string_view name, std::string_view value) {
     if (value.empty()) return;
     list.append(list.empty() ? "" : ", ").append(name).append(text::CleanLine(value));
@@ -58,16 +37,16 @@ void AppendExample(const ErrorExample& example, std::string& out) {
   add(words, "code ", example.code);
   const std::string message = text::CleanLine(example.message);
   if (!message.empty()) words.append(words.empty() ? "" : ": ").append(message);
-  AppendWrapped(Times(example.count), words.empty() ? "(without a message)" : words, out);
+  AppendWrapped(Times(example.count), words.empty() ? "(without a message)" : words, width, out);
   std::string first = "first at " + text::FormatDuration(example.first);
   add(first, "from ", example.provider);
   add(first, "request ", example.request_id);
-  AppendWrapped("", first, out);
+  AppendWrapped("", first, width, out);
 }
 
 }  // namespace
 
-void AppendErrors(const MetricsSnapshot& metrics, std::string& out) {
+void AppendErrors(const MetricsSnapshot& metrics, std::size_t width, std::string& out) {
   std::vector<ErrorKind> kinds;
   for (std::size_t i = 0; i < metrics.errors.size(); ++i) {
     if (metrics.errors[i].count > 0) kinds.push_back(static_cast<ErrorKind>(i));
@@ -80,20 +59,22 @@ void AppendErrors(const MetricsSnapshot& metrics, std::string& out) {
     const ErrorSummary& summary = metrics[kind];
     std::string line = "  " + std::string(ToString(kind));
     line.resize(std::max(line.size(), kKindWidth), ' ');
-    const std::string count = std::to_string(summary.count);
+    const std::string count = text::FormatCount(summary.count);
     line.append(kCountWidth - std::min(count.size(), kCountWidth), ' ').append(count);
-    if (summary.first && summary.last) {
-      line += "  from " + text::FormatDuration(*summary.first) + " to " +
-              text::FormatDuration(*summary.last);
-    }
-    out.append(line) += '\n';
+    const std::string when = summary.first && summary.last
+                                 ? "  from " + text::FormatDuration(*summary.first) + " to " +
+                                       text::FormatDuration(*summary.last)
+                                 : "";
+    const bool fits = line.size() + text::DisplayWidth(when) <= width;
+    out.append(line).append(fits ? when : "\n" + std::string(kExampleIndent - 2, ' ') + when) +=
+        '\n';
     std::uint64_t shown = 0;
     for (const ErrorExample& example : summary.examples) {
-      AppendExample(example, out);
+      AppendExample(example, width, out);
       shown += example.count;
     }
     if (!summary.examples.empty() && shown < summary.count) {
-      AppendWrapped(Times(summary.count - shown), "other messages", out);
+      AppendWrapped(Times(summary.count - shown), "other messages", width, out);
     }
   }
 }

@@ -2,6 +2,7 @@
 #ifndef LLMLOAD_SRC_REPORT_ERROR_TABLE_H_
 #define LLMLOAD_SRC_REPORT_ERROR_TABLE_H_
 
+#include <cstddef>
 #include <string>
 
 #include "llmload/metrics/metrics_snapshot.h"
@@ -10,9 +11,9 @@ namespace llmload {
 
 /// Appends a line for each kind of error that ended requests, the most frequent first: how many,
 /// and when the first and the last of them ended. Below it are the messages that differ, each with
-/// its count, and status, code, provider and request id of its first occurrence. No line is wider
-/// than 80 columns. Appends nothing without an error.
-void AppendErrors(const MetricsSnapshot& metrics, std::string& out);
+/// its count, and status, code, provider and request id of its first occurrence. Lines are
+/// at most `width` columns wide, of which there are at least 40. Appends nothing without an error.
+void AppendErrors(const MetricsSnapshot& metrics, std::size_t width, std::string& out);
 
 }  // namespace llmload
 

@@ -13,35 +13,49 @@
 #include "src/report/atomic_file.h"
 #include "src/report/records_output.h"
 #include "src/report/series_csv.h"
+#include "src/report/terminal.h"
+#include "src/report/written_files.h"
 
 namespace llmload {
 namespace {
 
 namespace fs = std::filesystem;
 
+using report::Note;
+using report::WrittenFiles;
+
+// What an output is opened with.
+struct OpenedWith {
+  std::FILE* people = nullptr;  // where to print what is for people
+  WrittenFiles written;
+  std::string advice;  // how to get a report in a file
+};
+
 // A stream, or the file of that name.
 class TextOutput : public Output {
  public:
-  TextOutput(std::FILE* stream, std::string file) : stream_(stream), file_(std::move(file)) {}
+  TextOutput(std::string file, const OpenedWith& with) : with_(with), file_(std::move(file)) {}
 
   std::string Deliver(const RunReport& report) override {
     if (file_.empty()) {
-      return Print(stream_, report) ? "" : "the report could not be written to standard output";
+      const std::string text = Text(report, with_.people);
+      const bool printed = std::fwrite(text.data(), 1, text.size(), with_.people) == text.size() &&
+                           std::fflush(with_.people) == 0;
+      return printed ? "" : "the report could not be written to standard output";
     }
-    return report::WriteFileAtomically(file_, Text(report));
+    std::string failure = report::WriteFileAtomically(file_, Text(report, nullptr));
+    if (failure.empty()) Note(*with_.written, File());
+    return failure;
   }
   std::string File() const override { return file_.empty() ? "" : fs::absolute(file_).string(); }
 
  protected:
-  virtual std::string Text(const RunReport& report) const = 0;
-  virtual bool Print(std::FILE* stream, const RunReport& report) const {
-    const std::string text = Text(report);
-    return std::fwrite(text.data(), 1, text.size(), stream) == text.size() &&
-           std::fflush(stream) == 0;
-  }
+  // `screen`: null for a file.
+  virtual std::string Text(const RunReport& report, std::FILE* screen) const = 0;
+  const OpenedWith& with() const { return with_; }
 
  private:
-  std::FILE* const stream_;
+  const OpenedWith with_;
   const std::string file_;
 };
 
@@ -49,10 +63,20 @@ class SummaryOutput final : public TextOutput {
  public:
   using TextOutput::TextOutput;
 
+  std::string Deliver(const RunReport& report) override {
+    std::string failure = TextOutput::Deliver(report);
+    // The next run has files of its own.
+    if (File().empty()) with().written->clear();
+    return failure;
+  }
+
  private:
-  std::string Text(const RunReport& report) const override {
-    return std::string(ToString(report.judgement.verdict)) + ": " + Explain(report.judgement) +
-           "\n";
+  std::string Text(const RunReport& report, std::FILE* screen) const override {
+    const std::vector<std::string>& files = *with().written;
+    if (screen == nullptr) return ToSummary(report, files);
+    // Apart from what was printed before.
+    return "\n" +
+           ToSummary(report, files, with().advice, report::HasColours(screen), WidthOf(screen));
   }
 };
 
@@ -61,41 +85,59 @@ class TableOutput final : public TextOutput {
   using TextOutput::TextOutput;
 
  private:
-  std::string Text(const RunReport& report) const override { return ToText(report); }
-  bool Print(std::FILE* stream, const RunReport& report) const override {
-    return WriteText(stream, report);
+  std::string Text(const RunReport& report, std::FILE* screen) const override {
+    if (screen == nullptr) return ToText(report);
+    return ToText(report, report::HasColours(screen), WidthOf(screen));
   }
 };
+
+// The file of the table that is written beside a report for machines.
+fs::path TableBeside(const fs::path& json) {
+  fs::path table = json;
+  if (table.extension() == ".json") table.replace_extension();
+  return table += ".txt";
+}
 
 class JsonOutput final : public Output {
  public:
   // `where` is a file, or a folder if it ends in '/'.
-  explicit JsonOutput(std::string where) : where_(std::move(where)) {}
+  JsonOutput(std::string where, WrittenFiles written)
+      : where_(std::move(where)), written_(std::move(written)) {}
 
   std::string Deliver(const RunReport& report) override {
     try {
       fs::path file = where_;
       if (where_.back() == '/') file /= JsonFileName(report.record.name, report.record.run_id);
       std::string failure = report::WriteFileAtomically(file, ToJson(report));
-      if (failure.empty()) written_ = fs::absolute(file).string();
+      if (!failure.empty()) return failure;
+      file_ = fs::absolute(file).string();
+      Note(*written_, file_);
+      const fs::path table = TableBeside(file);
+      failure = report::WriteFileAtomically(table, ToText(report));
+      if (failure.empty()) Note(*written_, fs::absolute(table).string());
       return failure;
     } catch (const std::exception& thrown) {
       return "cannot write report " + where_ + ": " + thrown.what();
     }
   }
-  std::string File() const override { return written_; }
+  std::string File() const override { return file_; }
 
  private:
   const std::string where_;
-  std::string written_;
+  const WrittenFiles written_;
+  std::string file_;
 };
 
 class JsonStreamOutput final : public TextOutput {
  public:
-  JsonStreamOutput() : TextOutput(stdout, {}) {}
+  explicit JsonStreamOutput(OpenedWith with) : TextOutput({}, ToStandardOutput(std::move(with))) {}
 
  private:
-  std::string Text(const RunReport& report) const override { return ToJson(report); }
+  static OpenedWith ToStandardOutput(OpenedWith with) {
+    with.people = stdout;
+    return with;
+  }
+  std::string Text(const RunReport& report, std::FILE*) const override { return ToJson(report); }
 };
 
 bool IsStream(const OutputSpec& spec) { return spec.where.empty() || spec.where == "-"; }
@@ -115,8 +157,13 @@ std::string Prepare(const OutputSpec& spec) {
   if (error) refuse("cannot create folder " + spec.where + ": " + error.message());
   const fs::path path = fs::weakly_canonical(fs::absolute(spec.where, error), error);
   if (error) refuse(error.message());
-  if (!is_folder && fs::exists(path, error) && !fs::is_regular_file(path, error)) {
-    refuse(path.string() + " is not a regular file");
+  std::vector<fs::path> files;
+  if (!is_folder) files.push_back(path);
+  if (!is_folder && spec.kind == "json") files.push_back(TableBeside(path));
+  for (const fs::path& file : files) {
+    if (fs::exists(file, error) && !fs::is_regular_file(file, error)) {
+      refuse(file.string() + " is not a regular file");
+    }
   }
   const std::string failure = report::CheckDirectory(is_folder ? path : path.parent_path());
   if (!failure.empty()) refuse(failure);
@@ -126,36 +173,36 @@ std::string Prepare(const OutputSpec& spec) {
 struct Kind {
   std::string_view name;
   std::string_view help;
-  std::unique_ptr<Output> (*open)(const OutputSpec& spec, std::FILE* people);
-  int order = 0;  // of delivery
+  std::unique_ptr<Output> (*open)(const OutputSpec& spec, const OpenedWith& with);
+  int order = 0;  // of delivery, among files and among what is printed
 };
 
 template <class T>
-std::unique_ptr<Output> OpenText(const OutputSpec& spec, std::FILE* people) {
-  if (IsStream(spec)) return std::make_unique<T>(people, std::string());
-  return std::make_unique<T>(nullptr, spec.where);
+std::unique_ptr<Output> OpenText(const OutputSpec& spec, const OpenedWith& with) {
+  return std::make_unique<T>(IsStream(spec) ? std::string() : spec.where, with);
 }
 
-std::unique_ptr<Output> OpenJson(const OutputSpec& spec, std::FILE*) {
-  if (IsStream(spec)) return std::make_unique<JsonStreamOutput>();
-  return std::make_unique<JsonOutput>(spec.where);
+std::unique_ptr<Output> OpenJson(const OutputSpec& spec, const OpenedWith& with) {
+  if (IsStream(spec)) return std::make_unique<JsonStreamOutput>(with);
+  return std::make_unique<JsonOutput>(spec.where, with.written);
 }
 
-std::unique_ptr<Output> OpenRecordsWithoutText(const OutputSpec& spec, std::FILE*) {
-  return report::OpenRecords(spec, /*with_text=*/false);
+std::unique_ptr<Output> OpenRecordsWithoutText(const OutputSpec& spec, const OpenedWith& with) {
+  return report::OpenRecords(spec, /*with_text=*/false, with.written);
 }
 
-std::unique_ptr<Output> OpenRecordsWithText(const OutputSpec& spec, std::FILE*) {
-  return report::OpenRecords(spec, /*with_text=*/true);
+std::unique_ptr<Output> OpenRecordsWithText(const OutputSpec& spec, const OpenedWith& with) {
+  return report::OpenRecords(spec, /*with_text=*/true, with.written);
 }
 
-std::unique_ptr<Output> OpenCsv(const OutputSpec& spec, std::FILE*) {
-  return report::OpenSeriesCsv(spec);
+std::unique_ptr<Output> OpenCsv(const OutputSpec& spec, const OpenedWith& with) {
+  return report::OpenSeriesCsv(spec, with.written);
 }
 
 constexpr std::array<Kind, 6> kKinds{{
     {"json",
-     "json=FILE: the report for machines; FILE ending in '/': a folder, a file for each run",
+     "json=FILE: the report for machines, and the table beside it in FILE.txt; FILE ending in '/': "
+     "a folder, files for each run",
      OpenJson, 0},
     {"records",
      "records=FILE: a line for each request, JSON if FILE ends in .jsonl, CSV if in .csv; a folder "
@@ -165,8 +212,8 @@ constexpr std::array<Kind, 6> kKinds{{
      OpenRecordsWithText, 0},
     {"csv", "csv=FILE: what happened in each second; a folder as above", OpenCsv, 0},
     {"table", "table[=FILE]: every figure, for people", OpenText<TableOutput>, 1},
-    {"summary", "summary[=FILE]: the verdict and its reason in one line", OpenText<SummaryOutput>,
-     1},
+    {"summary", "summary[=FILE]: what happened, in ten lines; it always ends the screen",
+     OpenText<SummaryOutput>, 2},
 }};
 
 const Kind* FindKind(std::string_view name) {
@@ -209,18 +256,28 @@ std::string OutputHelp() {
   return help;
 }
 
-std::vector<std::unique_ptr<Output>> OpenOutputs(const std::vector<OutputSpec>& specs) {
-  const bool json_on_screen = std::any_of(specs.begin(), specs.end(), [](const OutputSpec& spec) {
-    return spec.kind == "json" && IsStream(spec);
-  });
+std::vector<std::unique_ptr<Output>> OpenOutputs(const std::vector<OutputSpec>& specs,
+                                                 std::string_view advice) {
+  const auto on_screen = [&specs](std::string_view kind) {
+    return std::any_of(specs.begin(), specs.end(), [kind](const OutputSpec& spec) {
+      return spec.kind == kind && IsStream(spec);
+    });
+  };
   std::vector<OutputSpec> ordered = specs;
-  std::stable_sort(ordered.begin(), ordered.end(), [](const OutputSpec& a, const OutputSpec& b) {
-    return FindKind(a.kind)->order < FindKind(b.kind)->order;
-  });
+  if (!on_screen("summary")) ordered.push_back({.kind = "summary", .where = {}});
+  const auto order = [](const OutputSpec& spec) {
+    return std::pair(IsStream(spec), FindKind(spec.kind)->order);
+  };
+  std::stable_sort(ordered.begin(), ordered.end(),
+                   [order](const auto& a, const auto& b) { return order(a) < order(b); });
+  const OpenedWith with{
+      .people = on_screen("json") ? stderr : stdout,
+      .written = std::make_shared<std::vector<std::string>>(),
+      .advice = on_screen("table") ? "above, and in no file" : std::string(advice)};
   std::vector<std::unique_ptr<Output>> outputs;
   for (OutputSpec& spec : ordered) {
     if (!IsStream(spec)) spec.where = Prepare(spec);
-    outputs.push_back(FindKind(spec.kind)->open(spec, json_on_screen ? stderr : stdout));
+    outputs.push_back(FindKind(spec.kind)->open(spec, with));
   }
   return outputs;
 }

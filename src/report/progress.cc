@@ -1,12 +1,14 @@
 #include "llmload/report/progress.h"
 
-#include <sys/ioctl.h>
-
-#include <cstdlib>
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <string_view>
 #include <utility>
+#include <vector>
 
-#include "llmload/report/text_writer.h"
 #include "src/core/text/format.h"
+#include "src/report/terminal.h"
 
 namespace llmload {
 namespace {
@@ -14,34 +16,129 @@ namespace {
 constexpr Duration kTerminalInterval = std::chrono::seconds(1);
 constexpr Duration kLogInterval = std::chrono::seconds(10);
 
-std::string WholeSeconds(Duration duration) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(duration).count()) + "s";
+// One piece of the line.
+struct Part {
+  std::string text;
+  std::string shorter;  // that may stand in its place; empty: nothing may
+  int importance = 0;   // what has the lowest is shortened, then left out, first
+};
+
+// In their order on the line.
+using Parts = std::vector<Part>;
+
+constexpr std::size_t kBarCells = 16;
+constexpr std::size_t kMostKinds = 2;
+constexpr std::string_view kBetween = "  ";
+
+std::optional<double> ShareDone(const RunSnapshot& snapshot) {
+  const LiveCounters& live = snapshot.counters;
+  const std::uint64_t ended = live.succeeded + live.failed + live.dropped + live.unfinished;
+  std::optional<double> share;
+  if (snapshot.total && *snapshot.total > Duration::zero()) {
+    share = ToSeconds(snapshot.elapsed) / ToSeconds(*snapshot.total);
+  } else if (snapshot.planned_requests && *snapshot.planned_requests > 0) {
+    share = static_cast<double>(ended) / static_cast<double>(*snapshot.planned_requests);
+  }
+  if (share) share = std::clamp(*share, 0.0, 1.0);
+  return share;
 }
 
-// A line that wraps cannot be rewritten.
-std::string FitTo(std::FILE* out, std::string line) {
-  winsize size{};
-  if (ioctl(fileno(out), TIOCGWINSZ, &size) != 0 || size.ws_col < 2) return line;
-  while (text::DisplayWidth(line) > size.ws_col - 1u) line.pop_back();
-  while (!line.empty() && (static_cast<unsigned char>(line.back()) & 0xC0) == 0xC0) line.pop_back();
+std::string Bar(double share) {
+  const auto full = static_cast<std::size_t>(share * kBarCells);
+  std::string bar(full, '=');
+  if (full < kBarCells) bar += '>';
+  bar.resize(kBarCells, ' ');
+  return "[" + bar + "]";
+}
+
+// "12s/1m00s", or of a run whose end is a number of requests "200/2,000, 45s left".
+std::string ClockText(const RunSnapshot& snapshot) {
+  std::string text = text::FormatSpan(snapshot.elapsed);
+  if (snapshot.total) return text + "/" + text::FormatSpan(*snapshot.total);
+  const auto share = ShareDone(snapshot);
+  if (!share || *share <= 0) return text;
+  const double left = std::min(ToSeconds(snapshot.elapsed) * (1 - *share) / *share, 1e9);
+  return text + ", about " + text::FormatSpan(std::chrono::seconds(std::llround(left))) + " left";
+}
+
+std::string RateText(const RunSnapshot& snapshot, std::optional<double> rate) {
+  const auto number = [](double value) { return text::Grouped(text::FormatNumber(value, 3)); };
+  std::string text = rate ? number(*rate) : "-";
+  if (snapshot.target_rate) text += "/" + number(*snapshot.target_rate);
+  return text + " per s";
+}
+
+// "15 failed: 8 rate_limited, 7 server_error", and "15 failed".
+Part FailurePart(const LiveCounters& live) {
+  Part part{.text = text::FormatCount(live.failed) + " failed", .shorter = {}, .importance = 80};
+  std::vector<std::pair<std::uint64_t, ErrorKind>> kinds;
+  for (std::size_t i = 0; i < live.errors.size(); ++i) {
+    if (live.errors[i] > 0) kinds.emplace_back(live.errors[i], static_cast<ErrorKind>(i));
+  }
+  if (kinds.empty()) return part;
+  std::stable_sort(kinds.begin(), kinds.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  part.shorter = part.text;
+  for (std::size_t i = 0; i < std::min(kMostKinds, kinds.size()); ++i) {
+    part.text.append(i == 0 ? ": " : ", ").append(text::FormatCount(kinds[i].first)).append(" ");
+    part.text += ToString(kinds[i].second);
+  }
+  if (kinds.size() > kMostKinds) part.text += ", ...";
+  return part;
+}
+
+std::string TimeText(std::string_view name, const std::optional<Duration>& value) {
+  return std::string(name) + " " + (value ? text::FormatDuration(*value) : "-");
+}
+
+Parts PartsOf(const RunSnapshot& snapshot, std::optional<double> rate, bool bar) {
+  const LiveCounters& live = snapshot.counters;
+  Parts parts;
+  const auto add = [&parts](std::string text, int importance) {
+    parts.push_back({.text = std::move(text), .shorter = {}, .importance = importance});
+  };
+  const auto share = ShareDone(snapshot);
+  if (bar && share) add(Bar(*share), 30);
+  add(ClockText(snapshot), 100);
+  add(RateText(snapshot, rate), 90);
+  if (live.failed > 0) parts.push_back(FailurePart(live));
+  if (live.dropped > 0) add(text::FormatCount(live.dropped) + " dropped", 75);
+  add(TimeText("p95", live.p95), 70);
+  if (live.ttft_p95) add(TimeText("TTFT", live.ttft_p95), 60);
+  add(text::FormatCount(live.in_flight) + " in flight", 50);
+  add(text::FormatCount(live.succeeded) + " ok", 40);
+  if (snapshot.rss_bytes) {
+    add("rss " + text::FormatBytes(static_cast<double>(*snapshot.rss_bytes)), 10);
+  }
+  return parts;
+}
+
+std::string JoinedParts(const Parts& parts) {
+  std::string line;
+  for (const Part& part : parts) line.append(line.empty() ? "" : kBetween).append(part.text);
   return line;
 }
 
 }  // namespace
 
-std::string FormatProgress(const RunSnapshot& snapshot, std::optional<double> rate) {
-  const LiveCounters& live = snapshot.counters;
-  std::string clock = WholeSeconds(snapshot.elapsed);
-  clock.insert(0, clock.size() < 5 ? 5 - clock.size() : 0, ' ');
-  if (snapshot.total) clock += "/" + WholeSeconds(*snapshot.total);
-  std::string line = "[" + clock + "] sent " + std::to_string(live.sent) + " | in flight " +
-                     std::to_string(live.in_flight) + " | ok " + std::to_string(live.succeeded) +
-                     " | failed " + std::to_string(live.failed);
-  if (live.dropped > 0) line += " | dropped " + std::to_string(live.dropped);
-  line += " | " + (rate ? text::FormatNumber(*rate, 3) : std::string("-")) + "/s";
-  line += " | p95 " + (live.p95 ? text::FormatDuration(*live.p95) : std::string("-"));
-  line += " | rss ";
-  line += snapshot.rss_bytes ? text::FormatBytes(static_cast<double>(*snapshot.rss_bytes)) : "-";
+std::string FormatProgress(const RunSnapshot& snapshot, std::optional<double> rate,
+                           std::size_t width, bool bar) {
+  Parts parts = PartsOf(snapshot, rate, bar);
+  std::string line = JoinedParts(parts);
+  while (text::DisplayWidth(line) > width && parts.size() > 1) {
+    const auto least =
+        std::min_element(parts.begin(), parts.end(), [](const Part& a, const Part& b) {
+          // What can be shortened loses its details before others are left out.
+          return (a.shorter.empty() ? a.importance : a.importance - 35) <
+                 (b.shorter.empty() ? b.importance : b.importance - 35);
+        });
+    if (least->shorter.empty()) {
+      parts.erase(least);
+    } else {
+      least->text = std::exchange(least->shorter, {});
+    }
+    line = JoinedParts(parts);
+  }
   return line;
 }
 
@@ -53,7 +150,7 @@ std::string FormatWait(const TargetWait& wait) {
 
 ProgressPrinter::ProgressPrinter(std::FILE* out, std::optional<bool> terminal)
     : out_(out),
-      terminal_(terminal ? *terminal : IsTerminal(out)),
+      terminal_(terminal ? *terminal : report::IsLive(out)),
       interval_(terminal_ ? kTerminalInterval : kLogInterval),
       next_(interval_) {}
 
@@ -76,9 +173,10 @@ void ProgressPrinter::OnSnapshot(const RunSnapshot& snapshot) {
   last_elapsed_ = snapshot.elapsed;
   last_completed_ = completed;
 
-  std::string line = FormatProgress(snapshot, rate);
+  // A line that fills the terminal would wrap, and could not be rewritten.
+  std::string line = FormatProgress(snapshot, rate, report::ColumnsOf(out_) - 1, terminal_);
   if (terminal_) {
-    line = "\r" + FitTo(out_, std::move(line)) + "\033[K";
+    line = "\r" + line + "\033[K";
     line_open_ = true;
   } else {
     line += "\n";

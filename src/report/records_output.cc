@@ -22,8 +22,10 @@ std::string Reason(int error) { return std::generic_category().message(error); }
 
 class RecordsOutput final : public Output, private RequestObserver {
  public:
-  RecordsOutput(std::string where, LineFormat format, bool with_text)
-      : where_(std::move(where)), lines_{.format = format, .with_text = with_text} {}
+  RecordsOutput(std::string where, LineFormat format, bool with_text, WrittenFiles written)
+      : where_(std::move(where)),
+        written_(std::move(written)),
+        lines_{.format = format, .with_text = with_text} {}
   ~RecordsOutput() override { CloseUnused(); }
   RecordsOutput(const RecordsOutput&) = delete;
   RecordsOutput& operator=(const RecordsOutput&) = delete;
@@ -58,7 +60,10 @@ class RecordsOutput final : public Output, private RequestObserver {
     }
   }
 
-  std::string Deliver(const RunReport&) override { return {}; }
+  std::string Deliver(const RunReport&) override {
+    if (file_) Note(*written_, path_);
+    return {};
+  }
   std::string File() const override { return file_ ? path_ : std::string(); }
   bool IsAttached() const override { return false; }
   std::string Warning() const override { return warning_; }
@@ -80,6 +85,7 @@ class RecordsOutput final : public Output, private RequestObserver {
   }
 
   const std::string where_;  // a file, or a folder if it ends in '/'
+  const WrittenFiles written_;
   RequestLines lines_;
   std::string path_;
   std::string header_;
@@ -90,7 +96,7 @@ class RecordsOutput final : public Output, private RequestObserver {
 
 }  // namespace
 
-std::unique_ptr<Output> OpenRecords(const OutputSpec& spec, bool with_text) {
+std::unique_ptr<Output> OpenRecords(const OutputSpec& spec, bool with_text, WrittenFiles written) {
   const std::filesystem::path path = spec.where;
   const std::string extension = path.extension().string();
   const bool json = !path.has_filename() || extension == ".jsonl" || extension == ".ndjson";
@@ -100,7 +106,7 @@ std::unique_ptr<Output> OpenRecords(const OutputSpec& spec, bool with_text) {
         "a file that ends in .jsonl (or .ndjson) or .csv, or a folder that ends in '/'");
   }
   return std::make_unique<RecordsOutput>(spec.where, json ? LineFormat::kJson : LineFormat::kCsv,
-                                         with_text);
+                                         with_text, std::move(written));
 }
 
 }  // namespace llmload::report

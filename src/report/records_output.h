@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "llmload/report/output.h"
+#include "src/report/written_files.h"
 
 namespace llmload::report {
 
@@ -12,7 +13,8 @@ namespace llmload::report {
 /// gets a JSON file for each run. Throws `ConfigurationError` for any other.
 ///
 /// @param with_text  the lines hold prompts and answers, too
-std::unique_ptr<Output> OpenRecords(const OutputSpec& spec, bool with_text);
+/// @param written    gets the name of each file
+std::unique_ptr<Output> OpenRecords(const OutputSpec& spec, bool with_text, WrittenFiles written);
 
 }  // namespace llmload::report
 

@@ -48,19 +48,24 @@ std::string SecondsCell(Duration value) {
 
 class SeriesCsvOutput final : public Output {
  public:
-  explicit SeriesCsvOutput(std::string where) : where_(std::move(where)) {}
+  SeriesCsvOutput(std::string where, WrittenFiles files)
+      : where_(std::move(where)), files_(std::move(files)) {}
 
   std::string Deliver(const RunReport& report) override {
     std::string file = where_;
     if (where_.back() == '/') file += RunFileName(report.record.name, report.record.run_id, ".csv");
     std::string failure = WriteFileAtomically(file, SeriesCsv(report.record.metrics.series));
-    if (failure.empty()) written_ = file;
+    if (failure.empty()) {
+      written_ = file;
+      Note(*files_, file);
+    }
     return failure;
   }
   std::string File() const override { return written_; }
 
  private:
   const std::string where_;
+  const WrittenFiles files_;
   std::string written_;
 };
 
@@ -90,12 +95,12 @@ std::string SeriesCsv(const TimeSeries& series) {
   return out;
 }
 
-std::unique_ptr<Output> OpenSeriesCsv(const OutputSpec& spec) {
+std::unique_ptr<Output> OpenSeriesCsv(const OutputSpec& spec, WrittenFiles written) {
   if (spec.where.empty() || spec.where == "-") {
     throw ConfigurationError::Invalid("output " + spec.kind, spec.where,
                                       "a file, or a folder that ends in '/'");
   }
-  return std::make_unique<SeriesCsvOutput>(spec.where);
+  return std::make_unique<SeriesCsvOutput>(spec.where, std::move(written));
 }
 
 }  // namespace llmload::report

@@ -7,6 +7,7 @@
 
 #include "llmload/metrics/time_series.h"
 #include "llmload/report/output.h"
+#include "src/report/written_files.h"
 
 namespace llmload::report {
 
@@ -14,8 +15,8 @@ namespace llmload::report {
 std::string SeriesCsv(const TimeSeries& series);
 
 /// Writes that to `spec.where`: a file, or a folder if it ends in '/', which gets a file for each
-/// run. Throws `ConfigurationError` without a place.
-std::unique_ptr<Output> OpenSeriesCsv(const OutputSpec& spec);
+/// run and is noted in `written`. Throws `ConfigurationError` without a place.
+std::unique_ptr<Output> OpenSeriesCsv(const OutputSpec& spec, WrittenFiles written);
 
 }  // namespace llmload::report
 

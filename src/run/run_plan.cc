@@ -302,9 +302,15 @@ PlannedLoad PlannedLoadOf(const LoadShape& load) {
   }
   ArrivalSequence arrivals(*load.profile());
   std::uint64_t measured = 0;
-  while (const auto arrival = arrivals.Next()) measured += arrival->measured ? 1 : 0;
-  return {
-      .requests = arrivals.index(), .measured_requests = measured, .duration = arrivals.duration()};
+  Duration last{};
+  while (const auto arrival = arrivals.Next()) {
+    measured += arrival->measured ? 1 : 0;
+    last = arrival->at;
+  }
+  const bool capped = arrivals.index() >= load.profile()->max_arrivals;
+  return {.requests = arrivals.index(),
+          .measured_requests = measured,
+          .duration = capped ? last : arrivals.duration()};
 }
 
 void CheckPlan(const RunPlan& plan) {

@@ -170,7 +170,11 @@ class Runner::Impl {
       load.resource_interval = plan.sample_interval;
     }
     const auto snapshot = [&](const LiveCounters& counters, Duration elapsed) {
-      RunSnapshot now{.elapsed = elapsed, .total = planned.duration, .counters = counters};
+      RunSnapshot now{.elapsed = elapsed,
+                      .total = planned.duration,
+                      .planned_requests = planned.requests,
+                      .target_rate = RateAt(shape, elapsed),
+                      .counters = counters};
       if (const auto sample = resources.Latest()) now.rss_bytes = sample->rss_bytes;
       const ResourceMonitor::Progress sampled = resources.SoFar();
       now.resource_samples = sampled.samples;

@@ -44,9 +44,7 @@ void DeliverReport(const RunReport& report, const std::vector<std::unique_ptr<Ou
       std::printf("warning: %s\n", text::CleanLine(warning).c_str());
     }
     const std::string file = output->File();
-    if (file.empty()) continue;
-    std::printf("report: %s\n", text::CleanLine(file).c_str());
-    if (!output->IsAttached()) continue;
+    if (file.empty() || !output->IsAttached()) continue;
     attached.push_back(file);
     properties.emplace_back(AttachmentName(file), text::CleanLine(file));
   }

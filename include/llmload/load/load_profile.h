@@ -199,6 +199,10 @@ void Validate(const ClosedLoop& load);
 /// a profile that makes no sense.
 Duration ScheduleDuration(const LoadProfile& profile);
 
+/// The rate at which requests are due `at` after the start, per second. Empty for a closed loop, in
+/// a trace and after the end. Precondition: a shape that makes sense.
+std::optional<double> RateAt(const LoadShape& shape, Duration at);
+
 /// One line for reports: "open loop, 16.67 requests/s for 60 s, constant arrivals". Precondition: a
 /// shape that makes sense.
 std::string Describe(const LoadShape& shape);

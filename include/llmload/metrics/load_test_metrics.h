@@ -2,6 +2,7 @@
 #ifndef LLMLOAD_METRICS_LOAD_TEST_METRICS_H_
 #define LLMLOAD_METRICS_LOAD_TEST_METRICS_H_
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -77,9 +78,11 @@ struct LiveCounters {
   std::uint64_t failed = 0;
   std::uint64_t dropped = 0;
   std::uint64_t unfinished = 0;
+  std::array<std::uint64_t, kErrorKindCount> errors{};  ///< of `failed`, indexed by `ErrorKind`
   std::optional<Duration> p95;  ///< of the scheduled latency so far; empty before the first success
+  std::optional<Duration> ttft_p95;  ///< of the time to first token so far; empty without one
 
-  /// Adds the counts of other requests of the same run; `p95` stays as it is.
+  /// Adds the counts of other requests of the same run; the percentiles stay as they are.
   LiveCounters& operator+=(const LiveCounters& other) noexcept;
 };
 
@@ -102,9 +105,9 @@ class LoadTestMetrics {
 
   /// The counters that a progress line shows. Costs tens of microseconds per shard.
   LiveCounters Live() const;
-  /// The same without the percentile, for which the latencies are added to `latencies` unless that
-  /// is null: then it costs nanoseconds.
-  LiveCounters Live(Distribution* latencies) const;
+  /// The same without the percentiles, for which the latencies and the times to first token are
+  /// added to `latencies` and `ttfts`. With null for both it costs nanoseconds.
+  LiveCounters Live(Distribution* latencies, Distribution* ttfts = nullptr) const;
 
   /// Requests handed to the provider so far. Costs a few nanoseconds per shard.
   std::uint64_t Sent() const;

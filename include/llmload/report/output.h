@@ -46,12 +46,19 @@ class Output : public RunObserver {
   virtual std::string Warning() const { return {}; }
 };
 
+/// What a summary says where no file has the report, of an output that the environment names.
+inline constexpr std::string_view kAdviceOnFiles =
+    "LLMLOAD_OUTPUT=table shows every figure, LLMLOAD_REPORT_DIR=FOLDER keeps them";
+
 /// Outputs in the order in which they deliver: files before the screen, so that a broken screen
-/// costs no file. If one of `specs` is the JSON form on standard output, what is for people goes to
+/// costs no file, and a summary last, which names the files. It is there whether `specs` name it or
+/// not; without a file, it gives `advice`. Beside a file of JSON the table is written, too: r.txt
+/// beside r.json. If one of `specs` is the JSON form on standard output, what is for people goes to
 /// standard error instead. A folder of reports that does not exist is made.
 ///
 /// Throws `ConfigurationError` for an output that cannot be opened: before the run costs anything.
-std::vector<std::unique_ptr<Output>> OpenOutputs(const std::vector<OutputSpec>& specs);
+std::vector<std::unique_ptr<Output>> OpenOutputs(const std::vector<OutputSpec>& specs,
+                                                 std::string_view advice = kAdviceOnFiles);
 
 }  // namespace llmload
 

@@ -2,6 +2,7 @@
 #ifndef LLMLOAD_REPORT_PROGRESS_H_
 #define LLMLOAD_REPORT_PROGRESS_H_
 
+#include <cstddef>
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -11,18 +12,23 @@
 
 namespace llmload {
 
-/// "[  12s/60s] sent 200 | in flight 3 | ok 195 | failed 2 | 16.7/s | p95 812 ms | rss 31.2 MB".
-/// `rate` is completed requests per second over the time since the line before.
-std::string FormatProgress(const RunSnapshot& snapshot, std::optional<double> rate);
+/// "[===>       ] 12s/1m00s  16.6/16.7 per s  p95 812 ms  TTFT 240 ms  3 in flight", and what was
+/// dropped or failed with the kinds of errors that came most often. Takes at most `width` columns:
+/// what matters least is left out, and no number is cut. `rate` is completed requests per second
+/// over the time since the line before, and stands beside the rate that is due where there is one.
+/// `bar`: with a bar of progress, where the end is known.
+std::string FormatProgress(const RunSnapshot& snapshot, std::optional<double> rate,
+                           std::size_t width, bool bar);
 
 /// "waiting for the first answer of https://llm.example.com/v1, 2 s so far; gives up after 30 s".
 std::string FormatWait(const TargetWait& wait);
 
-/// Prints the line when it is due: on a terminal once per second, rewriting itself, in a log every
-/// 10 s as a plain line. Not thread-safe: one thread calls it.
+/// Prints the line when it is due: on a terminal once per second, rewriting itself; in a file, a
+/// pipe or the job of a CI every 10 s as a plain line. Not thread-safe: one thread calls it.
 class ProgressPrinter final : public RunObserver {
  public:
-  /// `out` must outlive the printer. `terminal` is found out from `out` where not given.
+  /// `out` must outlive the printer. `terminal`, whether the line is rewritten, is found out from
+  /// `out` and the environment (TERM, CI) where not given.
   explicit ProgressPrinter(std::FILE* out, std::optional<bool> terminal = std::nullopt);
   /// Calls `Finish`.
   ~ProgressPrinter() override;

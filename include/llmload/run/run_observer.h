@@ -27,12 +27,14 @@ struct RunStart {
 
 /// Where a run stands.
 struct RunSnapshot {
-  Duration elapsed{};                      ///< since the start of the run
-  std::optional<Duration> total;           ///< planned length, where there is one
-  LiveCounters counters;                   ///< of all requests, measured or not
-  std::optional<std::uint64_t> rss_bytes;  ///< of the first process that is sampled
-  std::uint64_t resource_samples = 0;      ///< of the process that has the fewest
-  double peak_memory_ratio = 0;            ///< the highest peak / initial memory of any of them
+  Duration elapsed{};                             ///< since the start of the run
+  std::optional<Duration> total;                  ///< planned length, where there is one
+  std::optional<std::uint64_t> planned_requests;  ///< of the whole run, where it is known
+  std::optional<double> target_rate;              ///< of an open loop: requests due per second now
+  LiveCounters counters;                          ///< of all requests, measured or not
+  std::optional<std::uint64_t> rss_bytes;         ///< of the first process that is sampled
+  std::uint64_t resource_samples = 0;             ///< of the process that has the fewest
+  double peak_memory_ratio = 0;  ///< the highest peak / initial memory of any of them
 };
 
 /// Sees a run. All functions are called on the thread that called the `Runner`, one after the

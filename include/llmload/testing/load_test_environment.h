@@ -33,8 +33,8 @@ struct LoadTestEnvironment {
   /// LLMLOAD_TEST_TIMEOUT: after how long CTest ends a test. `llmload_add_load_tests` sets it, in
   /// seconds.
   std::optional<Duration> test_timeout;
-  /// LLMLOAD_OUTPUT (default: the table), and the JSON form in the folder LLMLOAD_REPORT_DIR.
-  std::vector<OutputSpec> outputs = {{.kind = "table", .where = {}}};
+  /// LLMLOAD_OUTPUT (default: the summary), and the JSON form in the folder LLMLOAD_REPORT_DIR.
+  std::vector<OutputSpec> outputs = {{.kind = "summary", .where = {}}};
 
   /// Reads and checks all of them. Throws `ConfigurationError` for a malformed value.
   static LoadTestEnvironment Read();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 #include <utility>
 
@@ -48,6 +49,15 @@ std::string FormatNumber(double value, int digits) {
   return text;
 }
 
+std::string Grouped(std::string number) {
+  const std::size_t first = number.starts_with('-') ? 1 : 0;
+  std::size_t at = std::min(number.find_first_not_of("0123456789", first), number.size());
+  while (at > first + 3) number.insert(at -= 3, 1, ',');
+  return number;
+}
+
+std::string FormatCount(std::uint64_t count) { return Grouped(std::to_string(count)); }
+
 std::string FormatPercent(double share, int digits) {
   return FormatNumber(share * 100, digits) + " %";
 }
@@ -60,6 +70,17 @@ std::string FormatDuration(Duration value, int digits) {
   if (size < 999.5e3) return Significant(nanoseconds / 1e3, digits) + " µs";
   if (size < 999.5e6) return Significant(nanoseconds / 1e6, digits) + " ms";
   return Significant(nanoseconds / 1e9, digits) + " s";
+}
+
+std::string FormatSpan(Duration value) {
+  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(value).count();
+  const auto two = [](auto high, char unit, auto low, char low_unit) {
+    return std::to_string(high) + unit + (low < 10 ? "0" : "") + std::to_string(low) + low_unit;
+  };
+  if (whole < 60) return std::to_string(whole) + "s";
+  if (whole < 3600) return two(whole / 60, 'm', whole % 60, 's');
+  if (whole < 86400) return two(whole / 3600, 'h', whole % 3600 / 60, 'm');
+  return two(whole / 86400, 'd', whole % 86400 / 3600, 'h');
 }
 
 std::string FormatBytes(double bytes) {
@@ -111,27 +132,6 @@ std::string CleanLine(std::string_view text) {
     }
   }
   return clean;
-}
-
-void Table::Print(std::string& out) const {
-  std::vector<std::size_t> widths;
-  for (const auto& row : rows_) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      widths[i] = std::max(widths[i], DisplayWidth(row[i]));
-    }
-  }
-  for (const auto& row : rows_) {
-    std::string line = "  ";
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const std::string padding(widths[i] - DisplayWidth(row[i]), ' ');
-      const bool left = i == 0 || i >= first_left_;
-      line += left ? row[i] + padding : padding + row[i];
-      line += "  ";
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    out += line + "\n";
-  }
 }
 
 }  // namespace llmload::text

@@ -17,7 +17,7 @@ using ::testing::HasSubstr;
 
 std::string TableOf(const MetricsSnapshot& metrics) {
   std::string text;
-  AppendErrors(metrics, text);
+  AppendErrors(metrics, 80, text);
   return text;
 }
 

@@ -107,7 +107,33 @@ TEST_F(OutputFolder, EveryKindWritesAFile) {
   EXPECT_EQ(Deliver({.kind = "table", .where = (folder_ / "r.txt").string()}), "");
   EXPECT_EQ(Read(folder_ / "r.txt"), ToText(report));
   EXPECT_EQ(Deliver({.kind = "summary", .where = (folder_ / "s.txt").string()}), "");
-  EXPECT_EQ(Read(folder_ / "s.txt"), "FAIL: " + Explain(report.judgement) + "\n");
+  EXPECT_EQ(Read(folder_ / "s.txt"), ToSummary(report, {}));
+}
+
+TEST_F(OutputFolder, TheTableIsWrittenBesideTheReportForMachines) {
+  EXPECT_EQ(Deliver(Json("r.json")), "");
+  EXPECT_EQ(Read(folder_ / "r.txt"), ToText(SampleReport()));
+  EXPECT_EQ(Deliver(Json("report")), "");
+  EXPECT_EQ(Read(folder_ / "report.txt"), ToText(SampleReport()));
+  fs::create_directory(folder_ / "taken.txt");
+  EXPECT_THAT(Refusal([&] { OpenOutputs({Json("taken.json")}); }),
+              HasSubstr("taken.txt is not a regular file"));
+}
+
+TEST_F(OutputFolder, TheLastSummaryNamesTheFilesOfItsRun) {
+  const auto outputs = OpenOutputs({Json("a/")});
+  RunReport report = SampleReport();
+  for (const char* id : {"20250615T150641Z-00000001", "20250615T150641Z-00000002"}) {
+    report.record.run_id = id;
+    testing::internal::CaptureStdout();
+    for (const auto& output : outputs) EXPECT_EQ(output->Deliver(report), "");
+    std::string text = testing::internal::GetCapturedStdout();
+    std::erase_if(text, [](char c) { return c == ' ' || c == '\n'; });
+    const std::string file = JsonFileName(report.record.name, id);
+    EXPECT_THAT(text, HasSubstr(file));
+    EXPECT_THAT(text, HasSubstr(fs::path(file).replace_extension(".txt").string()));
+    EXPECT_EQ(text.find(file), text.rfind(file));
+  }
 }
 
 TEST_F(OutputFolder, AFolderGetsAFileForEachRun) {
@@ -130,7 +156,7 @@ TEST_F(OutputFolder, AFileOfAnEarlierRunIsReplacedAndNothingElseIsLeft) {
   std::ofstream(folder_ / "r.json") << "old";
   EXPECT_EQ(Deliver(Json("r.json")), "");
   EXPECT_EQ(Read(folder_ / "r.json"), ToJson(SampleReport()));
-  EXPECT_EQ(FileCount(), 1u);
+  EXPECT_EQ(FileCount(), 2u) << "the report and the table beside it";
 }
 
 TEST_F(OutputFolder, WhatCannotBeWrittenIsRefusedBeforeTheRun) {
@@ -161,7 +187,7 @@ TEST_F(OutputFolder, JsonIsDeliveredBeforeTheTable) {
     EXPECT_EQ(output->Deliver(SampleReport()), "");
     files.push_back(fs::path(output->File()).filename().string());
   }
-  EXPECT_THAT(files, ElementsAre("r.json", "r.txt", "s.txt"));
+  EXPECT_THAT(files, ElementsAre("r.json", "r.txt", "s.txt", ""));
 }
 
 TEST_F(OutputFolder, KeepsTheEarlierFileWhenTheDiskIsFull) {
@@ -183,16 +209,29 @@ TEST_F(OutputFolder, KeepsTheEarlierFileWhenTheDiskIsFull) {
   EXPECT_EQ(FileCount(), 1u) << "the temporary file was left behind";
 }
 
-TEST(OutputStreams, PeopleReadStandardOutput) {
-  const auto outputs =
-      OpenOutputs({{.kind = "summary", .where = ""}, {.kind = "table", .where = "-"}});
-  testing::internal::CaptureStdout();
-  for (const auto& output : outputs) {
-    EXPECT_EQ(output->Deliver(SampleReport()), "");
-    EXPECT_EQ(output->File(), "");
+TEST(OutputStreams, PeopleReadStandardOutputAndTheSummaryIsLast) {
+  const std::vector<std::vector<OutputSpec>> forms = {
+      {{.kind = "summary", .where = ""}, {.kind = "table", .where = "-"}},
+      {{.kind = "table", .where = ""}}};
+  for (const auto& specs : forms) {
+    const auto outputs = OpenOutputs(specs);
+    testing::internal::CaptureStdout();
+    for (const auto& output : outputs) {
+      EXPECT_EQ(output->Deliver(SampleReport()), "");
+      EXPECT_EQ(output->File(), "");
+    }
+    EXPECT_EQ(
+        testing::internal::GetCapturedStdout(),
+        ToText(SampleReport()) + "\n" + ToSummary(SampleReport(), {}, "above, and in no file"));
   }
-  EXPECT_EQ(testing::internal::GetCapturedStdout(),
-            "FAIL: " + Explain(SampleReport().judgement) + "\n" + ToText(SampleReport()));
+}
+
+TEST(OutputStreams, WithoutAFileTheSummarySaysHowToGetOne) {
+  const auto outputs = OpenOutputs({}, "ask for it");
+  ASSERT_EQ(outputs.size(), 1u);
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(outputs[0]->Deliver(SampleReport()), "");
+  EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("  ask for it\n"));
 }
 
 TEST(OutputStreams, JsonOnStandardOutputMovesWhatIsForPeopleToStandardError) {
@@ -203,7 +242,7 @@ TEST(OutputStreams, JsonOnStandardOutputMovesWhatIsForPeopleToStandardError) {
     testing::internal::CaptureStderr();
     for (const auto& output : outputs) EXPECT_EQ(output->Deliver(SampleReport()), "");
     EXPECT_EQ(testing::internal::GetCapturedStdout(), ToJson(SampleReport()));
-    EXPECT_EQ(testing::internal::GetCapturedStderr(), ToText(SampleReport()));
+    EXPECT_THAT(testing::internal::GetCapturedStderr(), StartsWith(ToText(SampleReport()) + "\n"));
   }
 }
 

@@ -47,13 +47,36 @@ RunSnapshot At(Duration elapsed, std::uint64_t ok, std::uint64_t failed = 0) {
 }
 
 TEST(Progress, LineSaysHowTheRunIsDoing) {
-  RunSnapshot snapshot = At(12'300ms, 195, 2);
+  RunSnapshot snapshot = At(15'300ms, 195, 5);
+  snapshot.total = 60s;
+  snapshot.target_rate = 16.67;
+  snapshot.counters.p95 = 812ms;
+  snapshot.counters.ttft_p95 = 240ms;
+  snapshot.counters.errors[static_cast<std::size_t>(ErrorKind::kRateLimited)] = 1;
+  snapshot.counters.errors[static_cast<std::size_t>(ErrorKind::kServerError)] = 4;
+  snapshot.rss_bytes = 31'200'000;
+  EXPECT_EQ(FormatProgress(snapshot, 16.64, 200, true),
+            "[====>           ]  15s/1m00s  16.6/16.7 per s  5 failed: 4 server_error, 1 "
+            "rate_limited  p95 812 ms  TTFT 240 ms  3 in flight  195 ok  rss 31.2 MB");
+}
+
+TEST(Progress, LeavesOutWhatMattersLeastAndNothingOfANumber) {
+  RunSnapshot snapshot = At(15s, 195, 5);
   snapshot.total = 60s;
   snapshot.counters.p95 = 812ms;
-  snapshot.rss_bytes = 31'200'000;
-  EXPECT_EQ(FormatProgress(snapshot, 16.67),
-            "[  12s/60s] sent 200 | in flight 3 | ok 195 | failed 2 | 16.7/s | p95 812 ms | "
-            "rss 31.2 MB");
+  snapshot.counters.errors[static_cast<std::size_t>(ErrorKind::kServerError)] = 5;
+  EXPECT_EQ(FormatProgress(snapshot, 16.64, 79, true),
+            "15s/1m00s  16.6 per s  5 failed: 5 server_error  p95 812 ms  3 in flight");
+  EXPECT_EQ(FormatProgress(snapshot, 16.64, 45, true),
+            "15s/1m00s  16.6 per s  5 failed  p95 812 ms");
+  EXPECT_EQ(FormatProgress(snapshot, 16.64, 10, true), "15s/1m00s");
+}
+
+TEST(Progress, TellsWhenANumberOfRequestsWillBeDone) {
+  RunSnapshot snapshot = At(50s, 490, 10);
+  snapshot.planned_requests = 2'000;
+  EXPECT_THAT(FormatProgress(snapshot, 10, 200, true),
+              ::testing::StartsWith("[====>           ]  50s, about 2m30s left  10 per s"));
 }
 
 TEST(Progress, SaysWhatItWaitsForBeforeTheLoad) {
@@ -66,11 +89,11 @@ TEST(Progress, SaysWhatItWaitsForBeforeTheLoad) {
 }
 
 TEST(Progress, LineShowsWhatIsNotKnownYetAsADashAndDropsOnlyIfThereAreAny) {
-  EXPECT_EQ(FormatProgress(At(1s, 0), std::nullopt),
-            "[   1s] sent 3 | in flight 3 | ok 0 | failed 0 | -/s | p95 - | rss -");
+  EXPECT_EQ(FormatProgress(At(1s, 0), std::nullopt, 99, false),
+            "1s  - per s  p95 -  3 in flight  0 ok");
   RunSnapshot dropping = At(1s, 0);
-  dropping.counters.dropped = 9;
-  EXPECT_THAT(FormatProgress(dropping, std::nullopt), HasSubstr("| dropped 9 |"));
+  dropping.counters.dropped = 9'000;
+  EXPECT_THAT(FormatProgress(dropping, std::nullopt, 99, false), HasSubstr("  9,000 dropped  "));
 }
 
 TEST(Progress, LogGetsAPlainLineEveryTenSeconds) {
@@ -85,9 +108,9 @@ TEST(Progress, LogGetsAPlainLineEveryTenSeconds) {
   const std::string text = output.Text();
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3);
   EXPECT_THAT(text, Not(HasSubstr("\r")));
-  EXPECT_THAT(text, HasSubstr("[  10s]"));
-  EXPECT_THAT(text, HasSubstr("[  30s]"));
-  EXPECT_THAT(text, HasSubstr("| 20/s |"));
+  EXPECT_THAT(text, HasSubstr("10s  "));
+  EXPECT_THAT(text, HasSubstr("30s  "));
+  EXPECT_THAT(text, HasSubstr("  20 per s  "));
 }
 
 TEST(Progress, TerminalLineRewritesItselfEverySecondAndEndsOnce) {
@@ -110,8 +133,8 @@ TEST(Progress, RateIsOverTheTimeSinceTheLineBefore) {
   printer.OnSnapshot(At(40s, 150, 10));  // late: two lines were missed, and are not caught up with
   printer.OnSnapshot(At(41s, 160, 10));
   const std::string text = output.Text();
-  EXPECT_THAT(text, HasSubstr("| 10/s |"));
-  EXPECT_THAT(text, HasSubstr("| 2/s |"));
+  EXPECT_THAT(text, HasSubstr("  10 per s  "));
+  EXPECT_THAT(text, HasSubstr("  2 per s  "));
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
 }
 

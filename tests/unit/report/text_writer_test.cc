@@ -85,23 +85,6 @@ TEST(TextWriter, HoldsNoControlsAndNoBrokenText) {
   EXPECT_EQ(text::HarmlessLines(text), text);
 }
 
-TEST(TextWriter, LinesOfTheTableFitAScreen) {
-  const std::string text = ToText(SampleReport());
-  const std::size_t criteria = text.find("\nCriteria\n");
-  const std::size_t requests = text.find("\nRequests\n");
-  ASSERT_LT(criteria, requests);
-  std::size_t start = 0;
-  while (start < text.size()) {
-    const bool is_criterion = start > criteria && start < requests;
-    const std::size_t end = text.find('\n', start);
-    const std::string line = text.substr(start, end - start);
-    start = end + 1;
-    if (line.find("please slow down") != std::string::npos) continue;      // a server's own words
-    if (line.find("scheduled latency is") != std::string::npos) continue;  // a sentence
-    EXPECT_LE(text::DisplayWidth(line), is_criterion ? 100u : 112u) << line;
-  }
-}
-
 TEST(TextWriter, PrintsEveryFigureAndCounterByItsTitle) {
   RunReport report = SampleReport();
   for (Distribution& values : report.record.metrics.distributions) {

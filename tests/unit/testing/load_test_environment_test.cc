@@ -60,7 +60,7 @@ TEST_F(LoadTestEnvironmentTest, DefaultsCostNothing) {
   EXPECT_FALSE(read.until_conclusive);
   EXPECT_FALSE(read.require_target);
   EXPECT_FALSE(read.test_timeout);
-  EXPECT_EQ(read.outputs, (std::vector<OutputSpec>{{.kind = "table", .where = {}}}));
+  EXPECT_EQ(read.outputs, (std::vector<OutputSpec>{{.kind = "summary", .where = {}}}));
 }
 
 TEST_F(LoadTestEnvironmentTest, EveryVariableIsRead) {

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -20,6 +21,7 @@
 #include "tests/support/sanitized.h"
 #include "tests/support/tool_command.h"
 #include "tests/support/wait_until.h"
+#include "tests/unit/tools/bench_process.h"
 #include "tools/exit_status.h"
 
 namespace llmload::tools {
@@ -34,94 +36,6 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using Json = nlohmann::json;
 using namespace std::chrono_literals;
-
-using Arguments = std::vector<std::string>;
-
-struct Outcome {
-  int status = -1;
-  std::string output;
-  std::string errors;
-};
-
-class BenchCommand : public ::testing::Test {
- protected:
-  BenchCommand()
-      : directory_(std::filesystem::path(::testing::TempDir()) /
-                   ("llmload_bench_" + std::to_string(getpid()))) {
-    for (const char* name :
-         {"SKIP_LOAD_TESTS", "LLMLOAD_PROVIDER", "LLMLOAD_MODEL", "LLMLOAD_SEED", "LLMLOAD_CA_FILE",
-          "LLMLOAD_LOCAL_PID", "LLMLOAD_OUTPUT", "OPENAI_API_KEY", "OPENAI_BASE_URL",
-          "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "OLLAMA_API_KEY", "HTTPS_PROXY",
-          "https_proxy"}) {
-      ::unsetenv(name);
-    }
-    std::filesystem::create_directories(directory_);
-  }
-  ~BenchCommand() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(directory_, ignored);
-  }
-
-  // Answers after 2 ms, so that 160 requests take no time to speak of.
-  static FakeLlmServerOptions Quick() {
-    FakeLlmServerOptions options;
-    options.latency = {.ttft_median = 2ms,
-                       .ttft_sigma = 0,
-                       .gap_median = Duration::zero(),
-                       .gap_sigma = 0,
-                       .tokens_min = 2,
-                       .tokens_max = 2};
-    return options;
-  }
-
-  FakeLlmServer& Start(FakeLlmServerOptions options = Quick()) {
-    server_ = std::make_unique<FakeLlmServer>(std::move(options));
-    std::ofstream(CaFile()) << server_->ca_pem();
-    return *server_;
-  }
-  std::string CaFile() const { return directory_ / "ca.pem"; }
-  std::string JsonFile() const { return directory_ / "report.json"; }
-
-  // `bench` of the server with a closed loop that leaves the CPU idle for most of the time.
-  Arguments Closed(const std::string& requests, Arguments more = {}) const {
-    Arguments arguments = {"bench",
-                           "--url",
-                           server_->base_url(),
-                           "--ca-file",
-                           CaFile(),
-                           "--requests",
-                           requests,
-                           "--concurrency",
-                           "4",
-                           "--workers",
-                           "1",
-                           "--think-time",
-                           "2ms"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return arguments;
-  }
-
-  static Outcome Run(Arguments arguments) {
-    ToolCommand command(std::move(arguments), ToolCommand::Errors::kApart);
-    Outcome outcome;
-    outcome.output = command.Rest();
-    outcome.status = command.Wait();
-    outcome.errors = command.ErrorOutput();
-    return outcome;
-  }
-  Json ReadReport() const {
-    std::ifstream file(JsonFile());
-    return Json::parse(file, nullptr, /*allow_exceptions=*/false);
-  }
-
-  // The one question before the load is the first.
-  void WaitForArrivals(std::uint64_t count) const {
-    test_support::WaitUntil([&] { return server_->counters().arrivals >= count; });
-  }
-
-  std::filesystem::path directory_;
-  std::unique_ptr<FakeLlmServer> server_;
-};
 
 TEST_F(BenchCommand, UsageErrorsShowNeitherKeysNorControls) {
   const Outcome key = Run({"bench", "--api-key=sk-0123456789abcdef", "--rate", "1"});
@@ -157,12 +71,16 @@ TEST_F(BenchCommand, PassesWhenEveryCriterionHoldsAndTellsTheSameInTableAndJson)
   EXPECT_THAT(report["configuration"]["schedule"].get<std::string>(),
               HasSubstr("closed loop, 4 callers, 160 requests"));
   EXPECT_THAT(outcome.output,
+              AllOf(HasSubstr("PASS  llmload bench\n  All 3 criteria hold.\n"),
+                    HasSubstr("160 of 160 requests (100 %)"), HasSubstr("report.json")));
+  std::ostringstream table;
+  table << std::ifstream(directory_ / "report.txt").rdbuf();
+  EXPECT_THAT(table.str(),
               AllOf(HasSubstr("PASS  llmload bench\n  All 3 criteria hold."),
                     ContainsRegex("\n  scheduled +160 "), ContainsRegex("\n  succeeded +160\n"),
                     HasSubstr("Process: llmload"), HasSubstr("Process: local server")));
   EXPECT_THAT(outcome.errors,
-              AllOf(HasSubstr("160 requests, about 1120 input tokens and at most 2560 output"),
-                    HasSubstr("report: ")));
+              HasSubstr("160 requests, about 1,120 input tokens and at most 2,560 output"));
 }
 
 TEST_F(BenchCommand, ViolatedCriterionFailsWithItsFigures) {
@@ -175,8 +93,8 @@ TEST_F(BenchCommand, ViolatedCriterionFailsWithItsFigures) {
 
 TEST_F(BenchCommand, GoodputIsJudgedByWhatMakesARequestGood) {
   Start();
-  const Outcome outcome =
-      Run(Closed("160", {"--good", "latency<=1us", "--slo", "good>=50%", "--slo", "goodput>=1/s"}));
+  const Outcome outcome = Run(Closed("160", {"--good", "latency<=1us", "--slo", "good>=50%",
+                                             "--slo", "goodput>=1/s", "--output", "table"}));
   EXPECT_EQ(outcome.status, 1) << outcome.output << outcome.errors;
   EXPECT_THAT(outcome.output, AllOf(HasSubstr("good fraction is 0"), HasSubstr("goodput is 0"),
                                     HasSubstr("scheduled latency <= 1.00 \u00b5s")));
@@ -221,31 +139,12 @@ TEST_F(BenchCommand, WithoutCriteriaAValidMeasurementIsEnough) {
 TEST_F(BenchCommand, WithoutASuccessNothingWasMeasured) {
   FakeLlmServerOptions options = Quick();
   // All but the one question before the load.
-  options.faults = {
-      {.kind = simulation::FaultKind::kHttpError, .status = 503, .first_arrival = 2}};
+  options.faults = {{.kind = simulation::FaultKind::kHttpError, .status = 503, .first_arrival = 2}};
   Start(options);
   const Outcome outcome = Run(Closed("10"));
   EXPECT_EQ(outcome.status, 3);
   EXPECT_THAT(outcome.errors, HasSubstr("the measurement says nothing"));
   EXPECT_THAT(outcome.output, HasSubstr("10 of 10 requests failed: overloaded (HTTP 503: "));
-}
-
-TEST_F(BenchCommand, JsonOnStandardOutputIsAloneThere) {
-  Start();
-  const Outcome outcome = Run(Closed("10", {"--json", "-"}));
-  EXPECT_EQ(outcome.status, 0);
-  const Json report = Json::parse(outcome.output, nullptr, /*allow_exceptions=*/false);
-  EXPECT_EQ(report["schema"], "llmload.report/2");
-  EXPECT_EQ(report["measured"]["requests"]["scheduled"], 10);
-  EXPECT_THAT(outcome.errors, ContainsRegex("\n  scheduled +10 "));
-}
-
-TEST_F(BenchCommand, QuietSaysTheVerdictOnly) {
-  Start();
-  const Outcome outcome = Run(Closed("10", {"--quiet", "--slo", "completed>=10"}));
-  EXPECT_EQ(outcome.status, 0) << outcome.output;
-  EXPECT_EQ(outcome.output, "PASS: The criterion holds.\n");
-  EXPECT_EQ(outcome.errors, "");
 }
 
 TEST_F(BenchCommand, UnreachableTargetIsUnavailable) {
@@ -324,8 +223,8 @@ TEST_F(BenchCommand, OtherProvidersTakeTheirUrlFromTheCommandLineToo) {
 }
 
 TEST_F(BenchCommand, WithoutATargetTheEmbeddedServerAnswers) {
-  const Outcome outcome =
-      Run({"bench", "--concurrency", "4", "--requests", "4", "--slo", "failed==0"});
+  const Outcome outcome = Run({"bench", "--concurrency", "4", "--requests", "4", "--slo",
+                               "failed==0", "--output", "table"});
   EXPECT_EQ(outcome.status, 0) << outcome.errors;
   EXPECT_THAT(outcome.output, HasSubstr("(embedded fake LLM server)"));
 }
@@ -366,31 +265,6 @@ TEST_F(BenchCommand, InterruptionDrainsReportsAndIsInvalid) {
                 requests["dropped"].get<int>() + requests["unfinished"].get<int>());
 }
 
-TEST_F(BenchCommand, AReportThatCannotBeWrittenIsAnErrorOfItsOwn) {
-  Start();
-  const auto vanishing = directory_ / "vanishing";
-  std::filesystem::create_directory(vanishing);
-  ToolCommand command(
-      {"bench", "--url", server_->base_url(), "--ca-file", CaFile(), "--concurrency", "2",
-       "--think-time", "5ms", "--duration", "10m", "--json", vanishing / "report.json"},
-      ToolCommand::Errors::kApart);
-  WaitForArrivals(10);
-  std::filesystem::remove_all(vanishing);
-  command.Signal(SIGINT);
-  EXPECT_THAT(command.Rest(), HasSubstr("INVALID"));
-  EXPECT_EQ(command.Wait(), 6);
-  EXPECT_THAT(command.ErrorOutput(), HasSubstr("report.json"));
-}
-
-TEST_F(BenchCommand, AReportThatIsLargerThanAFileMayBeIsAnErrorOfItsOwn) {
-  Start();
-  ToolCommand command(Closed("10", {"--json", JsonFile()}), ToolCommand::Errors::kApart,
-                      ToolCommand::Limit{.resource = RLIMIT_FSIZE, .value = 1024});
-  command.Rest();
-  EXPECT_EQ(command.Wait(), 6);
-  EXPECT_FALSE(std::filesystem::exists(JsonFile()));
-}
-
 TEST_F(BenchCommand, RunningOutOfMemoryIsAnErrorOfItsOwn) {
   if (test_support::kSanitized) GTEST_SKIP() << "a sanitizer needs the address space";
   Start();
@@ -413,7 +287,7 @@ TEST_F(BenchCommand, RefusesToSpendMoneyUnasked) {
   EXPECT_EQ(unasked.status, 2);
   EXPECT_THAT(
       unasked.errors,
-      AllOf(HasSubstr("300 requests, about 2100 input tokens and at most 4800 output"),
+      AllOf(HasSubstr("300 requests, about 2,100 input tokens and at most 4,800 output"),
             HasSubstr("--spend or SKIP_LOAD_TESTS=0"), HasSubstr("https://llm.invalid/v1")));
   const Outcome endless = with({"--concurrency", "2", "--duration", "30s", "--spend"});
   EXPECT_EQ(endless.status, 2);
@@ -435,7 +309,7 @@ TEST_F(BenchCommand, SpendsMoneyWhenTold) {
   told.emplace_back("--spend");
   const Outcome by_option = Run(told);
   EXPECT_EQ(by_option.status, 5);
-  EXPECT_THAT(by_option.errors, AllOf(HasSubstr("300 requests, about 2100 input tokens"),
+  EXPECT_THAT(by_option.errors, AllOf(HasSubstr("300 requests, about 2,100 input tokens"),
                                       HasSubstr("target unavailable")));
   ::setenv("SKIP_LOAD_TESTS", "0", 1);
   const Outcome by_variable = Run(target);
@@ -453,7 +327,7 @@ TEST_F(BenchCommand, BadUsageIs2AndSaysWhatIsAccepted) {
       {{"bench"}, "--rate"},
       {{"bench", "--rate", "fast"}, "--rate: got \"fast\""},
       {{"bench", "--rate", "1", "--slo", "ttft"}, "--slo \"ttft\""},
-      {{"bench", "--rate", "1", "--colour"}, "llmload COMMAND --help"},
+      {{"bench", "--rate", "1", "--colour"}, "llmload bench --help"},
       {{"bench", "--rate", "1", "--url", "127.0.0.1:80"}, "\"127.0.0.1:80\""},
       {{"bench", "--rate", "1", "--url", "http://10.0.0.1/v1"}, "http"},
   };

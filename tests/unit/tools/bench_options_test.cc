@@ -108,6 +108,31 @@ TEST_F(BenchOptionsTest, RequestsEndAClosedLoopWithoutADuration) {
   EXPECT_EQ(std::get<ClosedLoop>(Parse({"--concurrency", "8"}).plan.load).duration, Duration(60s));
 }
 
+TEST_F(BenchOptionsTest, RequestsSetTheLengthOfAnOpenLoopOrCapIt) {
+  const auto load = [](Arguments arguments) {
+    arguments.insert(arguments.end(), {"--rate", "10", "--seed", "5"});
+    return std::get<LoadProfile>(WithSeed(Parse(arguments).plan.load, 5));
+  };
+  EXPECT_EQ(load({"--requests", "25"}).phases.at(0).duration, 2500ms);
+  for (const char* pattern : {"constant", "poisson"}) {
+    for (const std::uint64_t requests : {1u, 25u, 1000u}) {
+      const std::string text = std::to_string(requests);
+      const LoadProfile profile = load({"--requests", text, "--arrivals", pattern});
+      EXPECT_EQ(CountArrivals(profile), requests) << pattern;
+      EXPECT_EQ(profile.max_arrivals, LoadProfile().max_arrivals);
+    }
+  }
+  const LoadProfile warmed = load({"--requests", "25", "--warm-up", "1s", "--arrivals", "poisson"});
+  EXPECT_EQ(CountArrivals(warmed), 25u);
+  EXPECT_EQ(warmed.phases.at(0).duration, 1s);
+
+  const LoadProfile capped = load({"--requests", "25", "--duration", "30s"});
+  EXPECT_EQ(capped.phases.at(0).duration, 30s);
+  EXPECT_EQ(CountArrivals(capped), 25u);
+  const BenchOptions profile = Parse({"--profile", "ramp:1..50/s,10s", "--requests", "25"});
+  EXPECT_EQ(CountArrivals(std::get<LoadProfile>(profile.plan.load)), 25u);
+}
+
 TEST_F(BenchOptionsTest, ProfileTakesSeedAndPatternFromTheOtherOptions) {
   const BenchOptions options = Parse({"--profile", "constant:5/s,2s,unmeasured;ramp:5..15/s,4s",
                                       "--seed", "9", "--arrivals", "poisson"});
@@ -275,21 +300,22 @@ TEST_F(BenchOptionsTest, OutputsComeFromOptionThenEnvironment) {
   const OutputSpec table{.kind = "table", .where = {}};
   const OutputSpec summary{.kind = "summary", .where = {}};
   const OutputSpec json{.kind = "json", .where = "r.json"};
-  EXPECT_THAT(With({}).outputs, ElementsAre(table));
+  EXPECT_THAT(With({}).outputs, ElementsAre(summary));
   EXPECT_THAT(With({"--quiet"}).outputs, ElementsAre(summary));
-  EXPECT_THAT(With({"--json", "r.json"}).outputs, ElementsAre(json, table));
+  EXPECT_THAT(With({"--json", "r.json"}).outputs, ElementsAre(json, summary));
   EXPECT_THAT(With({"--json", "r.json", "--quiet"}).outputs, ElementsAre(json, summary));
   EXPECT_THAT(With({"--output", "json=r.json", "--output", "summary"}).outputs,
               ElementsAre(json, summary));
-  ::setenv("LLMLOAD_OUTPUT", "summary", 1);
-  EXPECT_THAT(With({}).outputs, ElementsAre(summary));
-  EXPECT_THAT(With({"--output", "table"}).outputs, ElementsAre(table));
+  ::setenv("LLMLOAD_OUTPUT", "table", 1);
+  EXPECT_THAT(With({}).outputs, ElementsAre(table));
+  EXPECT_THAT(With({"--output", "summary"}).outputs, ElementsAre(summary));
   ::unsetenv("LLMLOAD_OUTPUT");
   EXPECT_TRUE(With({"--quiet"}).quiet);
 }
 
 TEST_F(BenchOptionsTest, HelpIsAskedForAndComplete) {
   EXPECT_FALSE(ParseBenchOptions({"--help"}));
+  EXPECT_FALSE(ParseBenchOptions({"-h"}));
   const std::string help = BenchHelp();
   for (const char* part :
        {"--url", "--provider", "--rate", "--concurrency", "--profile", "--dataset", "--format",
@@ -311,7 +337,14 @@ TEST_F(BenchOptionsTest, ErrorsNameOptionValueAndWhatIsAccepted) {
       {{"--rate", "1", "--concurrency", "2"}, {"--concurrency: not together with --rate"}},
       {{"--rate", "1", "--profile", "constant:1,1s"}, {"--profile: not together with --rate"}},
       {{"--rate", "1", "--arrivals", "even"}, {"--arrivals: got \"even\"", "constant, poisson"}},
-      {{"--rate", "1", "--requests", "5"}, {"--requests", "without --concurrency"}},
+      {{"--rate", "1", "--requests", "0"}, {"--requests: got \"0\"", "from 1 to"}},
+      {{"--rate", "1", "--requests", "5", "--cool-down", "1s"}, {"--cool-down: needs --duration"}},
+      {{"--rate", "1", "--requests", "5", "--warm-up", "5s"}, {"--requests", "before --warm-up"}},
+      {{"--rate", "1/h", "--requests", "1000"}, {"--requests", "longer than 720h"}},
+      {{"--num-prompts", "5"}, {"--num-prompts: unknown; here it is --requests N"}},
+      {{"--rat", "5"}, {"--rat: unknown; did you mean --rate?"}},
+      {{"http://127.0.0.1/v1"}, {"a URL without an option: give it as --url URL"}},
+      {{"--rate", "1", "5"}, {"an argument without an option"}},
       {{"--rate", "1", "--think-time", "5s"}, {"--think-time", "without --concurrency"}},
       {{"--rate", "1", "--duration", "5"}, {"--duration: got \"5\"", "with its unit"}},
       {{"--rate", "1", "--duration", "0s"}, {"--duration: got \"0s\"", "above 0"}},
@@ -373,7 +406,7 @@ TEST_F(BenchOptionsTest, ErrorsNameOptionValueAndWhatIsAccepted) {
       {{"--rate", "1", "--output", "json="}, {"--output: got \"json=\"", "after '='"}},
       {{"--rate", "1", "--json", ""}, {"--json"}},
       {{"--rate", "1", "--api-key", "sk-1"}, {"--api-key"}},
-      {{"--rate", "1", "stray"}, {"positional"}},
+      {{"--rate", "1", "stray"}, {"an argument without an option"}},
   };
   for (const Case& c : cases) {
     const std::string message = MessageOf([&] { Parse(c.arguments); });

@@ -1,0 +1,197 @@
+// What happened, in ten lines at the end of the screen.
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "llmload/report/text_writer.h"
+#include "src/report/text_parts.h"
+
+namespace llmload::report {
+namespace {
+
+constexpr std::size_t kSummaryWidth = 80;
+// Of the verdict's reason.
+constexpr std::size_t kReasonLines = 2;
+constexpr std::size_t kMostKinds = 4;
+
+// The reason as far as it fits into `room` bytes: up to the end of a sentence, or of a part of one.
+std::string ShortReason(const std::string& text, std::size_t room) {
+  if (text.size() <= room) return text;
+  constexpr std::string_view kMore = "; and more.";
+  const std::size_t most = room - kMore.size();
+  // A place in the first half would leave out what there is room for.
+  const auto last = [&text](std::string_view end, std::size_t within, std::size_t least) {
+    const std::size_t at = text.rfind(end, within);
+    return at != std::string::npos && at >= least ? at : 0;
+  };
+  if (const std::size_t at = last(". ", room - 1, room / 2)) return text.substr(0, at + 1);
+  std::size_t at = last("; ", most, room / 2);
+  if (at == 0) at = std::max(last(", ", most, 1), last(" (", most, 1));
+  if (at == 0) return text.substr(0, last(" ", most - 3, 1)).append("...").append(kMore);
+  return text.substr(0, at).append(kMore);
+}
+
+// The reason in at most `kReasonLines`.
+std::string ReasonFor(const std::string& text, std::size_t width) {
+  std::size_t room = kReasonLines * width;
+  std::string reason = ShortReason(text, room);
+  while (room > width && text::WrapLines(reason, width).size() > kReasonLines) {
+    reason = ShortReason(text, room -= 2);
+  }
+  return reason;
+}
+
+std::string ReasonOf(const RunReport& report) {
+  const Judgement& judgement = report.judgement;
+  if (judgement.verdict == Verdict::kInconclusive && judgement.criteria.empty() &&
+      report.record.metrics[Counter::kSucceeded] > 0) {
+    return "The measurement is valid. No criterion was given, so there is nothing to judge.";
+  }
+  return text::CleanLine(Explain(judgement));
+}
+
+// "98.5 %", never rounded to all or none.
+std::string ShareOf(std::uint64_t part, std::uint64_t whole) {
+  if (part == 0 || part == whole) return part == 0 ? "0 %" : "100 %";
+  const double share = static_cast<double>(part) / static_cast<double>(whole);
+  const double percent = std::floor(share * 1000) / 10;
+  return percent < 0.1 ? "under 0.1 %" : text::FormatNumber(percent, 3) + " %";
+}
+
+std::string RateText(double per_second) {
+  return text::Grouped(text::FormatNumber(per_second, 3)) + "/s";
+}
+
+std::string TargetText(const RunConfiguration& configuration) {
+  std::string text;
+  for (const TargetRecord& target : configuration.targets) {
+    if (!text.empty()) text += "; ";
+    if (!target.name.empty()) text += target.name + ": ";
+    text += target.provider.name;
+    if (configuration.targets.size() == 1 && !configuration.models.empty()) {
+      text += ", " + Joined(configuration.models);
+    }
+    if (!target.url.empty()) text += " at " + target.url;
+  }
+  return text::CleanLine(text);
+}
+
+std::string LoadText(const RunRecord& run) {
+  const auto answered = run.metrics.CompletedThroughput();
+  std::string text;
+  if (const auto offered = run.OfferedRate()) text = RateText(*offered) + " offered, ";
+  text += (answered ? RateText(*answered) : "none") + " answered";
+  if (run.configuration.closed_loop) text += " (closed loop)";
+  text += ", in " + (run.duration < std::chrono::minutes(2) ? text::FormatDuration(run.duration)
+                                                            : text::FormatSpan(run.duration));
+  return text + (run.interrupted ? ", interrupted" : "");
+}
+
+std::string SuccessText(const MetricsSnapshot& m) {
+  const std::uint64_t scheduled = m[Counter::kScheduled];
+  if (scheduled == 0) return "no request was made";
+  std::string text = text::FormatCount(m[Counter::kSucceeded]) + " of " +
+                     text::FormatCount(scheduled) + " requests (" +
+                     ShareOf(m[Counter::kSucceeded], scheduled) + ")";
+  const auto add = [&](Counter counter, std::string_view what) {
+    if (m[counter] > 0) text.append(", ").append(text::FormatCount(m[counter])).append(what);
+  };
+  add(Counter::kDropped, " never sent");
+  add(Counter::kUnfinished, " unfinished");
+  return text;
+}
+
+// "15: 8 rate_limited, 7 server_error".
+std::string FailureText(const MetricsSnapshot& m) {
+  std::vector<std::pair<std::uint64_t, ErrorKind>> kinds;
+  for (std::size_t i = 0; i < m.errors.size(); ++i) {
+    if (m.errors[i].count > 0) kinds.emplace_back(m.errors[i].count, static_cast<ErrorKind>(i));
+  }
+  std::stable_sort(kinds.begin(), kinds.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::string text = text::FormatCount(m[Counter::kFailed]);
+  std::uint64_t others = 0;
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    const auto& [count, kind] = kinds[i];
+    if (i >= kMostKinds) {
+      others += count;
+      continue;
+    }
+    text.append(i == 0 ? ": " : ", ").append(text::FormatCount(count)).append(" ");
+    text += ToString(kind);
+  }
+  if (others > 0) text += ", " + text::FormatCount(others) + " of other kinds";
+  return text;
+}
+
+// "p50 1.90 s   p95 3.22 s   p99 3.34 s", the columns of two such lines below each other.
+std::string TimesText(const Distribution& values) {
+  constexpr std::size_t kColumns = 11;
+  std::string text;
+  for (const double quantile : {0.50, 0.95, 0.99}) {
+    std::string cell = "p" + text::FormatNumber(quantile * 100) + " " +
+                       text::FormatDuration(values.ValueAtQuantile(quantile));
+    const std::size_t columns = text::DisplayWidth(cell);
+    text += cell.append(kColumns - std::min(kColumns, columns) + 3, ' ');
+  }
+  return text;
+}
+
+std::string TokensText(const MetricsSnapshot& m) {
+  const auto rate = m.OutputTokensPerSecond();
+  return (rate ? RateText(*rate) + " of output; " : "") + "altogether " +
+         text::FormatCount(m[Counter::kOutputTokens]) + " out, " +
+         text::FormatCount(m[Counter::kInputTokens]) + " in";
+}
+
+// As it would be typed in the working directory, where that is shorter.
+std::string ShownPath(const std::string& path) {
+  std::error_code error;
+  const std::string near = std::filesystem::proximate(path, error).string();
+  return text::CleanLine(!error && !near.empty() && near.size() < path.size() ? near : path);
+}
+
+}  // namespace
+}  // namespace llmload::report
+
+namespace llmload {
+
+std::string ToSummary(const RunReport& report, const std::vector<std::string>& files,
+                      std::string_view advice, bool colour, std::size_t width) {
+  using namespace report;  // NOLINT(google-build-using-namespace): its parts make up the text
+  width = std::min(width, kSummaryWidth);
+  const RunRecord& run = report.record;
+  const MetricsSnapshot& m = run.metrics;
+  const std::string verdict(ToString(report.judgement.verdict));
+  std::string out;
+  Wrap(out, text::CleanLine(run.name), width, verdict.size() + 2);
+  out.replace(0, verdict.size(), Coloured(report.judgement.verdict, colour));
+  Wrap(out, ReasonFor(ReasonOf(report), width - 2), width);
+
+  text::Table rows(1);
+  const auto add = [&rows](std::string label, std::string value) {
+    if (!value.empty()) rows.Add({std::move(label), std::move(value)});
+  };
+  add("target", TargetText(run.configuration));
+  add("rate", LoadText(run));
+  add("success", SuccessText(m));
+  if (m[Counter::kFailed] > 0) add("failed", FailureText(m));
+  if (const Distribution& values = m[Figure::kScheduledLatency]; !values.empty()) {
+    add("latency", TimesText(values) + (m[Counter::kFailed] > 0 ? "of successes" : ""));
+  }
+  if (const Distribution& values = m[Figure::kTtft]; !values.empty()) {
+    add("first token", TimesText(values));
+  }
+  if (m[Counter::kOutputTokens] > 0) add("tokens", TokensText(m));
+  // The record holds no cost yet: its line belongs here.
+  std::vector<std::string> names;
+  for (const std::string& file : files) names.push_back(ShownPath(file));
+  add("report", names.empty() ? std::string(advice) : Joined(names));
+  rows.Print(out, width);
+  return out;
+}
+
+}  // namespace llmload
