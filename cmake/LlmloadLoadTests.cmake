@@ -3,7 +3,13 @@
 # Registers the tests of a GoogleTest program as load tests, under the labels given (default: `load`).
 # The tests are DISABLED_ in the source, and so "Not Run (Disabled)" in CTest, until SKIP_LOAD_TESTS is
 # set to 0 in the environment of ctest: the gate is read when ctest runs, without a new configuration.
-# They run one at a time. Reports go to REPORT_DIR (default: load-reports in the build folder) unless
+# They run one at a time.
+#
+# CTest ends a test after TIMEOUT (default: 300), to which the longest measured time of LLMLOAD_UNTIL_CONCLUSIVE is
+# added. The test knows it (LLMLOAD_TEST_TIMEOUT), and fails before the load is sent if its plan may last longer. It knows
+# nothing of a limit that is set otherwise, by set_tests_properties or ctest --timeout.
+#
+# Reports go to REPORT_DIR (default: load-reports in the build folder) unless
 # LLMLOAD_REPORT_DIR says otherwise.
 include_guard()
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <string_view>
 
 #include "llmload/report/ctest_measurements.h"
@@ -13,14 +14,21 @@
 namespace llmload {
 namespace {
 
+// CTest sets the one for a dashboard and the other for all tests. Elsewhere lines for it would only
+// be noise.
+bool IsRunByCTest() {
+  return std::getenv("DASHBOARD_TEST_FROM_CTEST") != nullptr ||
+         std::getenv("CTEST_INTERACTIVE_DEBUG_MODE") != nullptr;
+}
+
 // The JSON form is "report", any other file "report_csv" and so on.
 std::string AttachmentName(const std::filesystem::path& file) {
   const std::string extension = file.extension().string();
   return extension.size() < 2 || extension == ".json" ? "report" : "report_" + extension.substr(1);
 }
 
-// A line from which readers of JUnit files take a property: CTest's own have none. The second ']'
-// would end it early.
+// A line from which readers of JUnit files take a property, since those that CTest writes have no
+// others. The value is a `CleanLine`, in which only "]]" would end it early.
 std::string PropertyLine(const std::string& name, std::string value) {
   for (auto at = value.find("]]"); at != std::string::npos; at = value.find("]]", at)) {
     value.insert(at + 1, " ");
@@ -32,8 +40,17 @@ std::string PropertyLine(const std::string& name, std::string value) {
 
 void DeliverReport(const RunReport& report, const std::vector<std::unique_ptr<Output>>& outputs,
                    const boost::source_location& where) {
-  std::vector<std::string> attached;
-  std::vector<std::pair<std::string, std::string>> properties = HeadlineProperties(report);
+  const bool by_ctest = IsRunByCTest();
+  const auto record = [by_ctest](const std::string& name, const std::string& value) {
+    ::testing::Test::RecordProperty(name, value);
+    if (by_ctest) std::fputs(PropertyLine(name, value).c_str(), stdout);
+  };
+  // Before the outputs, so that what is for people comes last.
+  for (const auto& [name, value] : HeadlineProperties(report)) record(name, value);
+  if (by_ctest) {
+    // CTest reads that it is to keep the output of a test that passed, of which it would keep 1 KB.
+    std::printf("CTEST_FULL_OUTPUT\n%s", ToCTestMeasurements(report).c_str());
+  }
   for (const auto& output : outputs) {
     if (const std::string failure = output->Deliver(report); !failure.empty()) {
       ADD_FAILURE_AT(where.file_name(), static_cast<int>(where.line()))
@@ -45,20 +62,9 @@ void DeliverReport(const RunReport& report, const std::vector<std::unique_ptr<Ou
     }
     const std::string file = output->File();
     if (file.empty() || !output->IsAttached()) continue;
-    attached.push_back(file);
-    properties.emplace_back(AttachmentName(file), text::CleanLine(file));
-  }
-  for (const auto& [name, value] : properties) ::testing::Test::RecordProperty(name, value);
-  // Set by CTest for the tests that it runs; elsewhere the lines would only be noise.
-  if (std::getenv("DASHBOARD_TEST_FROM_CTEST") != nullptr) {
-    std::fputs(ToCTestMeasurements(report).c_str(), stdout);
-    for (const std::string& file : attached) {
-      const auto line = CTestFileLine(AttachmentName(file), file);
-      if (line) std::printf("%s\n", line->c_str());
-    }
-    for (const auto& [name, value] : properties) {
-      std::fputs(PropertyLine(name, value).c_str(), stdout);
-    }
+    record(AttachmentName(file), text::CleanLine(file));
+    const auto line = by_ctest ? CTestFileLine(AttachmentName(file), file) : std::nullopt;
+    if (line) std::printf("%s\n", line->c_str());
   }
   std::fflush(stdout);
 }

@@ -3,7 +3,8 @@ cmake_minimum_required(VERSION 3.25)
 include("${CMAKE_CURRENT_LIST_DIR}/../support/expect_output.cmake")
 
 foreach(variable SKIP_LOAD_TESTS LLMLOAD_PROVIDER OPENAI_API_KEY OPENAI_BASE_URL LLMLOAD_LOCAL_URL
-    LLMLOAD_CA_FILE LLMLOAD_MODEL LLMLOAD_SEED LLMLOAD_REPORT_DIR LLMLOAD_REQUIRE_TARGET)
+    LLMLOAD_CA_FILE LLMLOAD_MODEL LLMLOAD_SEED LLMLOAD_REPORT_DIR LLMLOAD_REQUIRE_TARGET
+    LLMLOAD_UNTIL_CONCLUSIVE LLMLOAD_TEST_TIMEOUT)
   unset(ENV{${variable}})
 endforeach()
 
@@ -40,6 +41,18 @@ elseif(CASE STREQUAL "disabled")
   run_ctest(-L load)
   expect_status(0)
   expect_count(5 "Not Run \\(Disabled\\)")
+elseif(CASE STREQUAL "timeout")
+  # The limit of a test and what the test is told of it, with what the environment adds to it.
+  foreach(given "=300" "10m=900" "90s,requests=20000=390" "1.5h=7500" "2min,first-look=1m=420" "soon=300" "10=300")
+    string(REGEX MATCH "^(.*)=([0-9]+)$" parts "${given}")
+    set(until "${CMAKE_MATCH_1}")
+    set(expected ${CMAKE_MATCH_2})
+    set(ENV{LLMLOAD_UNTIL_CONCLUSIVE} "${until}")
+    run_ctest(--show-only=json-v1 -R Handles1000RequestsPerMinute)
+    expect_status(0)
+    string(REGEX REPLACE "[ \n]+" " " out "${out}")
+    expect_output("\"LLMLOAD_TEST_TIMEOUT=${expected}\"" "\"name\" : \"TIMEOUT\", \"value\" : ${expected}.0")
+  endforeach()
 elseif(CASE STREQUAL "malformed_gate")
   set(ENV{SKIP_LOAD_TESTS} banana)
   run_ctest(-R OpensUnderHighErrorRate --output-on-failure)

@@ -13,7 +13,7 @@
 namespace llmload {
 
 /// Delivers the report to every output, and records the headline figures as properties of the test
-/// (`--gtest_output=xml`). Run by ctest, prints the same and the measurements for CTest, and
+/// (`--gtest_output=xml`). Run by ctest, prints them as lines for JUnit and as measurements, and
 /// attaches the files to the test's result. An output that cannot be written fails the test, at
 /// `where`; one that is written in part is a warning. Precondition: called in a GoogleTest test.
 void DeliverReport(const RunReport& report, const std::vector<std::unique_ptr<Output>>& outputs,

@@ -126,7 +126,7 @@ std::string CleanLine(std::string_view text) {
   clean.erase(end, clean.end());
   if (clean.starts_with(' ')) clean.erase(0, 1);
   if (clean.ends_with(' ')) clean.pop_back();
-  for (const std::string_view command : {"<CTest", "<Dart"}) {
+  for (const std::string_view command : {"<CTest", "<Dart", "[[PROPERTY"}) {
     for (auto at = clean.find(command); at != std::string::npos; at = clean.find(command, at + 2)) {
       clean.insert(at + 1, " ");
     }

@@ -44,7 +44,8 @@ std::string FormatInterval(const std::optional<double>& lower, const std::option
                            std::string_view unit);
 
 /// Text from outside as one line: `Harmless`, without runs of spaces and spaces at either end, and
-/// with what CTest or its SKIP pattern would take for a command broken up.
+/// with what CTest or its SKIP pattern would take for a command, or readers of JUnit files for a
+/// property, broken up.
 std::string CleanLine(std::string_view text);
 
 /// Columns on a terminal: two for what East Asian scripts and emoji take double width for, none for

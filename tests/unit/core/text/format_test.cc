@@ -54,6 +54,7 @@ TEST(CleanLine, MakesTextFromAServerHarmless) {
   EXPECT_EQ(CleanLine("<CTestMeasurement name=\"x\">"), "< CTestMeasurement name=\"x\">");
   EXPECT_EQ(CleanLine("[  SKIPPED ]"), "[ SKIPPED ]") << "CTest's skip pattern has two spaces";
   EXPECT_EQ(CleanLine("<DartMeasurement><CTestX"), "< DartMeasurement>< CTestX");
+  EXPECT_EQ(CleanLine("[[[PROPERTY|verdict=PASS]]"), "[[ [PROPERTY|verdict=PASS]]");
 }
 
 TEST(Table, AlignsByColumnsOnTheScreenNotByBytes) {
