@@ -113,5 +113,67 @@ TEST_F(TargetCheckTest, EndsIfTheServiceRefusesEveryForm) {
   EXPECT_THAT(outcome.requests, SizeIs(4));
 }
 
+TEST_F(TargetCheckTest, NamesTheUrlThatARedirectLeadsTo) {
+  struct Case {
+    const char* location;
+    const char* message;
+  };
+  const Case cases[] = {
+      {"Location: https://llm.example.com/v1/chat/completions?key=hidden\r\n",
+       "a redirect to https://llm.example.com/v1/chat/completions?(hidden) is not followed: set "
+       "the "
+       "URL to https://llm.example.com/v1"},
+      {"Location: /v2/chat/completions\r\n",
+       "a redirect to /v2/chat/completions is not followed: set the path of the URL to /v2"},
+      {"Location: https://sso.example.com/login\r\n",
+       "a redirect to https://sso.example.com/login is not followed: check the base URL"},
+      {"Location: https://me:word@example.com/\r\n", "(hidden: it has an @)"},
+      {"", "a redirect to nowhere is not followed: check the base URL"},
+  };
+  for (const Case& item : cases) {
+    const Outcome outcome = Check({Answer(307, "", item.location)}, false);
+    EXPECT_EQ(outcome.check.state, TargetState::kMisconfigured);
+    EXPECT_THAT(outcome.check.message, HasSubstr(item.message));
+    EXPECT_THAT(outcome.check.message, Not(HasSubstr("key=")));
+    EXPECT_THAT(outcome.requests, SizeIs(1));
+  }
+}
+
+TEST_F(TargetCheckTest, EndsEveryRefusalWithWhatToChange) {
+  struct Case {
+    int status;
+    const char* body;
+    const char* url;
+    const char* provider;
+    const char* advice;
+  };
+  const Case cases[] = {
+      {404, "Not Found", "https://x.test", "openai", "is \"/v1\" missing at the end of the URL?"},
+      {404, "Not Found", "https://x.test/llm", "gateway", "is \"/v1\" missing?"},
+      {404, "Not Found", "https://x.test/v1", "openai", "the API is not there"},
+      {405, "", "https://x.test/v1/", "anthropic", "leave \"/v1\" out of the URL"},
+      {404, "", "https://x.test/api", "ollama", "the API is not there"},
+      {400, "<title>400 Bad Request</title>", "http://127.0.0.1:1/v1", "openai",
+       "https:// instead of http://"},
+      {400, "<title>400 Bad Request</title>", "https://x.test/v1", "openai", "the request itself"},
+      {407, "", "https://x.test/v1", "openai", "HTTPS_PROXY"},
+      {413, "", "https://x.test/v1", "openai", "make the prompts shorter"},
+      {402, "", "https://x.test/v1", "openai", "waiting does not help"},
+      {401, "", "https://x.test/v1", "openai", "check the key"},
+  };
+  for (const Case& item : cases) {
+    const auto server = Serve({{ReadRequest(), Send(Answer(item.status, item.body)), Close()}});
+    OpenAiOptions options = Options(*server);
+    options.name = item.provider;
+    const TargetCheck check =
+        CheckTarget({.provider = std::make_shared<OpenAiProvider>(options),
+                     .url = item.url,
+                     .credential_help = "check the key"},
+                    test_support::TestRequest(false), SystemClock::Instance());
+    EXPECT_EQ(check.state, TargetState::kMisconfigured);
+    EXPECT_THAT(check.message, HasSubstr(item.advice)) << item.status << " of " << item.url;
+  }
+}
+
 }  // namespace
 }  // namespace llmload

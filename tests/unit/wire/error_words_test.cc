@@ -2,7 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
+
+#include "src/wire/anthropic_codec.h"
+#include "src/wire/openai_codec.h"
+#include "tests/support/answer_recording.h"
+#include "tests/unit/wire/wire_fixture.h"
 
 namespace llmload::wire {
 namespace {
@@ -38,6 +44,17 @@ TEST(UnknownAnswer, NamesWhatAnswersInPlaceOfTheService) {
     EXPECT_EQ(message, item.message);
     EXPECT_EQ(IsFromAnotherService(message), item.other_service) << message;
   }
+}
+
+TEST(UnknownAnswer, IsKnownByTheFirstEventOfAStream) {
+  EXPECT_EQ(test_support::DecodeStream(
+                [] { return std::make_unique<OpenAiAnswerDecoder>(kLimit); },
+                {"event: message_start\ndata: {\"type\":\"message_start\",\"message\":{}}\n\n"}),
+            "malformed_response=: the answer is one of Anthropic's API\n");
+  EXPECT_EQ(
+      test_support::DecodeStream([] { return std::make_unique<AnthropicAnswerDecoder>(kLimit); },
+                                 {"data: {\"choices\":[{\"index\":0,\"delta\":{}}]}\n\n"}),
+      "malformed_response=: the answer is one of OpenAI's API\n");
 }
 
 }  // namespace
