@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "llmload/core/environment.h"
+#include "llmload/provider/error.h"
 #include "src/core/text/ascii.h"
 #include "src/core/text/parse.h"
 
@@ -33,7 +34,7 @@ Metric WorstIncrease() { return MemoryIncrease(); }
 Metric WorstPeak() { return PeakMemoryRatio(); }
 Metric WorstGrowth() { return MemoryGrowth(); }
 
-constexpr std::array<NumberName, 12> kNumbers = {{
+constexpr std::array<NumberName, 13> kNumbers = {{
     {"success", SuccessRate, ValueKind::kShare, "succeeded / attempted; 0.95 or 95%"},
     {"throughput", Throughput, ValueKind::kRate, "successful requests per time; 90/s or 5400/min"},
     {"completed-throughput", CompletedThroughput, ValueKind::kRate, "the same, failures included"},
@@ -42,6 +43,7 @@ constexpr std::array<NumberName, 12> kNumbers = {{
     {"completed", CompletedRequests, ValueKind::kCount, "succeeded + failed"},
     {"succeeded", SuccessfulRequests, ValueKind::kCount, "successful requests"},
     {"failed", FailedRequests, ValueKind::kCount, "failed requests"},
+    {"tokens/s", TokensPerSecond, ValueKind::kRatio, "output tokens of successes per second"},
     {"attempts", AttemptsPerRequest, ValueKind::kRatio, "provider calls per request"},
     {"rss-increase", WorstIncrease, ValueKind::kRatio, "memory: (final - initial) / initial"},
     {"rss-peak", WorstPeak, ValueKind::kRatio, "memory: peak / initial"},
@@ -62,21 +64,42 @@ const typename Table::value_type* Find(const Table& table, std::string_view name
   return found == table.end() ? nullptr : &*found;
 }
 
+// The failed requests of one kind: errors:rate_limited.
+constexpr std::string_view kErrors = "errors";
+
 struct Spec {
   std::string_view metric;
+  std::string_view slice;  // what is in braces
   std::optional<std::string_view> statistic;
   Comparison comparison = Comparison::kLess;
   std::string_view value;
 };
 
+constexpr std::string_view kSliceAccepted =
+    "{phase=NAME}, {model=NAME}, {TAG=VALUE} or several of them with commas between";
+
 Spec TakeApart(std::string_view text) {
   constexpr std::string_view kAccepted =
-      "METRIC[:STATISTIC], one of <, <=, >, >=, ==, and a value, as in ttft:p95<500ms";
-  const std::size_t begin = text.find_first_of("<>=");
+      "METRIC[:STATISTIC][{NAME=VALUE,...}], one of <, <=, >, >=, ==, and a value, as in "
+      "ttft:p95<500ms";
+  Spec spec;
+  std::size_t begin = text.find_first_of("<>={");
+  const std::string_view what = text.substr(0, begin);
+  if (begin != std::string_view::npos && text[begin] == '{') {
+    const std::size_t end = text.find('}', begin);
+    if (end == std::string_view::npos) {
+      throw ConfigurationError::Invalid("criterion", text, "a } for the {");
+    }
+    spec.slice = text.substr(begin + 1, end - begin - 1);
+    begin = text.find_first_not_of(' ', end + 1);
+    if (begin != std::string_view::npos && text.find_first_of("<>=", begin) != begin) {
+      throw ConfigurationError::Invalid("criterion", text, kAccepted);
+    }
+    if (spec.slice.empty()) throw ConfigurationError::Invalid("part", "{}", kSliceAccepted);
+  }
   if (begin == std::string_view::npos) {
     throw ConfigurationError::Invalid("criterion", text, kAccepted);
   }
-  Spec spec;
   std::size_t length = 2;
   const std::string_view two = text.substr(begin, 2);
   if (two == "<=") {
@@ -92,7 +115,6 @@ Spec TakeApart(std::string_view text) {
     spec.comparison = two[0] == '<' ? Comparison::kLess : Comparison::kGreater;
   }
   spec.value = text::Trim(text.substr(begin + length));
-  const std::string_view what = text.substr(0, begin);
   const std::size_t colon = what.find(':');
   spec.metric = text::Trim(what.substr(0, colon));
   if (colon != std::string_view::npos) spec.statistic = text::Trim(what.substr(colon + 1));
@@ -116,9 +138,26 @@ Criterion Compare(const Metric& metric, Comparison comparison, Bound bound) {
   throw ConfigurationError::Invalid("operator", "==", "one of: <, <=, >, >= (== is for counts)");
 }
 
-Criterion CompareNumber(const NumberName& number, const Spec& spec) {
-  const Metric metric = number.make();
-  switch (number.value) {
+// "phase=burst,tenant=a".
+Metric Narrow(Metric metric, std::string_view slice) {
+  if (slice.empty()) return metric;
+  for (const std::string_view part : text::SplitAt(slice, ',')) {
+    const std::size_t equals = part.find('=');
+    const std::string name(text::Trim(part.substr(0, equals)));
+    const std::string value(equals == std::string_view::npos ? ""
+                                                             : text::Trim(part.substr(equals + 1)));
+    if (name.empty() || value.empty()) {
+      throw ConfigurationError::Invalid("part", part, kSliceAccepted);
+    }
+    metric = name == "phase"   ? metric.OfPhase(value)
+             : name == "model" ? metric.OfModel(value)
+                               : metric.WithTag(name, value);
+  }
+  return metric;
+}
+
+Criterion CompareNumber(ValueKind kind, const Metric& metric, const Spec& spec) {
+  switch (kind) {
     case ValueKind::kShare:
       return Compare(metric, spec.comparison, text::ParseShare("value", spec.value));
     case ValueKind::kRate:
@@ -155,20 +194,39 @@ Metric StatisticOf(const Spec& spec, Figure figure) {
       "statistic", name, std::string(spec.metric) + ":STATISTIC with one of: " + StatisticNames());
 }
 
+Metric ErrorsNamed(std::string_view name) {
+  std::string known;
+  for (std::size_t i = 0; i < kErrorKindCount; ++i) {
+    const auto kind = static_cast<ErrorKind>(i);
+    if (ToString(kind) == name) return ErrorCountOf(kind);
+    known.append(known.empty() ? "" : ", ").append(ToString(kind));
+  }
+  throw ConfigurationError::Invalid("kind of error", name, "errors:KIND with one of: " + known);
+}
+
 Criterion Parse(const Spec& spec) {
+  if (spec.metric == kErrors) {
+    const Metric metric = Narrow(ErrorsNamed(spec.statistic.value_or("")), spec.slice);
+    return CompareNumber(ValueKind::kCount, metric, spec);
+  }
   if (const NumberName* number = Find(kNumbers, spec.metric)) {
     if (spec.statistic) {
       throw ConfigurationError::Invalid("statistic", *spec.statistic,
                                         "none: " + std::string(spec.metric) + " is one number");
     }
-    return CompareNumber(*number, spec);
+    return CompareNumber(number->value, Narrow(number->make(), spec.slice), spec);
   }
   const std::optional<Figure> figure = FigureOfName(spec.metric);
   if (!figure) {
-    throw ConfigurationError::Invalid("metric", spec.metric,
-                                      "one of: " + FigureNames() + ", " + Names(kNumbers));
+    throw ConfigurationError::Invalid(
+        "metric", spec.metric, "one of: " + FigureNames() + ", " + Names(kNumbers) + ", errors");
   }
-  return Compare(StatisticOf(spec, *figure), spec.comparison, text::ParseTime("value", spec.value));
+  const Metric metric = Narrow(StatisticOf(spec, *figure), spec.slice);
+  if (InfoOf(*figure).unit == FigureUnit::kTokens) {
+    return Compare(metric, spec.comparison,
+                   text::ParseNumber<double>("value", spec.value, 0, 1e9, "a number of tokens"));
+  }
+  return Compare(metric, spec.comparison, text::ParseTime("value", spec.value));
 }
 
 void AddLine(std::string& help, std::string_view name, std::string_view text) {
@@ -250,7 +308,7 @@ std::vector<NumberMetric> NumberMetrics() {
 }
 
 std::string CriterionSpecHelp() {
-  std::string help = "METRIC:STATISTIC OPERATOR TIME, with STATISTIC one of " + StatisticNames() +
+  std::string help = "METRIC:STATISTIC OPERATOR VALUE, with STATISTIC one of " + StatisticNames() +
                      ",\nor METRIC OPERATOR VALUE. OPERATOR is <, <=, > or >=; for counts also ==. "
                      "Quote it: < is the "
                      "shell's.\n";
@@ -261,6 +319,10 @@ std::string CriterionSpecHelp() {
                 std::string(row.span));
   }
   for (const NumberName& entry : kNumbers) AddLine(help, entry.name, entry.help);
+  AddLine(help, "errors:KIND", "failed requests of one kind of error, as errors:rate_limited==0");
+  help +=
+      "A metric in braces is of some of the requests: {phase=burst}, {model=gpt-4o}, {TAG=VALUE},\n"
+      "or several of them: ttft:p95{phase=burst,tenant=a}<500ms.\n";
   return help;
 }
 

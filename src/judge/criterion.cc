@@ -2,18 +2,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <utility>
 
 #include "llmload/core/environment.h"
 #include "llmload/metrics/statistics.h"
+#include "llmload/record/record_slice.h"
 #include "llmload/record/run_record.h"
 #include "src/core/text/format.h"
 
 namespace llmload {
 namespace {
 
-Metric CountOf(std::string name, std::uint64_t (*read)(const MetricsSnapshot&),
-               MetricNeeds needs = {}) {
+template <class Read>
+Metric CountOf(std::string name, Read read, MetricNeeds needs = {}) {
   return Metric(
       std::move(name), "",
       [read](const RunRecord& record, const Judging&) {
@@ -81,6 +83,65 @@ Metric::Metric(std::string name, std::string unit, Observe observe, MetricNeeds 
       observe_(std::move(observe)),
       needs_(std::move(needs)) {}
 
+Observation Metric::Of(const RunRecord& record, const Judging& judging) const {
+  const Slice& slice = needs_.slice;
+  if (slice.empty()) return observe_(record, judging);
+  // What an observation is asked later may look into the record.
+  const auto part = std::make_shared<const std::optional<RunRecord>>(SliceOf(record, slice));
+  if (!*part) return {.remark = "no request had " + llmload::Describe(slice)};
+  Observation observation = observe_(**part, judging);
+  if (observation.longer_by) {
+    observation.longer_by = [part, longer_by = std::move(observation.longer_by)](double bound) {
+      return longer_by(bound);
+    };
+  }
+  if (MayLackRequests(record, slice)) {
+    observation.partial = true;
+    observation.notes.emplace_back(
+        "some requests were counted as \"(other)\": there are too many different tags, models or "
+        "phases");
+  }
+  return observation;
+}
+
+void Metric::CheckSlice(bool is_set, const std::string& part) const {
+  if (needs_.memory || !needs_.measurement.empty() || !needs_.distribution.empty()) {
+    throw ConfigurationError::Invalid(part + " of criterion", name_,
+                                      "a metric of requests: this one is of the whole run");
+  }
+  if (is_set) {
+    throw ConfigurationError::Invalid(part + " of criterion", name_,
+                                      "one " + part + " and no second");
+  }
+}
+
+Metric Metric::OfPhase(std::string phase) const {
+  CheckSlice(needs_.slice.phase.has_value(), "phase");
+  Metric metric = *this;
+  metric.name_ += " of phase " + phase;
+  metric.needs_.slice.phase = std::move(phase);
+  return metric;
+}
+
+Metric Metric::OfModel(std::string model) const {
+  CheckSlice(needs_.slice.model.has_value(), "model");
+  Metric metric = *this;
+  metric.name_ += " of model " + model;
+  metric.needs_.slice.model = std::move(model);
+  return metric;
+}
+
+Metric Metric::WithTag(std::string tag, std::string value) const {
+  const auto& tags = needs_.slice.tags;
+  CheckSlice(std::any_of(tags.begin(), tags.end(),
+                         [&](const RequestTag& known) { return known.name == tag; }),
+             "tag " + tag);
+  Metric metric = *this;
+  metric.name_ += " with tag " + tag + "=" + value;
+  metric.needs_.slice.tags.push_back({.name = std::move(tag), .value = std::move(value)});
+  return metric;
+}
+
 Criterion Metric::Compare(Comparison comparison, double bound) const {
   if (unit_ == "s") {
     throw ConfigurationError::Invalid("bound of criterion " + name_, text::FormatNumber(bound),
@@ -129,6 +190,11 @@ Metric FailedRequests() {
                  {.states_failures = true});
 }
 
+Metric ErrorCountOf(ErrorKind kind) {
+  return CountOf("errors of kind " + std::string(ToString(kind)),
+                 [kind](const MetricsSnapshot& m) { return m[kind].count; });
+}
+
 Metric FailedOverRequests() {
   return CountOf("requests that failed over",
                  [](const MetricsSnapshot& m) { return m[Counter::kFailedOver]; });
@@ -162,6 +228,19 @@ Metric Custom(std::string name, std::string unit,
     return observation;
   };
   return Metric(std::move(name), std::move(unit), observe);
+}
+
+Metric Custom(std::string name, std::string unit,
+              std::function<CustomValue(const RunRecord&)> observe) {
+  const auto look = [observe = std::move(observe)](const RunRecord& record, const Judging&) {
+    CustomValue seen = observe(record);
+    Observation observation;
+    observation.value = seen.value;
+    observation.samples = seen.samples;
+    observation.interval = seen.interval;
+    return observation;
+  };
+  return Metric(std::move(name), std::move(unit), look);
 }
 
 }  // namespace llmload

@@ -7,17 +7,11 @@
 #include "llmload/judge/criterion.h"
 #include "llmload/record/run_record.h"
 #include "src/core/text/format.h"
+#include "src/judge/observe.h"
 
 namespace llmload {
-namespace {
 
-using text::FormatInterval;
-using text::FormatQuantity;
-
-// Beyond this no run is going to be that long.
-constexpr double kMostSamplesToAskFor = 1e9;
-
-bool Holds(double observed, Comparison comparison, double bound) {
+bool judge::Holds(double observed, Comparison comparison, double bound) {
   switch (comparison) {
     case Comparison::kLess:
       return observed < bound;
@@ -32,6 +26,16 @@ bool Holds(double observed, Comparison comparison, double bound) {
   }
   return false;
 }
+
+namespace {
+
+using judge::Holds;
+
+using text::FormatInterval;
+using text::FormatQuantity;
+
+// Beyond this no run is going to be that long.
+constexpr double kMostSamplesToAskFor = 1e9;
 
 // No sample of less than everything can confirm that a share is 0 or 1: a bound there is about the
 // requests of this run alone.

@@ -108,8 +108,10 @@ JudgedValues::JudgedValues(const MetricsSnapshot& metrics, const Blocks& blocks,
   const bool of_successes = scope == FigureScope::kSuccesses ||
                             scope == FigureScope::kStreamedSuccesses ||
                             scope == FigureScope::kTokenEvents;
+  // An answer that failed has no length, but it took longer than any time one would wait.
+  const bool is_time = InfoOf(figure).unit == FigureUnit::kTime;
   const auto succeeded = static_cast<double>(metrics[Counter::kSucceeded]);
-  if (failures_are_slow && of_successes && succeeded > 0) {
+  if (failures_are_slow && of_successes && is_time && succeeded > 0) {
     slow_each_ = count_ / succeeded;
     slow_ =
         slow_each_ * static_cast<double>(metrics[Counter::kFailed] + metrics[Counter::kDropped] +

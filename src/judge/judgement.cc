@@ -5,8 +5,10 @@
 #include <optional>
 #include <utility>
 
+#include "llmload/record/record_slice.h"
 #include "src/core/text/format.h"
 #include "src/judge/failures.h"
+#include "src/judge/groups.h"
 #include "src/judge/lateness.h"
 
 namespace llmload {
@@ -217,12 +219,17 @@ Judgement Judge(const RunRecord& record, std::span<const Criterion> criteria,
     const bool is_decided = i < options.decided.size() && options.decided[i];
     CriterionResult& result = judgement.criteria.emplace_back(
         is_decided ? *options.decided[i] : criterion.Evaluate(record, judging));
-    if (!is_decided && judge::AccountForLateness(record, criterion, judging, result)) {
+    const Slice& slice = criterion.metric().needs().slice;
+    const std::optional<RunRecord> part = slice.empty() ? std::nullopt : SliceOf(record, slice);
+    if (!is_decided &&
+        judge::AccountForLateness(part ? *part : record, criterion, judging, result)) {
       judgement.recommendations.emplace_back(
           "keep other work off the generator's machine, or use more workers");
     }
     judgement.verdict = Combine(judgement.verdict, result.verdict);
   }
+  judgement.groups = judge::JudgeGroups(record, criteria, judging);
+  judgement.ramps = judge::JudgeRamps(record, criteria, judging);
   judgement.aborted_because = record.aborted_because;
   if (!record.aborted_because.empty()) judgement.verdict = Verdict::kFail;
   if (!judgement.invalid_reasons.empty()) judgement.verdict = Verdict::kInvalid;

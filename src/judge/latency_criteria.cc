@@ -67,11 +67,22 @@ bool CanObserve(const RunRecord& record, Figure figure, Observation& observation
 
 // The value of which `above` values, a real number of them, are greater; infinite where there are
 // not so many finite ones.
-double ValueBelow(double above, double slow, const Distribution& values) {
+double ValueBelow(double above, double slow, const Distribution& values, Figure figure) {
   const double finite_above = std::floor(above - slow + 1e-9);
   if (finite_above < 0) return kInfinite;
   const double rank = static_cast<double>(values.count()) - finite_above;
-  return ToSeconds(values.ValueAtRank(static_cast<std::uint64_t>(std::max(rank, 1.0))));
+  return InUnitOf(figure, values.ValueAtRank(static_cast<std::uint64_t>(std::max(rank, 1.0))));
+}
+
+// The last recorded value that is not above `bound`, which is in the figure's unit.
+Duration LastWithin(Figure figure, double bound) {
+  if (InfoOf(figure).unit == FigureUnit::kTime) return Duration(std::llround(bound * 1e9));
+  return kOneToken * (std::llround(std::floor(bound)) + 1) - Duration(1);
+}
+
+std::string FormatEdge(Figure figure, Duration edge) {
+  if (InfoOf(figure).unit == FigureUnit::kTime) return text::FormatDuration(edge, 2);
+  return text::FormatQuantity(InUnitOf(figure, edge), UnitOf(figure));
 }
 
 // The percentile, and the order statistics that enclose the true one: see docs/verdicts.md.
@@ -86,14 +97,14 @@ Observation ObservePercentile(const RunRecord& record, const Judging& judging, F
   const judge::SampleWorth worth = judged.WorthAt(quantile, judging.error);
   const double n = judged.samples();
   observation.samples = static_cast<std::uint64_t>(std::llround(n));
-  observation.value = ValueBelow(n - std::ceil(quantile * n - 1e-9), judged.slow(), values);
+  observation.value = ValueBelow(n - std::ceil(quantile * n - 1e-9), judged.slow(), values, figure);
   const UnlikelyCounts unlikely = UnlikelyCountsOf(1 - quantile, worth.effective, judging.error);
   const double scale = n / worth.effective;
   observation.interval.emplace();
   if (unlikely.few) {
     const double above = *unlikely.few * scale - worth.worst_excess;
     // Infinite is no bound.
-    const double upper = above < 0 ? kInfinite : ValueBelow(above, judged.slow(), values);
+    const double upper = above < 0 ? kInfinite : ValueBelow(above, judged.slow(), values, figure);
     if (upper < kInfinite) observation.interval->upper = upper;
   }
   // How values near the percentile are spread says little of a bound that is far beyond all of
@@ -101,17 +112,17 @@ Observation ObservePercentile(const RunRecord& record, const Judging& judging, F
   const double independent = worth.effective * worth.inflation;
   if (!observation.interval->upper && judged.slow() == 0 &&
       UnlikelyCountsOf(1 - quantile, independent, judging.error).few) {
-    observation.interval->upper = kFarBeyond * ToSeconds(values.max());
+    observation.interval->upper = kFarBeyond * InUnitOf(figure, values.max());
   }
   if (unlikely.many) {
     const double at_or_above = std::ceil(*unlikely.many * scale + worth.worst_excess - 1e-9);
     if (at_or_above <= n) {
-      observation.interval->lower = ValueBelow(at_or_above - 1, judged.slow(), values);
+      observation.interval->lower = ValueBelow(at_or_above - 1, judged.slow(), values, figure);
     }
   }
-  observation.longer_by = [&values, worth, slow = judged.slow(), share = 1 - quantile,
+  observation.longer_by = [&values, worth, figure, slow = judged.slow(), share = 1 - quantile,
                            tail = judging.error](double bound) {
-    const Duration limit(std::llround(bound * 1e9));
+    const Duration limit = LastWithin(figure, bound);
     return judge::LongerBy(worth, static_cast<double>(values.CountAbove(limit)) + slow, share,
                            tail);
   };
@@ -120,17 +131,17 @@ Observation ObservePercentile(const RunRecord& record, const Judging& judging, F
   if (const auto drift = judged.DriftAt(quantile)) {
     observation.remarks.push_back(
         "the level changed during the run: " + text::FormatPercent(drift->first, 2) +
-        " of its first third are above " + text::FormatDuration(drift->edge, 2) + ", and " +
+        " of its first third are above " + FormatEdge(figure, drift->edge) + ", and " +
         text::FormatPercent(drift->last, 2) + " of its last");
   }
   return observation;
 }
 
 // A value near the middle of a cell.
-double ValueOf(const SeriesCell& cell) {
+double ValueOf(const SeriesCell& cell, Figure figure) {
   const Duration end = SeriesCells::End(cell.index);
   const Duration begin = cell.index == 0 ? Duration{} : SeriesCells::End(cell.index - 1U);
-  return ToSeconds(begin + (end - begin) / 2);
+  return MeanInUnitOf(figure, begin + (end - begin) / 2);
 }
 
 Observation ObserveMean(const RunRecord& record, const Judging& judging, Figure figure) {
@@ -143,7 +154,7 @@ Observation ObserveMean(const RunRecord& record, const Judging& judging, Figure 
     NoteSlowFailures(record.metrics, observation);
     return observation;
   }
-  const double mean = ToSeconds(values.mean());
+  const double mean = MeanInUnitOf(figure, values.mean());
   observation.value = mean;
   const PerBlock counts = blocks.Of([figure](const Cohort& block) {
     double count = 0;
@@ -152,7 +163,7 @@ Observation ObserveMean(const RunRecord& record, const Judging& judging, Figure 
   });
   const PerBlock sums = blocks.Of([figure](const Cohort& block) {
     double sum = 0;
-    for (const SeriesCell& cell : block[figure]) sum += ValueOf(cell) * cell.count;
+    for (const SeriesCell& cell : block[figure]) sum += ValueOf(cell, figure) * cell.count;
     return sum;
   });
   if (const auto half = judge::HalfWidthOfRatio(counts, sums, judging.error)) {
@@ -166,7 +177,7 @@ Observation ObserveMax(const RunRecord& record, const Judging& judging, Figure f
   const Distribution& values = record.metrics[figure];
   Observation observation;
   if (!CanObserve(record, figure, observation)) return observation;
-  observation.value = ToSeconds(values.max());
+  observation.value = InUnitOf(figure, values.max());
   const Blocks blocks(record.metrics.cohorts);
   if (JudgedValues(record.metrics, blocks, figure, judging.failures_are_slow).slow() > 0) {
     observation.value = kInfinite;
@@ -189,7 +200,7 @@ Metric Percentile(double quantile, Figure figure) {
                                       "0.5, 0.9, 0.95, 0.99 or 0.999");
   }
   const std::uint64_t minimum = quantile > 0.5 ? MinimumSamples(quantile) : 1;
-  return Metric(NameOf(row->name, figure), "s",
+  return Metric(NameOf(row->name, figure), std::string(UnitOf(figure)),
                 [=](const RunRecord& record, const Judging& judging) {
                   return ObservePercentile(record, judging, figure, quantile, minimum);
                 },
@@ -203,7 +214,7 @@ Metric P99(Figure figure) { return Percentile(0.99, figure); }
 Metric P999(Figure figure) { return Percentile(0.999, figure); }
 
 Metric Mean(Figure figure) {
-  return Metric(NameOf("mean", figure), "s",
+  return Metric(NameOf("mean", figure), std::string(UnitOf(figure)),
                 [figure](const RunRecord& record, const Judging& judging) {
                   return ObserveMean(record, judging, figure);
                 },
@@ -211,7 +222,7 @@ Metric Mean(Figure figure) {
 }
 
 Metric Max(Figure figure) {
-  return Metric(NameOf("max", figure), "s",
+  return Metric(NameOf("max", figure), std::string(UnitOf(figure)),
                 [figure](const RunRecord& record, const Judging& judging) {
                   return ObserveMax(record, judging, figure);
                 },

@@ -84,6 +84,7 @@ bool AccountForLateness(const RunRecord& record, const Criterion& criterion, con
   if (!needs.figure || !(needs.rank || needs.is_mean) || !is_upper_bound || !result.observed) {
     return false;
   }
+  if (InfoOf(*needs.figure).unit != FigureUnit::kTime) return false;
   const bool scheduled = *needs.figure == Figure::kScheduledLatency;
   const Lateness late = LatenessAt(record, needs.rank, *needs.figure);
   const Duration bound(std::llround(criterion.bound() * 1e9));

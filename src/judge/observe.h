@@ -7,6 +7,9 @@
 
 namespace llmload::judge {
 
+/// Whether `observed` is what `comparison` with `bound` asks for.
+bool Holds(double observed, Comparison comparison, double bound);
+
 /// Says in the observation what its sample is worth, and why.
 void NoteWorth(const SampleWorth& worth, const Blocks& blocks, Observation& observation);
 

@@ -55,7 +55,7 @@ Observation ObserveShare(std::uint64_t part, std::uint64_t whole, const RunRecor
 }
 
 Metric Rate(std::string name, std::optional<double> (MetricsSnapshot::*rate)() const noexcept,
-            CountOfCohort of_cohort) {
+            CountOfCohort of_cohort, std::string unit = "requests/s") {
   const auto observe = [rate, of_cohort](const RunRecord& record, const Judging& judging) {
     const MetricsSnapshot& metrics = record.metrics;
     Observation observation;
@@ -84,7 +84,7 @@ Metric Rate(std::string name, std::optional<double> (MetricsSnapshot::*rate)() c
     }
     return observation;
   };
-  return Metric(std::move(name), "requests/s", observe);
+  return Metric(std::move(name), std::move(unit), observe);
 }
 
 constexpr const char* kNoObjectives = "the requests of the run had no objectives";
@@ -120,6 +120,11 @@ Metric Throughput() { return Rate("throughput", &MetricsSnapshot::Throughput, &C
 
 Metric CompletedThroughput() {
   return Rate("completed throughput", &MetricsSnapshot::CompletedThroughput, &Cohort::completed);
+}
+
+Metric TokensPerSecond() {
+  return Rate("output tokens per second", &MetricsSnapshot::OutputTokensPerSecond,
+              &Cohort::output_tokens, "tokens/s");
 }
 
 Metric Goodput() {

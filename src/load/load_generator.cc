@@ -15,6 +15,7 @@
 
 #include "llmload/core/environment.h"
 #include "llmload/load/arrival_schedule.h"
+#include "llmload/metrics/cell_keys.h"
 #include "src/load/crew.h"
 #include "src/load/echo_prompts.h"
 #include "src/load/load_plan.h"
@@ -110,6 +111,8 @@ class LoadGenerator::Impl {
     run.arrivals = plan_.arrivals;
     run.concurrency = plan_.concurrency;
     run.request_stride = plan_.request_stride;
+    run.phases = phases_;
+    run.cells = &cells_;
     run.next_request = options_.share.index;
     run.on_prompt_failure = [this](std::uint64_t request, const std::string& what) {
       PromptFailed(request, what);
@@ -121,7 +124,8 @@ class LoadGenerator::Impl {
       stages_.emplace_back(MetricsOptions{.objectives = options_.objectives,
                                           .start = run.start,
                                           .with_series = true,
-                                          .judged = options_.judged});
+                                          .judged = options_.judged,
+                                          .cohorts_by_cell = options_.cohorts_by_cell});
     }
     unmeasured_.emplace(MetricsOptions{.start = run.start});
     for (RequestObserver* observer : options_.request_observers) {
@@ -134,6 +138,7 @@ class LoadGenerator::Impl {
     LoadResult result;
     const std::size_t last_stage = ended_at_look_.value_or(stages_.size() - 1);
     result.metrics = MeasuredUpTo(last_stage);
+    result.cells = CellsUpTo(last_stage);
     result.unmeasured = unmeasured_->Snapshot();
     for (std::size_t stage = last_stage + 1; stage < stages_.size(); ++stage) {
       MetricsSnapshot later = stages_[stage].Snapshot();
@@ -202,6 +207,21 @@ class LoadGenerator::Impl {
     return measured;
   }
 
+  std::vector<MetricsCell> CellsUpTo(std::size_t stage) const {
+    const std::vector<CellKey> keys = cells_.Known();
+    std::vector<MetricsCell> cells;
+    for (std::size_t i = 0; i <= stage; ++i) {
+      std::vector<MetricsSnapshot> figures = stages_[i].Cells();
+      // A key that came after it has no figures yet, and figures of a key that is not known yet are
+      // of requests that have only begun.
+      for (std::size_t id = 0; id < std::min(keys.size(), figures.size()); ++id) {
+        if (figures[id][Counter::kScheduled] == 0) continue;
+        AddCells(cells, {{.key = keys[id], .figures = std::move(figures[id])}});
+      }
+    }
+    return cells;
+  }
+
   // Adds up the counters; the percentiles are those of the measured requests.
   LiveCounters Live() const {
     Distribution latency;
@@ -235,22 +255,34 @@ class LoadGenerator::Impl {
     ArrivalSequence arrivals(profile);
     result.measured_duration = arrivals.measured_duration();
     Duration last{};
+    result.phases = phases_;
     while (const auto arrival = arrivals.Next()) {
       if (arrival->index >= most) {
         // The time after the last arrival, up to the next one of its schedule, is part of the load.
         result.measured_duration = MeasuredDuration(profile, arrival->at);
+        EndPhases(result.phases, arrival->at);
         break;
       }
       last = arrival->at;
       if (arrival->index % share.of != share.index) continue;
+      if (!result.phases.empty() && (!finished_ || last < *finished_)) {
+        ++result.phases[arrival->phase].arrivals;
+      }
       ++result.planned;
       result.planned_measured += arrival->measured ? 1 : 0;
     }
     if (!finished_) return;
+    EndPhases(result.phases, *finished_);
     // The schedule ended early, and those of it are what was sent.
     result.planned = scheduled;
     result.planned_measured = m[Counter::kScheduled];
     result.measured_duration = MeasuredDuration(profile, std::min(*finished_, last));
+  }
+
+  static void EndPhases(std::vector<PlannedPhase>& phases, Duration at) {
+    for (PlannedPhase& phase : phases) {
+      phase.duration = std::clamp(at - phase.begin, Duration::zero(), phase.duration);
+    }
   }
 
   GeneratorHealth HealthOf(const std::deque<LoadWorker>& workers) const {
@@ -367,7 +399,10 @@ class LoadGenerator::Impl {
         co_await clock_.SleepFor(kLookInterval);
       }
       if (finished_ || StopRequested()) co_return;
-      if (!looks.enough({.look = look, .so_far = MeasuredUpTo(look), .loop_delay = LoopDelay()})) {
+      if (!looks.enough({.look = look,
+                         .so_far = MeasuredUpTo(look),
+                         .cells = CellsUpTo(look),
+                         .loop_delay = LoopDelay()})) {
         continue;
       }
       ended_at_look_ = look;
@@ -427,6 +462,8 @@ class LoadGenerator::Impl {
   const LoadOptions options_;
   Clock& clock_;
   const LoadPlan plan_;
+  const std::vector<PlannedPhase> phases_ = PlannedPhasesOf(plan_.shape);
+  CellKeys cells_;
   std::deque<LoadTestMetrics> stages_;  // between looks; from the start of the run on
   const std::function<MetricsSnapshot()> measured_ = [this] {
     return MeasuredUpTo(stages_.size() - 1);

@@ -49,7 +49,8 @@ class DatasetSource final : public PromptSource {
             .messages = prompt.messages,
             .max_tokens = prompt.max_tokens ? prompt.max_tokens : request_.max_tokens,
             .temperature = request_.temperature,
-            .stream = request_.stream};
+            .stream = request_.stream,
+            .tags = prompt.tags};
   }
   std::string Describe() const override {
     return std::to_string(prompts_.size()) + " prompts of " + name_ + DescribeOrder(order_) +

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "llmload/metrics/cell_keys.h"
+
 namespace llmload {
 namespace {
 
@@ -65,8 +67,31 @@ Message ReadOwnMessage(const JsonlLine& line, const nlohmann::json& message,
           .content = line.ReadString(content, path + "content")};
 }
 
+// An object of strings. "phase" and "model" are names that --slo keeps for itself.
+std::vector<RequestTag> ReadTags(const JsonlLine& line, const nlohmann::json& object) {
+  CheckIsObject(line, object, "tags");
+  if (object.size() > kMostTags) line.Reject("tags", object.dump(), "8 tags or fewer");
+  std::vector<RequestTag> tags;
+  for (const auto& [name, value] : object.items()) {
+    const std::string field = "tags." + name;
+    const auto fits = [](std::string_view text) {
+      return !text.empty() && text.size() <= kMostTagBytes &&
+             text.find_first_of("{}=,\"") == std::string_view::npos;
+    };
+    if (!fits(name) || name == "phase" || name == "model") {
+      line.Reject("tags", name,
+                  "a name of 1 to 64 bytes without {}=,\" that is neither phase nor model");
+    }
+    tags.push_back({.name = name, .value = line.ReadString(value, field)});
+    if (!fits(tags.back().value)) {
+      line.Reject(field, tags.back().value, "a text of 1 to 64 bytes without {}=,\"");
+    }
+  }
+  return tags;
+}
+
 DatasetPrompt ReadOwn(const JsonlLine& line, const nlohmann::json& object) {
-  line.CheckMembers(object, "", {"prompt", "messages", "max_tokens"});
+  line.CheckMembers(object, "", {"prompt", "messages", "max_tokens", "tags"});
   const auto text = object.find("prompt");
   const auto messages = object.find("messages");
   const bool has_messages = messages != object.end();
@@ -83,6 +108,9 @@ DatasetPrompt ReadOwn(const JsonlLine& line, const nlohmann::json& object) {
   }
   if (const auto tokens = object.find("max_tokens"); tokens != object.end()) {
     prompt.max_tokens = ReadMaxTokens(line, *tokens, "max_tokens");
+  }
+  if (const auto tags = object.find("tags"); tags != object.end()) {
+    prompt.tags = ReadTags(line, *tags);
   }
   return prompt;
 }

@@ -16,6 +16,7 @@ namespace llmload {
 struct DatasetPrompt {
   std::vector<Message> messages;
   std::optional<int> max_tokens;
+  std::vector<RequestTag> tags = {};
 };
 
 /// The format of a data set that begins with `object`: the one whose fields it has, or else

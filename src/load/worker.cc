@@ -76,7 +76,8 @@ LoadWorker::LoadWorker(LoadRun& run, unsigned index, asio::io_context& context,
       index_(index),
       context_(context),
       measured_(std::move(measured)),
-      unmeasured_(unmeasured) {}
+      unmeasured_(unmeasured),
+      cells_(*run.cells) {}
 
 void LoadWorker::Start(std::function<void()> on_done) {
   auto ended = [on_done = std::move(on_done)](std::exception_ptr thrown) {
@@ -144,10 +145,20 @@ asio::awaitable<void> LoadWorker::DispatchOpenLoop() {
       co_await SleepMain(scheduled);
     }
     if (ending_) break;
-    MetricsShard& shard = ShardFor(arrival->measured, arrival->index, scheduled);
-    shard.Scheduled();
-    if (in_flight_.size() >= max_in_flight) {
-      shard.Dropped(scheduled);
+    const auto in_flight = in_flight_.emplace(in_flight_.end());
+    in_flight->phase = arrival->phase;
+    in_flight->instants.scheduled = scheduled;
+    in_flight->measured = arrival->measured;
+    in_flight->shard = &ShardFor(arrival->measured, arrival->index, scheduled);
+    if (!run_.phases.empty()) {
+      in_flight->step = StepAt(run_.phases[arrival->phase], arrival->at);
+    }
+    if (in_flight_.size() > max_in_flight) {
+      // There is no request, which could be slow to make: the model and the tags stay unknown.
+      MetricsShard& cell = CellOf(*in_flight, {});
+      cell.Scheduled();
+      cell.Dropped(scheduled);
+      in_flight_.erase(in_flight);
       if (!run_.options.request_observers.empty()) {
         Tell({.index = arrival->index,
               .phase = arrival->phase,
@@ -157,11 +168,6 @@ asio::awaitable<void> LoadWorker::DispatchOpenLoop() {
       }
       continue;
     }
-    const auto in_flight = in_flight_.emplace(in_flight_.end());
-    in_flight->phase = arrival->phase;
-    in_flight->instants.scheduled = scheduled;
-    in_flight->measured = arrival->measured;
-    in_flight->shard = &shard;
     auto ended = [this, in_flight](std::exception_ptr) { Finished(in_flight); };
     asio::co_spawn(context_, OneRequest(arrival->index, in_flight),
                    asio::bind_cancellation_slot(in_flight->cancel.slot(), std::move(ended)));
@@ -200,7 +206,6 @@ asio::awaitable<void> LoadWorker::ClosedLoopCaller(const ClosedLoop& load, std::
     in_flight->instants.scheduled = run_.clock.Now();
     in_flight->measured = IsMeasured(load, index, in_flight->instants.scheduled);
     in_flight->shard = &ShardFor(in_flight->measured, index, in_flight->instants.scheduled);
-    in_flight->shard->Scheduled();
     // Part of this coroutine: to spawn one for each request would be a third of its cost.
     co_await OneRequest(index, in_flight);
     in_flight_.erase(in_flight);
@@ -236,6 +241,14 @@ asio::awaitable<void> LoadWorker::Think(Caller& caller, TimePoint until) {
 void LoadWorker::TokenTimes::OnToken(const TokenEvent& event) {
   times.Event(event.at);
   shard->TokenEvent(event.at);
+}
+
+MetricsShard& LoadWorker::CellOf(const InFlight& in_flight, const CompletionRequest& request) {
+  if (!in_flight.measured) return *in_flight.shard;
+  // Where phases are not told apart, all are one.
+  const std::size_t phase = run_.phases.empty() ? 0 : in_flight.phase.value_or(0);
+  return in_flight.shard->Cell(
+      cells_.Find(static_cast<std::uint32_t>(phase), in_flight.step, request.model, request.tags));
 }
 
 bool LoadWorker::MakeRequest(std::uint64_t index, CompletionRequest& request) {
@@ -281,7 +294,6 @@ void LoadWorker::NoteSent(std::uint64_t index, const CompletionRequest& request,
 asio::awaitable<void> LoadWorker::OneRequest(std::uint64_t index,
                                              InFlightList::iterator in_flight) {
   RequestInstants& instants = in_flight->instants;
-  MetricsShard& shard = *in_flight->shard;
   std::optional<Result<Completion>> outcome;
   CompletionRequest request;
   if (!MakeRequest(index, request)) co_return;
@@ -289,6 +301,9 @@ asio::awaitable<void> LoadWorker::OneRequest(std::uint64_t index,
   in_flight->request = &request;
   instants.dispatched = run_.clock.Now();
   if (!run_.arrivals) instants.scheduled = instants.dispatched;
+  MetricsShard& shard = CellOf(*in_flight, request);
+  in_flight->shard = &shard;
+  shard.Scheduled();
   shard.Dispatched(instants.scheduled, instants.dispatched, request.stream);
   NoteSent(index, request, *in_flight);
   in_flight->tokens.shard = &shard;

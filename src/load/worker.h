@@ -18,6 +18,9 @@
 #include "llmload/core/random.h"
 #include "llmload/load/arrival_schedule.h"
 #include "llmload/load/load_generator.h"
+#include "llmload/load/planned_phases.h"
+#include "llmload/metrics/cell_keys.h"
+#include "llmload/metrics/cells.h"
 #include "llmload/metrics/load_test_metrics.h"
 #include "llmload/provider/provider.h"
 #include "src/load/worker_probe.h"
@@ -38,7 +41,9 @@ struct LoadRun {
   TimePoint start{};
   unsigned workers = 1;
   std::optional<ArrivalSequence> arrivals =
-      std::nullopt;             ///< all of them, at the first; of an open loop
+      std::nullopt;                       ///< all of them, at the first; of an open loop
+  std::vector<PlannedPhase> phases = {};  ///< of an open loop whose phases are told apart
+  CellKeys* cells = nullptr;
   std::size_t concurrency = 0;  ///< of the share: requests in flight at most, or callers
 
   // Of a closed loop: the share's requests are `options.share.index` and every `request_stride`th
@@ -112,7 +117,8 @@ class LoadWorker {
     const CompletionRequest* request = nullptr;  // from when it is made until it has ended
     RequestInstants instants;
     TokenTimes tokens;
-    MetricsShard* shard = nullptr;
+    MetricsShard* shard = nullptr;  // of the stage, and from the dispatch on of the cell
+    std::uint32_t step = CellKey::kNoStep;
     bool measured = true;
     bool sent = false;
     bool ended = false;
@@ -136,6 +142,8 @@ class LoadWorker {
   MetricsShard& ShardFor(bool measured, std::uint64_t index, TimePoint scheduled) const {
     return measured ? *measured_[run_.StageOf(index, scheduled)] : unmeasured_;
   }
+  // The cell of the stage's shard that takes a request.
+  MetricsShard& CellOf(const InFlight& in_flight, const CompletionRequest& request);
   boost::asio::awaitable<void> Drain();
   boost::asio::awaitable<void> OneRequest(std::uint64_t index, InFlightList::iterator in_flight);
   // False if the prompt source failed, which ends the run.
@@ -174,6 +182,7 @@ class LoadWorker {
   // Written by the worker's thread alone.
   Asked asked_;
   std::size_t last_model_ = 0;
+  CellFinder cells_;
   boost::asio::cancellation_signal wake_main_;
 };
 

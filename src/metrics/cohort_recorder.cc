@@ -56,6 +56,7 @@ Cohorts CohortRecorder::Snapshot() const {
     cohort.completed = Read(counts[kCompleted]);
     cohort.good = Read(counts[kGood]);
     cohort.attempts = Read(counts[kAttempts]);
+    cohort.output_tokens = Read(counts[kOutputTokens]);
     for (std::size_t figure = 0; figure < kFigureCount; ++figure) {
       if (rows_[figure] == kNotKept) continue;
       std::uint32_t* const cells = CellsOf(slot, rows_[figure]);

@@ -22,7 +22,15 @@ namespace llmload {
 /// they become twice as long.
 class CohortRecorder {
  public:
-  enum Count : std::size_t { kScheduled, kSucceeded, kLost, kCompleted, kGood, kAttempts };
+  enum Count : std::size_t {
+    kScheduled,
+    kSucceeded,
+    kLost,
+    kCompleted,
+    kGood,
+    kAttempts,
+    kOutputTokens
+  };
 
   /// Keeps the cells of these figures. Throws std::bad_alloc.
   CohortRecorder(TimePoint start, const FigureSet& figures);
@@ -44,7 +52,7 @@ class CohortRecorder {
   Cohorts Snapshot() const;
 
  private:
-  static constexpr std::size_t kCounts = 6;
+  static constexpr std::size_t kCounts = 7;
   static constexpr std::size_t kNotKept = kFigureCount;
 
   struct FreeCells {

@@ -11,6 +11,7 @@ void Cohort::Merge(const Cohort& other) {
   completed += other.completed;
   good += other.good;
   attempts += other.attempts;
+  output_tokens += other.output_tokens;
   for (std::size_t i = 0; i < figures.size(); ++i) MergeCells(figures[i], other.figures[i]);
 }
 

@@ -23,6 +23,7 @@ ProviderUsage UsageOf(const metrics::ProviderSlot& slot) {
           .failures = slot.failures.Get(),
           .rejected = slot.rejected.Get(),
           .answered = slot.answered.Get(),
+          .input_tokens = slot.input_tokens.Get(),
           .output_tokens = slot.output_tokens.Get(),
           .attempt_latency = slot.attempt_latency->Snapshot(),
           .attempt_ttft = slot.attempt_ttft->Snapshot()};
@@ -45,8 +46,14 @@ MetricsSnapshot MetricsShard::State::Snapshot() const {
     one.providers.push_back(UsageOf(providers[i]));
     snapshot.Merge(one);
   }
-  if (series) snapshot.series = series->Snapshot();
-  if (cohorts) snapshot.cohorts = cohorts->Snapshot();
+  const std::size_t words = reason_count.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < words; ++i) {
+    MetricsSnapshot one;
+    one.finish_reasons.push_back({.reason = reasons[i].word, .count = reasons[i].count.Get()});
+    snapshot.Merge(one);
+  }
+  if (own_series) snapshot.series = own_series->Snapshot();
+  if (own_cohorts) snapshot.cohorts = own_cohorts->Snapshot();
   const Duration::rep start = options.start.time_since_epoch().count();
   if (const auto first = first_dispatch.Get(); first != kNever) {
     snapshot.first_dispatch = Duration(first - start);
@@ -59,7 +66,7 @@ LoadTestMetrics::LoadTestMetrics(MetricsOptions options) : options_(options) {}
 LoadTestMetrics::~LoadTestMetrics() = default;
 
 MetricsShard& LoadTestMetrics::AddShard() {
-  std::unique_ptr<MetricsShard> shard(new MetricsShard(options_));
+  std::unique_ptr<MetricsShard> shard(new MetricsShard(options_, nullptr));
   const std::lock_guard lock(mutex_);
   return *shards_.emplace_back(std::move(shard));
 }
@@ -68,8 +75,28 @@ MetricsSnapshot LoadTestMetrics::Snapshot() const {
   MetricsSnapshot snapshot;
   snapshot.has_objectives = !options_.objectives.empty();
   const std::lock_guard lock(mutex_);
-  for (const auto& shard : shards_) snapshot.Merge(shard->state_->Snapshot());
+  for (const auto& shard : shards_) {
+    shard->state_->ForEachCell([&snapshot](std::size_t, const MetricsShard::State& cell) {
+      snapshot.Merge(cell.Snapshot());
+    });
+  }
   return snapshot;
+}
+
+std::vector<MetricsSnapshot> LoadTestMetrics::Cells() const {
+  std::vector<MetricsSnapshot> cells;
+  const std::lock_guard lock(mutex_);
+  for (const auto& shard : shards_) {
+    shard->state_->ForEachCell([&](std::size_t id, const MetricsShard::State& cell) {
+      MetricsSnapshot figures = cell.Snapshot();
+      figures.series = {};
+      figures.providers.clear();
+      if (!options_.cohorts_by_cell) figures.cohorts = {};
+      if (cells.size() <= id) cells.resize(id + 1);
+      cells[id].Merge(figures);
+    });
+  }
+  return cells;
 }
 
 LiveCounters& LiveCounters::operator+=(const LiveCounters& other) noexcept {
@@ -96,8 +123,7 @@ LiveCounters LoadTestMetrics::Live() const {
 LiveCounters LoadTestMetrics::Live(Distribution* latencies, Distribution* ttfts) const {
   LiveCounters live;
   const std::lock_guard lock(mutex_);
-  for (const auto& shard : shards_) {
-    const MetricsShard::State& state = *shard->state_;
+  const auto add = [&](std::size_t, const MetricsShard::State& state) {
     // Outcomes before what precedes them, so that no request in between is counted negatively.
     live.succeeded += state[Counter::kSucceeded].Get();
     live.failed += state[Counter::kFailed].Get();
@@ -110,7 +136,8 @@ LiveCounters LoadTestMetrics::Live(Distribution* latencies, Distribution* ttfts)
     }
     if (latencies != nullptr) latencies->Merge(state[Figure::kScheduledLatency].Snapshot());
     if (ttfts != nullptr) ttfts->Merge(state[Figure::kTtft].Snapshot());
-  }
+  };
+  for (const auto& shard : shards_) shard->state_->ForEachCell(add);
   const std::uint64_t ended = live.succeeded + live.failed + live.unfinished;
   live.in_flight = live.sent > ended ? live.sent - ended : 0;
   return live;
@@ -120,7 +147,9 @@ std::uint64_t LoadTestMetrics::Sent() const {
   std::uint64_t sent = 0;
   const std::lock_guard lock(mutex_);
   for (const auto& shard : shards_) {
-    sent += std::as_const(*shard->state_)[Counter::kSent].Get();
+    shard->state_->ForEachCell([&sent](std::size_t, const MetricsShard::State& cell) {
+      sent += cell[Counter::kSent].Get();
+    });
   }
   return sent;
 }

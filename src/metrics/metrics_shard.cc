@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "llmload/metrics/load_test_metrics.h"
+#include "src/core/text/utf8.h"
 #include "src/metrics/metrics_shard_state.h"
 #include "src/metrics/relaxed.h"
 
@@ -10,12 +11,14 @@ namespace llmload {
 
 using metrics::ProviderKey;
 using metrics::ProviderSlot;
+using metrics::ReasonSlot;
 
 namespace {
 
 // A reader that is late finds several events in each read: of fewer events it makes one piece.
 constexpr std::uint64_t kEventsOfALateReader = 50;
-constexpr std::string_view kOverflowProvider = "(other)";
+constexpr std::size_t kMaxReasonLength = 64;
+constexpr std::string_view kNoReason = "(none)";
 constexpr std::string_view kUnnamedProvider = "(unnamed)";
 
 ProviderKey KeyOf(const Attempt& attempt) {
@@ -72,6 +75,12 @@ std::uint64_t Tokens(std::int64_t count) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(count, 0));
 }
 
+// See `FigureUnit`.
+Duration AsLength(std::int64_t tokens) {
+  constexpr std::int64_t kMost = 1'000'000'000;
+  return kOneToken * std::clamp<std::int64_t>(tokens, 0, kMost);
+}
+
 }  // namespace
 
 ProviderSlot& MetricsShard::State::Provider(ProviderKey key) {
@@ -82,7 +91,7 @@ ProviderSlot& MetricsShard::State::Provider(ProviderKey key) {
   }
   if (count == metrics::kProviderSlots) return providers[metrics::kProviderSlots - 1];
   ProviderSlot& slot = providers[count];
-  if (count == metrics::kProviderSlots - 1) key = {kOverflowProvider, {}, {}};
+  if (count == metrics::kProviderSlots - 1) key = {kOtherNames, {}, {}};
   slot.name = key.name;
   slot.region = key.region;
   slot.model = key.model;
@@ -182,12 +191,25 @@ void MetricsShard::State::RecordAnswer(const Completion& completion) {
   ProviderSlot& slot =
       Provider(attempt != nullptr ? KeyOf(*attempt) : ProviderKey{completion.provider, {}, {}});
   slot.answered.Add(1);
+  slot.input_tokens.Add(Tokens(completion.usage.input));
   slot.output_tokens.Add(Tokens(completion.usage.output));
   const auto& first_token = completion.timings.first_token;
   // Of an answer that another attempt began, the first token is not this attempt's.
   if (attempt != nullptr && first_token && *first_token >= attempt->started) {
     slot.attempt_ttft->Record(*first_token - attempt->started);
   }
+}
+
+void MetricsShard::State::RecordFinishReason(std::string_view word) {
+  word = word.empty() ? kNoReason : text::CutUtf8(word, kMaxReasonLength);
+  const std::size_t known = reason_count.load(kRelaxed);
+  for (std::size_t i = 0; i < known; ++i) {
+    if (i + 1 == reasons.size() || reasons[i].word == word) return reasons[i].count.Add(1);
+  }
+  ReasonSlot& slot = reasons[known];
+  slot.word = known + 1 == reasons.size() ? kOtherNames : word;
+  slot.count.Add(1);
+  reason_count.store(known + 1, std::memory_order_release);
 }
 
 bool MetricsShard::State::IsGood(const RequestInstants& instants,
@@ -207,20 +229,31 @@ bool MetricsShard::State::IsGood(const RequestInstants& instants,
          (Keeps(bounds.chunk_gap, gap) || (!gap && timings.first_token));
 }
 
-MetricsShard::MetricsShard(const MetricsOptions& options)
-    : state_(std::make_unique<State>(options)) {}
+MetricsShard::MetricsShard(const MetricsOptions& options, State* root)
+    : state_(std::make_unique<State>(options, root)) {}
 MetricsShard::~MetricsShard() = default;
+
+MetricsShard& MetricsShard::Cell(std::size_t id) {
+  if (id == 0) return *this;
+  std::atomic<MetricsShard*>& cell = state_->cells[id];
+  MetricsShard* known = cell.load(kRelaxed);
+  if (known == nullptr) {
+    known = new MetricsShard(state_->options, state_.get());
+    cell.store(known, std::memory_order_release);
+  }
+  return *known;
+}
 
 void MetricsShard::Scheduled(std::uint64_t arrivals) noexcept {
   (*state_)[Counter::kScheduled].Add(arrivals);
 }
 
 void MetricsShard::Dropped(TimePoint scheduled) noexcept {
-  if (auto& series = state_->series) {
+  if (auto* const series = state_->series) {
     series->Count(SeriesRecorder::kScheduled, scheduled);
     series->Count(SeriesRecorder::kDropped, scheduled);
   }
-  if (auto& cohorts = state_->cohorts) {
+  if (auto* const cohorts = state_->cohorts) {
     cohorts->Add(CohortRecorder::kScheduled, scheduled);
     cohorts->Add(CohortRecorder::kLost, scheduled);
   }
@@ -231,7 +264,7 @@ void MetricsShard::Dispatched(TimePoint scheduled, TimePoint dispatched, bool st
   state_->first_dispatch.LowerTo(dispatched.time_since_epoch().count());
   state_->Record(Figure::kScheduleLag, scheduled, dispatched - scheduled);
   if (state_->cohorts) state_->cohorts->Add(CohortRecorder::kScheduled, scheduled);
-  if (auto& series = state_->series) {
+  if (auto* const series = state_->series) {
     series->Count(SeriesRecorder::kScheduled, scheduled);
     series->Count(SeriesRecorder::kSent, dispatched);
   }
@@ -250,6 +283,11 @@ void MetricsShard::Succeeded(const RequestInstants& instants, const Completion& 
   state.RecordTokenTimes(instants, completion);
   state.RecordStream(instants);
   state.RecordAnswer(completion);
+  state.RecordFinishReason(completion.finish_reason);
+  state.Record(Figure::kOutputLength, instants.scheduled, AsLength(completion.usage.output));
+  if (completion.usage.input > 0) {
+    state.Record(Figure::kInputLength, instants.scheduled, AsLength(completion.usage.input));
+  }
   state[Counter::kInputTokens].Add(Tokens(completion.usage.input));
   state[Counter::kCachedInputTokens].Add(Tokens(completion.usage.cached_input));
   state[Counter::kOutputTokens].Add(Tokens(completion.usage.output));
@@ -263,9 +301,11 @@ void MetricsShard::Succeeded(const RequestInstants& instants, const Completion& 
   state.Record(Figure::kServiceLatency, instants.scheduled,
                instants.completed - instants.dispatched);
   if (state.series) state.series->Succeeded(instants.completed, scheduled_latency);
-  if (auto& cohorts = state.cohorts) {
+  if (auto* const cohorts = state.cohorts) {
     cohorts->Add(CohortRecorder::kSucceeded, instants.scheduled);
     cohorts->Add(CohortRecorder::kCompleted, instants.scheduled);
+    cohorts->Add(CohortRecorder::kOutputTokens, instants.scheduled,
+                 Tokens(completion.usage.output));
     if (good) cohorts->Add(CohortRecorder::kGood, instants.scheduled);
   }
   state.last_completion.RaiseTo(instants.completed.time_since_epoch().count());

@@ -12,8 +12,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "llmload/metrics/cell_keys.h"
 #include "llmload/metrics/histogram.h"
 #include "llmload/metrics/load_test_metrics.h"
 #include "src/metrics/cohort_recorder.h"
@@ -25,6 +27,7 @@ namespace llmload {
 namespace metrics {
 
 inline constexpr std::size_t kProviderSlots = 64;
+inline constexpr std::size_t kReasonSlots = 17;  // the last one is of all others
 inline constexpr Duration::rep kNever = std::numeric_limits<Duration::rep>::max();
 
 struct ProviderKey {
@@ -36,19 +39,44 @@ struct ProviderKey {
 struct ProviderSlot {
   // Written before the slot is published, constant afterwards.
   std::string name, region, model;
-  Count attempts, successes, failures, rejected, answered, output_tokens;
+  Count attempts, successes, failures, rejected, answered, input_tokens, output_tokens;
   std::unique_ptr<Histogram> attempt_latency, attempt_ttft;
 
   ProviderKey Key() const { return {name, region, model}; }
 };
 
+struct ReasonSlot {
+  std::string word;  // written before the slot is published, constant afterwards
+  Count count;
+};
+
 }  // namespace metrics
 
 struct alignas(64) MetricsShard::State {
-  explicit State(const MetricsOptions& run_options) : options(run_options) {
+  // `root`: the state of cell 0, or null for that itself.
+  State(const MetricsOptions& run_options, State* root) : options(run_options) {
     if (!options.with_series) return;
-    series.emplace(options.start);
-    cohorts.emplace(options.start, options.judged);
+    if (root == nullptr) own_series = std::make_unique<SeriesRecorder>(options.start);
+    if (root == nullptr || options.cohorts_by_cell) {
+      own_cohorts = std::make_unique<CohortRecorder>(options.start, options.judged);
+    }
+    series = root == nullptr ? own_series.get() : root->series;
+    cohorts = own_cohorts ? own_cohorts.get() : root->cohorts;
+  }
+  ~State() {
+    for (auto& cell : cells) delete cell.load(std::memory_order_relaxed);
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  // Calls `visit(number, state)` for this cell and all others of the shard, by any thread.
+  template <class Visit>
+  void ForEachCell(Visit visit) const {
+    visit(std::size_t{0}, *this);
+    for (std::size_t id = 1; id < cells.size(); ++id) {
+      const MetricsShard* const cell = cells[id].load(std::memory_order_acquire);
+      if (cell != nullptr) visit(id, std::as_const(*cell->state_));
+    }
   }
 
   metrics::Count& operator[](Counter counter) {
@@ -76,16 +104,24 @@ struct alignas(64) MetricsShard::State {
   std::array<Histogram, kFigureCount> histograms;
   metrics::SingleWriter<Duration::rep> first_dispatch{metrics::kNever};
   metrics::SingleWriter<Duration::rep> last_completion{std::numeric_limits<Duration::rep>::min()};
-  std::optional<SeriesRecorder> series;
-  std::optional<CohortRecorder> cohorts;
+  std::unique_ptr<SeriesRecorder> own_series;
+  std::unique_ptr<CohortRecorder> own_cohorts;
+  // Those of cell 0 or of this cell; null if there are none.
+  SeriesRecorder* series = nullptr;
+  CohortRecorder* cohorts = nullptr;
+  // Of cell 0: the other cells of the shard, by their number.
+  std::array<std::atomic<MetricsShard*>, kMostCells> cells{};
 
   metrics::ErrorLog errors;
   std::array<metrics::ProviderSlot, metrics::kProviderSlots> providers;
   std::atomic<std::size_t> provider_count{0};
+  std::array<metrics::ReasonSlot, metrics::kReasonSlots> reasons;
+  std::atomic<std::size_t> reason_count{0};
 
   metrics::ProviderSlot& Provider(metrics::ProviderKey key);
   bool IsGood(const RequestInstants& instants, const Completion& completion) const;
   void RecordAnswer(const Completion& completion);
+  void RecordFinishReason(std::string_view word);
   void RecordAttempts(const std::vector<Attempt>& list, std::string_view provider,
                       TimePoint scheduled, std::optional<ErrorKind> error);
   void RecordFailover(const std::vector<Attempt>& list, const RequestInstants& instants,

@@ -16,6 +16,29 @@ std::optional<double> PerSecond(std::uint64_t count, const std::optional<Duratio
   return static_cast<double>(count) / ToSeconds(*time);
 }
 
+// Beyond so many different words, "(other)" stands for all that are new.
+constexpr std::size_t kMostReasons = 16;
+
+void AddReason(std::vector<FinishReason>& reasons, const FinishReason& more) {
+  const auto place = [&](std::string_view word) {
+    return std::lower_bound(
+        reasons.begin(), reasons.end(), word,
+        [](const FinishReason& known, std::string_view name) { return known.reason < name; });
+  };
+  const auto is_other = [](const FinishReason& known) { return known.reason == kOtherNames; };
+  auto at = place(more.reason);
+  if (at == reasons.end() || at->reason != more.reason) {
+    const auto others = std::count_if(reasons.begin(), reasons.end(), is_other);
+    const bool full = reasons.size() - static_cast<std::size_t>(others) >= kMostReasons;
+    const std::string_view word = full ? kOtherNames : std::string_view(more.reason);
+    at = place(word);
+    if (at == reasons.end() || at->reason != word) {
+      at = reasons.insert(at, {.reason = std::string(word)});
+    }
+  }
+  at->count += more.count;
+}
+
 }  // namespace
 
 void ProviderUsage::Merge(const ProviderUsage& other) {
@@ -24,6 +47,7 @@ void ProviderUsage::Merge(const ProviderUsage& other) {
   failures += other.failures;
   rejected += other.rejected;
   answered += other.answered;
+  input_tokens += other.input_tokens;
   output_tokens += other.output_tokens;
   attempt_latency.Merge(other.attempt_latency);
   attempt_ttft.Merge(other.attempt_ttft);
@@ -89,6 +113,7 @@ void MetricsSnapshot::Merge(const MetricsSnapshot& other) {
       providers.insert(at, usage);
     }
   }
+  for (const FinishReason& more : other.finish_reasons) AddReason(finish_reasons, more);
   series.Merge(other.series);
   cohorts.Merge(other.cohorts);
   if (other.first_dispatch) {

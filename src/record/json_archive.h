@@ -53,6 +53,13 @@ class JsonWriter {
     json_[std::string(name)] = ToJson(value);
   }
 
+  /// A field that reports have only from some version on: where it is not, its value stays as it
+  /// is.
+  template <class T>
+  void LaterField(std::string_view name, const T& value) {
+    Field(name, value);
+  }
+
   /// A figure for readers of the file, which follows from the fields and is not read back.
   template <class T>
   void Derived(std::string_view name, const T& value) {
@@ -114,6 +121,11 @@ class JsonReader {
   template <class T>
   void Field(std::string_view name, T& value) {
     Read(At(name), Place(name), value);
+  }
+
+  template <class T>
+  void LaterField(std::string_view name, T& value) {
+    if (Has(name)) Field(name, value);
   }
 
   template <class T>

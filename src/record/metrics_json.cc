@@ -20,17 +20,22 @@ static Json WriteCells(const std::vector<Cell>& cells) {
   return list;
 }
 
-Json WriteForm(const Distribution& values) {
+// `figure` says in which unit the values are, which the names of the members say, too.
+static Json WriteDistribution(const Distribution& values, Figure figure) {
   Json json{{"count", values.count()}};
   if (values.empty()) return json;
-  json["mean_seconds"] = ToSeconds(values.mean());
-  json["min_seconds"] = ToSeconds(values.min());
-  json["max_seconds"] = ToSeconds(values.max());
+  const std::string unit = InfoOf(figure).unit == FigureUnit::kTime ? "_seconds" : "_tokens";
+  const auto number = [figure](const std::optional<Duration>& value) {
+    return value ? Json(InUnitOf(figure, *value)) : Json(nullptr);
+  };
+  json["mean" + unit] = MeanInUnitOf(figure, values.mean());
+  json["min" + unit] = number(values.min());
+  json["max" + unit] = number(values.max());
   for (const NamedQuantile& row : kQuantiles) {
     const QuantileBounds bounds = values.BoundsAtQuantile(row.quantile);
-    json[std::string(row.name)] = {{"value_seconds", ToSeconds(bounds.value)},
-                                   {"lower_seconds", JsonWriter::ToJson(bounds.lower)},
-                                   {"upper_seconds", JsonWriter::ToJson(bounds.upper)}};
+    json[std::string(row.name)] = {{"value" + unit, number(bounds.value)},
+                                   {"lower" + unit, number(bounds.lower)},
+                                   {"upper" + unit, number(bounds.upper)}};
   }
   const Distribution::Parts& parts = values.parts();
   json["histogram"] = {
@@ -38,6 +43,10 @@ Json WriteForm(const Distribution& values) {
       {"sum_nanoseconds", parts.sum},         {"min_nanoseconds", parts.min.count()},
       {"max_nanoseconds", parts.max.count()}, {"cells", WriteCells(parts.cells)}};
   return json;
+}
+
+Json WriteForm(const Distribution& values) {
+  return WriteDistribution(values, Figure::kServiceLatency);
 }
 
 template <class Cell>
@@ -177,6 +186,7 @@ static Json WriteForm(const Cohorts& cohorts) {
   add("completed", &Cohort::completed);
   add("good", &Cohort::good);
   add("attempts", &Cohort::attempts);
+  add("output_tokens", &Cohort::output_tokens);
   Json& figures = json["cells"] = Json::object();
   for (const FigureInfo& row : kFigures) {
     const auto has_it = [&](const Cohort& cohort) { return !cohort[row.figure].empty(); };
@@ -220,6 +230,7 @@ static void ReadForm(const Json& json, const std::string& place, Cohorts& cohort
   read("completed", &Cohort::completed);
   read("good", &Cohort::good);
   read("attempts", &Cohort::attempts);
+  if (reader.Has("output_tokens")) read("output_tokens", &Cohort::output_tokens);
   reader.Object("cells", [&](JsonReader& figures) {
     for (const FigureInfo& row : kFigures) {
       if (!figures.Has(row.name)) continue;
@@ -234,6 +245,13 @@ static void ReadForm(const Json& json, const std::string& place, Cohorts& cohort
 }
 
 template <class Archive, class T>
+requires IsOf<T, FinishReason>
+static void Visit(Archive& archive, T& ended) {
+  archive.Field("reason", ended.reason);
+  archive.Field("count", ended.count);
+}
+
+template <class Archive, class T>
 requires IsOf<T, ProviderUsage>
 static void Visit(Archive& archive, T& usage) {
   archive.Field("name", usage.name);
@@ -244,6 +262,7 @@ static void Visit(Archive& archive, T& usage) {
   archive.Field("failures", usage.failures);
   archive.Field("rejected", usage.rejected);
   archive.Field("answered", usage.answered);
+  archive.LaterField("input_tokens", usage.input_tokens);
   archive.Field("output_tokens", usage.output_tokens);
   archive.Field("attempt_latency", usage.attempt_latency);
   archive.Field("attempt_ttft", usage.attempt_ttft);
@@ -319,6 +338,16 @@ static void CheckProviders(const MetricsSnapshot& metrics, const JsonReader& arc
   }
 }
 
+static void CheckReasons(const MetricsSnapshot& metrics, const JsonReader& archive) {
+  const auto& reasons = metrics.finish_reasons;
+  for (std::size_t i = 1; i < reasons.size(); ++i) {
+    if (reasons[i - 1].reason < reasons[i].reason) continue;
+    JsonReader::Refuse(archive.Place("finish_reasons") + "[" + std::to_string(i) + "]",
+                       archive.At("finish_reasons")[i],
+                       "rows in ascending order of the reason, each once");
+  }
+}
+
 // An object with one member for each row of the catalogue that `wanted` picks.
 template <class Archive, class Snapshot, class Wanted>
 static void VisitCounters(Archive& archive, Snapshot& metrics, const char* name, Wanted wanted) {
@@ -329,9 +358,10 @@ static void VisitCounters(Archive& archive, Snapshot& metrics, const char* name,
   });
 }
 
+// Of a cell, what is empty is not written: there may be many.
 template <class Archive, class T>
 requires IsOf<T, MetricsSnapshot>
-static void Visit(Archive& archive, T& metrics) {
+static void VisitFigures(Archive& archive, T& metrics, bool of_cell) {
   VisitCounters(archive, metrics, "requests",
                 [](const CounterInfo& row) { return !row.of_tokens; });
   VisitCounters(archive, metrics, "tokens", [](const CounterInfo& row) { return row.of_tokens; });
@@ -342,15 +372,26 @@ static void Visit(Archive& archive, T& metrics) {
     for (const FigureInfo& row : kFigures) {
       // A report that was written before there was the figure has no value of it.
       if constexpr (Archive::kReads) {
-        if (!inner.Has(row.name)) continue;
+        if (inner.Has(row.name)) inner.Field(row.name, metrics[row.figure]);
+      } else if (!of_cell || !metrics[row.figure].empty()) {
+        inner.Field(row.name, WriteDistribution(metrics[row.figure], row.figure));
       }
-      inner.Field(row.name, metrics[row.figure]);
     }
   });
   if constexpr (Archive::kReads) {
     ReadErrors(metrics, archive);
   } else {
     WriteErrors(metrics, archive);
+  }
+  archive.LaterField("finish_reasons", metrics.finish_reasons);
+  if constexpr (Archive::kReads) CheckReasons(metrics, archive);
+  if (of_cell) {
+    if constexpr (Archive::kReads) {
+      if (archive.Has("cohorts")) archive.Field("cohorts", metrics.cohorts);
+    } else if (metrics.cohorts != Cohorts{}) {
+      archive.Field("cohorts", metrics.cohorts);
+    }
+    return;
   }
   archive.Field("providers", metrics.providers);
   if constexpr (Archive::kReads) CheckProviders(metrics, archive);
@@ -361,13 +402,68 @@ static void Visit(Archive& archive, T& metrics) {
 Json WriteForm(const MetricsSnapshot& metrics) {
   Json json = Json::object();
   JsonWriter archive(json);
-  Visit(archive, metrics);
+  VisitFigures(archive, metrics, false);
   return json;
 }
 
 void ReadForm(const Json& json, const std::string& place, MetricsSnapshot& metrics) {
   JsonReader archive(json, place);
-  Visit(archive, metrics);
+  VisitFigures(archive, metrics, false);
+}
+
+// {"phase": 0, "step": null, "model": "m", "tags": {"tenant": "a"}, "figures": {...}}; no phase:
+// any.
+Json WriteMetricsCells(const std::vector<MetricsCell>& cells) {
+  Json list = Json::array();
+  for (const MetricsCell& cell : cells) {
+    const CellKey& key = cell.key;
+    Json& json = list.emplace_back();
+    // Both numbers have the same value for none.
+    const auto number = [](std::uint32_t value) {
+      return value == CellKey::kNoStep ? Json(nullptr) : Json(value);
+    };
+    json = {{"phase", number(key.phase)}, {"step", number(key.step)}, {"model", key.model}};
+    Json& tags = json["tags"] = Json::object();
+    for (const RequestTag& tag : key.tags) tags[tag.name] = tag.value;
+    if (cells.size() == 1) continue;
+    Json& figures = json["figures"] = Json::object();
+    JsonWriter archive(figures);
+    VisitFigures(archive, cell.figures, true);
+  }
+  return list;
+}
+
+void ReadMetricsCells(const Json& json, const std::string& place, std::vector<MetricsCell>& cells) {
+  cells.clear();
+  if (!json.is_array()) JsonReader::Refuse(place, json, "an array");
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const std::string at = place + "[" + std::to_string(i) + "]";
+    JsonReader archive(json[i], at);
+    MetricsCell& cell = cells.emplace_back();
+    std::optional<std::uint32_t> phase;
+    std::optional<std::uint32_t> step;
+    archive.Field("phase", phase);
+    archive.Field("step", step);
+    archive.Field("model", cell.key.model);
+    cell.key.phase = phase.value_or(CellKey::kOtherPhases);
+    cell.key.step = step.value_or(CellKey::kNoStep);
+    const Json& tags = archive.At("tags");
+    if (!tags.is_object()) JsonReader::Refuse(archive.Place("tags"), tags, "an object");
+    for (const auto& [name, value] : tags.items()) {
+      RequestTag& tag = cell.key.tags.emplace_back();
+      tag.name = name;
+      JsonReader::Read(value, archive.Place("tags") + "." + name, tag.value);
+    }
+    // Merging needs their order.
+    if (!std::is_sorted(cell.key.tags.begin(), cell.key.tags.end()) ||
+        (i > 0 && !(cells[i - 1].key < cell.key))) {
+      JsonReader::Refuse(at, json[i],
+                         "cells in ascending order of phase, step, model and tags, each once");
+    }
+    if (json.size() == 1) continue;
+    JsonReader figures(archive.At("figures"), archive.Place("figures"));
+    VisitFigures(figures, cell.figures, true);
+  }
 }
 
 }  // namespace llmload

@@ -3,7 +3,9 @@
 #define LLMLOAD_SRC_RECORD_METRICS_JSON_H_
 
 #include <string>
+#include <vector>
 
+#include "llmload/metrics/cells.h"
 #include "llmload/metrics/metrics_snapshot.h"
 #include "src/record/json_archive.h"
 
@@ -15,6 +17,11 @@ void ReadForm(const record::Json& json, const std::string& place, Distribution& 
 
 record::Json WriteForm(const MetricsSnapshot& metrics);
 void ReadForm(const record::Json& json, const std::string& place, MetricsSnapshot& metrics);
+
+/// Of all cells; a single one is written without its figures.
+record::Json WriteMetricsCells(const std::vector<MetricsCell>& cells);
+void ReadMetricsCells(const record::Json& json, const std::string& place,
+                      std::vector<MetricsCell>& cells);
 
 }  // namespace llmload
 

@@ -92,6 +92,27 @@ static void Visit(Archive& archive, T& objectives) {
 }
 
 template <class Archive, class T>
+requires IsOf<T, PhaseStep>
+static void Visit(Archive& archive, T& step) {
+  archive.Field("begin_seconds", step.begin);
+  archive.Field("duration_seconds", step.duration);
+  archive.Field("rate_per_second", step.rate_per_second);
+}
+
+template <class Archive, class T>
+requires IsOf<T, PlannedPhase>
+static void Visit(Archive& archive, T& phase) {
+  archive.Field("name", phase.name);
+  archive.Field("begin_seconds", phase.begin);
+  archive.Field("duration_seconds", phase.duration);
+  archive.Field("measured", phase.measured);
+  archive.Field("lowest_rate_per_second", phase.lowest_rate);
+  archive.Field("highest_rate_per_second", phase.highest_rate);
+  archive.Field("arrivals", phase.arrivals);
+  archive.Field("steps", phase.steps);
+}
+
+template <class Archive, class T>
 requires IsOf<T, RunConfiguration>
 static void Visit(Archive& archive, T& configuration) {
   archive.Field("targets", configuration.targets);
@@ -106,6 +127,7 @@ static void Visit(Archive& archive, T& configuration) {
   archive.Field("measured_duration_seconds", configuration.measured_duration);
   archive.Field("min_max_tokens", configuration.min_max_tokens);
   archive.Field("max_max_tokens", configuration.max_max_tokens);
+  archive.LaterField("phases", configuration.phases);
   archive.Field("objectives", configuration.objectives);
   archive.Field("details", configuration.details);
 }
@@ -328,6 +350,11 @@ static void Visit(Archive& archive, T& run) {
   archive.Field("configuration", run.configuration);
   if constexpr (!Archive::kReads) WriteRates(run, archive);
   archive.Field("measured", run.metrics);
+  if constexpr (!Archive::kReads) {
+    archive.Field("cells", WriteMetricsCells(run.cells));
+  } else if (archive.Has("cells")) {
+    ReadMetricsCells(archive.At("cells"), archive.Place("cells"), run.cells);
+  }
   archive.Field("unmeasured", run.unmeasured);
   archive.Field("generator", run.health);
   archive.Field("resources", run.resources);

@@ -43,6 +43,25 @@ void AppendNew(std::vector<T>& list, const std::vector<T>& more) {
   }
 }
 
+std::vector<MetricsCell> CellsWithFigures(const RunRecord& record) {
+  std::vector<MetricsCell> cells = record.cells;
+  if (cells.size() != 1) return cells;
+  cells.front().figures = record.metrics;
+  cells.front().figures.series = {};
+  cells.front().figures.providers.clear();
+  return cells;
+}
+
+// The schedule is the same in all shares, and each has its part of the arrivals.
+void MergePhases(std::vector<PlannedPhase>& phases, const std::vector<PlannedPhase>& others) {
+  if (phases.empty()) phases.resize(others.size());
+  for (std::size_t i = 0; i < std::min(phases.size(), others.size()); ++i) {
+    const std::uint64_t arrivals = phases[i].arrivals + others[i].arrivals;
+    if (others[i].duration >= phases[i].duration) phases[i] = others[i];
+    phases[i].arrivals = arrivals;
+  }
+}
+
 template <class T>
 void Take(std::optional<T>& known, const std::optional<T>& other,
           const T& (*pick)(const T&, const T&)) {
@@ -69,6 +88,11 @@ std::optional<double> RunRecord::OfferedRate() const noexcept {
   if (configuration.measured_duration <= Duration::zero()) return std::nullopt;
   return static_cast<double>(configuration.measured_arrivals) /
          ToSeconds(configuration.measured_duration);
+}
+
+void RunRecord::SetCells(std::vector<MetricsCell> all) {
+  cells = std::move(all);
+  if (cells.size() == 1) cells.front().figures = {};
 }
 
 const NamedDistribution* RunRecord::FindDistribution(std::string_view distribution) const noexcept {
@@ -136,6 +160,10 @@ void RunRecord::Merge(const RunRecord& other) {
   Take<int>(mine.min_max_tokens, theirs.min_max_tokens, std::min<int>);
   Take<int>(mine.max_max_tokens, theirs.max_max_tokens, std::max<int>);
 
+  MergePhases(mine.phases, theirs.phases);
+  std::vector<MetricsCell> all = CellsWithFigures(*this);
+  AddCells(all, CellsWithFigures(other));
+  SetCells(std::move(all));
   metrics.Merge(other.metrics);
   unmeasured.Merge(other.unmeasured);
   health.Merge(other.health);

@@ -40,14 +40,17 @@ class Collector {
   void Add(std::string name, std::uint64_t value) {
     Add(std::move(name), static_cast<double>(value));
   }
-  void Add(const std::string& prefix, const Distribution& values) {
+  // `figure` says in which unit the values are.
+  void Add(const std::string& prefix, const Distribution& values,
+           Figure figure = Figure::kServiceLatency) {
     if (values.empty()) return;
-    Add(prefix + "_mean_seconds", ToSeconds(values.mean()));
+    const std::string unit = InfoOf(figure).unit == FigureUnit::kTime ? "_seconds" : "_tokens";
+    Add(prefix + "_mean" + unit, MeanInUnitOf(figure, values.mean()));
     for (const NamedQuantile& row : kQuantiles) {
-      Add(prefix + "_" + std::string(row.name) + "_seconds",
-          ToSeconds(values.ValueAtQuantile(row.quantile)));
+      Add(prefix + "_" + std::string(row.name) + unit,
+          InUnitOf(figure, values.ValueAtQuantile(row.quantile)));
     }
-    Add(prefix + "_max_seconds", ToSeconds(values.max()));
+    Add(prefix + "_max" + unit, InUnitOf(figure, values.max()));
   }
   std::vector<std::pair<std::string, double>> Take() { return std::move(list_); }
 
@@ -119,7 +122,7 @@ std::vector<std::pair<std::string, double>> CTestMeasurements(const RunReport& r
   all.Add("goodput_per_second", m.Goodput());
   all.Add("good_fraction", m.GoodFraction());
   all.Add("output_tokens_per_second", m.OutputTokensPerSecond());
-  for (const FigureInfo& row : kFigures) all.Add(std::string(row.name), m[row.figure]);
+  for (const FigureInfo& row : kFigures) all.Add(std::string(row.name), m[row.figure], row.figure);
   for (const Figure figure : {Figure::kScheduledLatency, Figure::kServiceLatency}) {
     for (const NamedQuantile& row : kQuantiles) {
       const auto value = m[figure].FailureAdjustedQuantile(row.quantile, m[Counter::kFailed]);

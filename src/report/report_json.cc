@@ -163,6 +163,26 @@ static void Visit(Archive& archive, T& result) {
 }
 
 template <class Archive, class T>
+requires IsOf<T, GroupResult>
+static void Visit(Archive& archive, T& result) {
+  archive.Field("group", result.group);
+  archive.Field("criterion", result.criterion);
+  archive.Field("unit", result.unit);
+  FieldThatMayBeInfinite(archive, "observed", result.observed);
+  archive.Field("samples", result.samples);
+  archive.Field("verdict", result.verdict);
+}
+
+template <class Archive, class T>
+requires IsOf<T, RampResult>
+static void Visit(Archive& archive, T& result) {
+  archive.Field("phase", result.phase);
+  archive.Field("criterion", result.criterion);
+  archive.Field("holds_up_to_per_second", result.holds_up_to);
+  archive.Field("breaks_at_per_second", result.breaks_at);
+}
+
+template <class Archive, class T>
 requires IsOf<T, Judgement>
 static void Visit(Archive& archive, T& judgement) {
   archive.Field("verdict", judgement.verdict);
@@ -171,6 +191,8 @@ static void Visit(Archive& archive, T& judgement) {
   archive.Field("invalid_reasons", judgement.invalid_reasons);
   archive.Field("recommendations", judgement.recommendations);
   archive.Field("failed_because", judgement.failed_because);
+  archive.LaterField("groups", judgement.groups);
+  archive.LaterField("ramps", judgement.ramps);
 }
 
 std::string ToJson(const RunReport& report) {

@@ -103,6 +103,7 @@ void PrintTimes(std::string& out, const RunRecord& run, std::size_t width) {
   for (const FigureInfo& row : kFigures) {
     const bool always = row.figure == Figure::kScheduledLatency ||
                         row.figure == Figure::kServiceLatency || row.figure == Figure::kScheduleLag;
+    if (row.unit != FigureUnit::kTime) continue;
     if (always || !m[row.figure].empty()) AddTimes(table, row.title, m[row.figure]);
   }
   for (const NamedDistribution& distribution : run.distributions) {

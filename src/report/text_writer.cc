@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "src/report/error_table.h"
+#include "src/report/group_table.h"
 #include "src/report/terminal.h"
 #include "src/report/text_parts.h"
 #include "src/report/text_sections.h"
@@ -175,6 +176,7 @@ std::string ToText(const RunReport& report, bool colour, std::size_t width) {
   const RunRecord& run = report.record;
   PrintRequests(out, run, width);
   PrintTimes(out, run, width);
+  PrintGroups(out, report, width);
   AppendErrors(run.metrics, width, out);
   PrintProviders(out, run.metrics, width);
   PrintTokens(out, run.metrics, width);

@@ -23,6 +23,8 @@ bool IsUpperBound(Comparison comparison) {
 // Whether the value of a criterion can only get worse than in the best case of what is left.
 bool HasBestCase(const Criterion& criterion) {
   const MetricNeeds& needs = criterion.metric().needs();
+  // How many requests of a part are still to come is not known.
+  if (!needs.slice.empty()) return false;
   if (needs.figure) {
     const FigureScope scope = InfoOf(*needs.figure).scope;
     return needs.rank && IsUpperBound(criterion.comparison()) &&

@@ -229,17 +229,70 @@ class PlanCheck {
       refuse("nothing in this run makes the distribution \"" + needs.distribution + "\"; " +
              Known(&ExtraFigures::distributions));
     }
+    CheckSlice(needs.slice, refuse);
     // What is not as observed has more samples when the run goes on.
     const bool goes_on = plan_.until_conclusive && !criterion.as_observed();
     if (needs.figure && needs.quantile && !goes_on) {
-      CheckSamples(*needs.figure, *needs.quantile, refuse);
+      CheckSamples(needs, refuse);
     }
   }
 
   template <class Refuse>
-  void CheckSamples(Figure figure, double quantile, Refuse refuse) {
-    if (!planned_.measured_requests || quantile <= 0.5) return;
-    std::uint64_t most = *planned_.measured_requests;
+  void CheckSlice(const Slice& slice, Refuse refuse) {
+    if (slice.phase) CheckPhase(*slice.phase, refuse);
+    // A source of the user's own may ask for any model, with any tags.
+    if (std::holds_alternative<std::shared_ptr<const PromptSource>>(plan_.prompts)) return;
+    const std::string& model = plan_.request.model;
+    if (slice.model && !model.empty() && *slice.model != model) {
+      refuse("all requests ask for model \"" + model + "\"");
+    }
+    if (!slice.tags.empty() && !std::holds_alternative<DatasetPrompts>(plan_.prompts)) {
+      refuse(
+          "the prompts of this run have no tags; those of a data set have them (`tags`), and those "
+          "of a prompt source of your own");
+    }
+  }
+
+  template <class Refuse>
+  void CheckPhase(const std::string& name, Refuse refuse) {
+    if (plan_.load.closed_loop() != nullptr) return refuse("a closed loop has no phases");
+    std::string known;
+    bool is_there = false;
+    if (!planned_.requests) return;  // the load is refused already
+    for (const PlannedPhase& phase : PlannedPhasesOf(plan_.load)) {
+      if (phase.name == name && phase.measured) return;
+      is_there = is_there || phase.name == name;
+      known += (known.empty() ? "" : ", ") + phase.name;
+    }
+    if (is_there) return refuse("phase \"" + name + "\" is not measured");
+    refuse("the load has no phase \"" + name + "\"; " +
+           (known.empty() ? "the phases of a profile of more than 32 are not told apart"
+                          : "it has: " + known));
+  }
+
+  // How many measured requests a criterion can be about; empty: not known.
+  std::optional<std::uint64_t> RequestsOf(const Slice& slice) const {
+    const LoadProfile* const profile = plan_.load.profile();
+    if (!slice.phase || profile == nullptr || !planned_.requests) {
+      return planned_.measured_requests;
+    }
+    const std::vector<PlannedPhase> phases = PlannedPhasesOf(plan_.load);
+    const std::vector<std::uint64_t> arrivals = CountArrivalsByPhase(*profile);
+    std::uint64_t requests = 0;
+    for (std::size_t i = 0; i < phases.size(); ++i) {
+      if (phases[i].name == *slice.phase && phases[i].measured) requests += arrivals[i];
+    }
+    return requests;
+  }
+
+  template <class Refuse>
+  void CheckSamples(const MetricNeeds& needs, Refuse refuse) {
+    const Figure figure = *needs.figure;
+    const double quantile = *needs.quantile;
+    const std::optional<std::uint64_t> requests = RequestsOf(needs.slice);
+    // Of a phase without a request, another sentence says so.
+    if (!requests || quantile <= 0.5 || (needs.slice.phase && *requests == 0)) return;
+    std::uint64_t most = *requests;
     if (InfoOf(figure).scope == FigureScope::kTokenEvents) {
       if (!asked_ || !asked_->most_tokens) return;
       const std::uint64_t each = *asked_->most_tokens;
@@ -249,9 +302,9 @@ class PlanCheck {
     const std::uint64_t needed = MinimumSamples(quantile);
     if (most >= needed) return;
     refuse("it needs at least " + std::to_string(needed) + " values, and the plan's " +
-           std::to_string(*planned_.measured_requests) + " measured requests give " +
-           (most == *planned_.measured_requests ? "no more than that"
-                                                : "at most " + std::to_string(most)) +
+           std::to_string(*requests) + " measured requests " +
+           (needs.slice.phase ? "of that phase " : "") + "give " +
+           (most == *requests ? "no more than that" : "at most " + std::to_string(most)) +
            "; plan more requests, or choose a lower percentile");
   }
 

@@ -74,6 +74,7 @@ RunRecord RecordOf(const RunPlan& plan, const PromptSource& prompts, LoadResult&
   configuration.measured_duration = result.measured_duration;
   configuration.min_max_tokens = result.asked.lowest_max_tokens;
   configuration.max_max_tokens = result.asked.highest_max_tokens;
+  configuration.phases = std::move(result.phases);
   configuration.objectives = plan.objectives;
   configuration.details = plan.details;
   if (!plan.answer_checks.empty()) {
@@ -81,6 +82,7 @@ RunRecord RecordOf(const RunPlan& plan, const PromptSource& prompts, LoadResult&
         {.name = "a right answer", .value = Describe(plan.answer_checks)});
   }
   record.metrics = std::move(result.metrics);
+  record.SetCells(std::move(result.cells));
   record.unmeasured = std::move(result.unmeasured);
   record.health = std::move(result.health);
   record.interrupted = result.interrupted;
@@ -159,8 +161,9 @@ class Runner::Impl {
     load.workers = plan.workers;
     load.objectives = plan.objectives;
     for (const Criterion& criterion : plan.criteria) {
-      const auto& figure = criterion.metric().needs().figure;
-      if (figure) load.judged |= FiguresOf(*figure);
+      const MetricNeeds& needs = criterion.metric().needs();
+      if (needs.figure) load.judged |= FiguresOf(*needs.figure);
+      load.cohorts_by_cell = load.cohorts_by_cell || !needs.slice.empty();
     }
     load.drain_timeout = plan.stop.drain_timeout;
     load.interrupted_drain_timeout = plan.stop.interrupted_drain_timeout;
@@ -207,7 +210,9 @@ class Runner::Impl {
         RunRecord record;
         record.configuration.closed_loop = shape.closed_loop() != nullptr;
         record.configuration.objectives = plan.objectives;
+        record.configuration.phases = PlannedPhasesOf(shape);
         record.metrics = view.so_far;
+        record.SetCells(view.cells);
         record.health.loop_delay = view.loop_delay;
         record.resources = resources.Summarise();
         return looks->Enough(view.look, record);

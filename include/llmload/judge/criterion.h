@@ -11,7 +11,9 @@
 
 #include "llmload/core/time.h"
 #include "llmload/judge/verdict.h"
+#include "llmload/metrics/cells.h"
 #include "llmload/metrics/figures.h"
+#include "llmload/provider/error.h"
 
 namespace llmload {
 
@@ -76,6 +78,7 @@ struct MetricNeeds {
   bool memory = false;             ///< processes must be sampled
   std::string measurement;         ///< of `RunRecord::measurements`; empty: none
   std::string distribution;        ///< of `RunRecord::distributions`; empty: none
+  Slice slice;                     ///< of the requests that are looked at; empty: all
 };
 
 enum class Comparison : std::uint8_t { kLess, kLessOrEqual, kGreater, kGreaterOrEqual, kEqual };
@@ -121,9 +124,18 @@ class Metric {
   const std::string& name() const noexcept { return name_; }
   const std::string& unit() const noexcept { return unit_; }
   const MetricNeeds& needs() const noexcept { return needs_; }
-  Observation Of(const RunRecord& record, const Judging& judging = {}) const {
-    return observe_(record, judging);
-  }
+  Observation Of(const RunRecord& record, const Judging& judging = {}) const;
+
+  /// This metric of some of the requests, as if the run had consisted of these alone:
+  /// `P95(Figure::kTtft).OfPhase("burst").WithTag("tenant", "a") < 500ms`. Rates are per second
+  /// from their first dispatch to their last completion. A slice without any request is
+  /// INCONCLUSIVE. Throws `ConfigurationError` for a metric that is not of requests (memory,
+  /// measurements), and for a second phase, model or value of the same tag.
+  /// @param phase  the name of a measured phase of the load profile ("phase 2" if it has none)
+  Metric OfPhase(std::string phase) const;
+  /// @param model  as the requests ask for it
+  Metric OfModel(std::string model) const;
+  Metric WithTag(std::string tag, std::string value) const;
 
   Criterion operator<(double bound) const;
   Criterion operator<=(double bound) const;
@@ -137,6 +149,7 @@ class Metric {
   Criterion operator>=(Duration bound) const;
 
  private:
+  void CheckSlice(bool is_set, const std::string& part) const;
   Criterion Compare(Comparison comparison, double bound) const;
   Criterion Compare(Comparison comparison, Duration bound) const;
 
@@ -193,6 +206,8 @@ Metric Proportion(std::string name, std::function<std::uint64_t(const RunRecord&
 Metric Throughput();
 /// Completed requests per second, failures included.
 Metric CompletedThroughput();
+/// Output tokens of successful requests per second.
+Metric TokensPerSecond();
 /// Requests per second that meet every one of `RunPlan::objectives`.
 Metric Goodput();
 /// Their share of the requests attempted, in [0, 1].
@@ -201,15 +216,18 @@ Metric GoodFraction();
 Metric CompletedRequests();
 Metric SuccessfulRequests();
 Metric FailedRequests();
+/// Failed requests whose error was of this kind.
+Metric ErrorCountOf(ErrorKind kind);
 Metric AttemptsPerRequest();
 /// Requests that more than one provider was asked for.
 Metric FailedOverRequests();
 
 /// The percentile of a figure over successes, and over all other requests as infinitely slow unless
-/// a criterion says how many may fail. Judged with the order statistics of the effective sample
-/// size (docs/verdicts.md). Below the minimum sample count (statistics.h) the verdict is
-/// INCONCLUSIVE. For the request latencies (scheduled, service), a run in which no request
-/// succeeded FAILs. `quantile` is one of `kQuantiles`; another one throws ConfigurationError.
+/// a criterion says how many may fail (lengths are of successes alone). Judged with the order
+/// statistics of the effective sample size (docs/verdicts.md). Below the minimum sample count
+/// (statistics.h) the verdict is INCONCLUSIVE. For the request latencies (scheduled, service), a
+/// run in which no request succeeded FAILs. `quantile` is one of `kQuantiles`; another one throws
+/// ConfigurationError.
 Metric Percentile(double quantile, Figure figure = Figure::kScheduledLatency);
 Metric P50(Figure figure = Figure::kScheduledLatency);
 Metric P90(Figure figure = Figure::kScheduledLatency);
@@ -252,6 +270,17 @@ Metric MeanOf(const std::string& distribution);
 Metric Custom(std::string name, std::string unit,
               std::function<std::optional<double>(const RunRecord&)> value,
               std::function<std::uint64_t(const RunRecord&)> samples = {});
+
+/// What a metric of your own says about a run.
+struct CustomValue {
+  std::optional<double> value = {};  ///< empty: not observed
+  std::uint64_t samples = 1;         ///< how many measurements it rests on
+  /// Where the true value lies; empty: the value is judged as it is.
+  std::optional<ConfidenceInterval> interval = {};
+};
+/// The same with an interval, by which it is judged as all other metrics are.
+Metric Custom(std::string name, std::string unit,
+              std::function<CustomValue(const RunRecord&)> observe);
 
 }  // namespace llmload
 

@@ -45,6 +45,30 @@ struct JudgingOptions {
   std::vector<std::optional<CriterionResult>> decided = {};
 };
 
+/// Whether a criterion held in one part of a run, by the value that was observed there. For
+/// information: the verdict is that of the plan's criteria.
+struct GroupResult {
+  std::string group;      ///< "phase burst", "model gpt-4o", "tag tenant=a"
+  std::string criterion;  ///< "p95 scheduled latency < 5 s"
+  std::string unit;       ///< of `observed`
+  std::optional<double> observed = {};
+  std::uint64_t samples = 0;
+  Verdict verdict = Verdict::kInconclusive;
+  friend bool operator==(const GroupResult&, const GroupResult&) = default;
+};
+
+/// Up to which rate of a ramp a criterion held, by the values that were observed in its steps.
+struct RampResult {
+  std::string phase;
+  std::string criterion;
+  /// The planned rate of the last step, in ascending order of rates, at and below which it held;
+  /// empty: it did not hold at the lowest one.
+  std::optional<double> holds_up_to = {};
+  std::optional<double> breaks_at =
+      {};  ///< the rate of the next step; empty: it held at all of them
+  friend bool operator==(const RampResult&, const RampResult&) = default;
+};
+
 /// What the record of a run was judged to be.
 struct Judgement {
   Verdict verdict = Verdict::kInconclusive;
@@ -57,6 +81,10 @@ struct Judgement {
   /// What to change so that it can be trusted, in the order of the reasons. None for a run that was
   /// interrupted: who did that knows.
   std::vector<std::string> recommendations;
+  /// Of criteria on times and shares of requests, for all phases, models and tags of which there is
+  /// more than one, and for all ramps.
+  std::vector<GroupResult> groups = {};
+  std::vector<RampResult> ramps = {};
 
   friend bool operator==(const Judgement&, const Judgement&) = default;
 };

@@ -13,8 +13,10 @@
 #include "llmload/core/clock.h"
 #include "llmload/load/answer_check.h"
 #include "llmload/load/load_profile.h"
+#include "llmload/load/planned_phases.h"
 #include "llmload/load/prompt_source.h"
 #include "llmload/load/request_observer.h"
+#include "llmload/metrics/cells.h"
 #include "llmload/metrics/generator_health.h"
 #include "llmload/metrics/load_test_metrics.h"
 #include "llmload/metrics/resource_monitor.h"
@@ -49,9 +51,10 @@ struct LoadLooks {
   std::vector<Duration> at;
   /// What there is to see at a look.
   struct View {
-    std::size_t look = 0;     ///< counted from 0
-    MetricsSnapshot so_far;   ///< of the measured requests before it
-    Distribution loop_delay;  ///< of the event loops up to now; empty in virtual time
+    std::size_t look = 0;            ///< counted from 0
+    MetricsSnapshot so_far;          ///< of the measured requests before it
+    std::vector<MetricsCell> cells;  ///< the same apart
+    Distribution loop_delay;         ///< of the event loops up to now; empty in virtual time
   };
   /// Asked once at each look, on the thread that called `Run`. True ends the load as its schedule
   /// would: nothing more is sent, and what is in flight is waited for. `LoadResult::metrics` are
@@ -84,6 +87,9 @@ struct LoadOptions {
 
   /// Figures whose values are kept by the time of their requests, for verdicts on them.
   FigureSet judged = MetricsOptions{}.judged;
+
+  /// Keep cohorts for each cell, which criteria about a part of the requests need.
+  bool cohorts_by_cell = false;
 
   /// Event loops: in real time each on a thread of its own, in virtual time all on one thread. 0:
   /// one per core, and one in virtual time.
@@ -151,6 +157,10 @@ struct RequestsAsked {
 /// What a run, or a share of one, measured.
 struct LoadResult {
   MetricsSnapshot metrics;  ///< of the requests that are measured
+  /// The same apart, in ascending order of their keys: those that took a request.
+  std::vector<MetricsCell> cells;
+  /// What was planned of each phase, as far as the schedule went, with the arrivals of the share.
+  std::vector<PlannedPhase> phases;
   /// The metrics of warm-up and cool-down, for which the accounting identity holds too.
   MetricsSnapshot unmeasured;
   GeneratorHealth health;

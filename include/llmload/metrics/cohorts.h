@@ -34,6 +34,7 @@ struct Cohort {
   std::uint64_t completed = 0;  ///< succeeded or failed
   std::uint64_t good = 0;
   std::uint64_t attempts = 0;
+  std::uint64_t output_tokens = 0;
   /// Values of these requests that fall into one of `SeriesCells`, indexed by `Figure`; in
   /// ascending order of their cell, none empty.
   std::array<std::vector<SeriesCell>, kFigureCount> figures;

@@ -12,9 +12,11 @@
 #include <optional>
 #include <string_view>
 
+#include "llmload/core/time.h"
+
 namespace llmload {
 
-/// A distribution of durations that every run records. docs/metrics.md has the formulas.
+/// A distribution that every run records. docs/metrics.md has the formulas.
 enum class Figure : std::uint8_t {
   kScheduledLatency,
   kServiceLatency,
@@ -29,7 +31,15 @@ enum class Figure : std::uint8_t {
   kScheduleLag,
   kFailoverOverhead,
   kFailoverAddedLatency,
+  kOutputLength,
+  kInputLength,
 };
+
+/// What the values of a figure are. `Distribution` holds durations: tokens are recorded as so many
+/// times `kOneToken`, which keeps counts below 1024 exact and all others to 0.1 %.
+enum class FigureUnit : std::uint8_t { kTime, kTokens };
+
+inline constexpr Duration kOneToken = std::chrono::milliseconds(1);
 
 /// Which requests a figure is of.
 enum class FigureScope : std::uint8_t {
@@ -50,10 +60,10 @@ struct FigureInfo {
   std::string_view title;  ///< in tables, and after the percentile in the name of a criterion
   std::string_view span;   ///< from which instant to which, as a formula
   FigureScope scope{};
+  FigureUnit unit = FigureUnit::kTime;
 };
 
-inline constexpr std::size_t kFigureCount =
-    static_cast<std::size_t>(Figure::kFailoverAddedLatency) + 1;
+inline constexpr std::size_t kFigureCount = static_cast<std::size_t>(Figure::kInputLength) + 1;
 
 inline constexpr std::array<FigureInfo, kFigureCount> kFigures{{
     {Figure::kScheduledLatency, "scheduled_latency", "latency", "scheduled latency",
@@ -84,6 +94,10 @@ inline constexpr std::array<FigureInfo, kFigureCount> kFigures{{
      FigureScope::kFailedOver},
     {Figure::kFailoverAddedLatency, "failover_added_latency", "", "latency added by failover",
      "scheduled latency - service time of the answering attempt", FigureScope::kFailedOver},
+    {Figure::kOutputLength, "output_length", "", "answer length", "output tokens of an answer",
+     FigureScope::kSuccesses, FigureUnit::kTokens},
+    {Figure::kInputLength, "input_length", "", "prompt length",
+     "input tokens that the service counted", FigureScope::kSuccesses, FigureUnit::kTokens},
 }};
 
 /// A count that every run keeps.
@@ -173,6 +187,21 @@ constexpr std::optional<Figure> FigureOfName(std::string_view name) {
     if (name == row.name || (!row.alias.empty() && name == row.alias)) return row.figure;
   }
   return std::nullopt;
+}
+
+/// "s" or "tokens".
+constexpr std::string_view UnitOf(Figure figure) {
+  return InfoOf(figure).unit == FigureUnit::kTokens ? "tokens" : "s";
+}
+
+/// A value of the figure in its unit. A value that is not a mean is a whole number of tokens.
+constexpr double InUnitOf(Figure figure, Duration value) {
+  if (InfoOf(figure).unit == FigureUnit::kTime) return ToSeconds(value);
+  return static_cast<double>(value / kOneToken);
+}
+/// The same for a mean, which need not be a whole number.
+constexpr double MeanInUnitOf(Figure figure, Duration mean) {
+  return ToSeconds(mean) * (InfoOf(figure).unit == FigureUnit::kTime ? 1 : 1000);
 }
 
 /// True for a figure that only streamed answers have.

@@ -34,11 +34,14 @@ struct MetricsOptions {
   bool with_series = false;      ///< keep the per-second series and the cohorts
   /// Figures whose values the cohorts keep: those that criteria are about.
   FigureSet judged = FiguresOf(Figure::kScheduledLatency, Figure::kServiceLatency);
+  /// Keep cohorts for each cell, which criteria about a part of the requests need.
+  bool cohorts_by_cell = false;
 };
 
 /// The metrics of one worker. One thread writes; others may read through `LoadTestMetrics`
 /// meanwhile. Recording takes no lock and makes no read-modify-write; it allocates only when a
-/// provider or one of the first messages of an error kind is new, and once a minute for the series.
+/// cell, a provider or one of the first messages of an error kind is new, and once a minute for the
+/// series.
 ///
 /// Every arrival is `Scheduled` once, and then either `Dropped`, or `Dispatched` followed by
 /// exactly one of `Succeeded`, `Failed` and `Unfinished`.
@@ -47,6 +50,11 @@ class MetricsShard {
   ~MetricsShard();
   MetricsShard(const MetricsShard&) = delete;
   MetricsShard& operator=(const MetricsShard&) = delete;
+
+  /// The part of this shard that takes the requests of one cell (cells.h), by the number that
+  /// `CellKeys` gave it; cell 0 is this shard itself. Each request is recorded in one cell. To be
+  /// called on a shard of `LoadTestMetrics`, by its writer. May throw std::bad_alloc.
+  MetricsShard& Cell(std::size_t id);
 
   /// The instants of `arrivals` more requests have come.
   void Scheduled(std::uint64_t arrivals = 1) noexcept;
@@ -65,7 +73,7 @@ class MetricsShard {
  private:
   friend class LoadTestMetrics;
   struct State;
-  explicit MetricsShard(const MetricsOptions& options);
+  MetricsShard(const MetricsOptions& options, State* root);
   std::unique_ptr<State> state_;
 };
 
@@ -102,6 +110,10 @@ class LoadTestMetrics {
   /// Everything so far. During a run, requests in flight are in none of the four outcomes, so the
   /// accounting identity holds only after the end.
   MetricsSnapshot Snapshot() const;
+
+  /// The same apart, by the number of the cell, without what `MetricsCell::figures` has not. A cell
+  /// without a request is empty.
+  std::vector<MetricsSnapshot> Cells() const;
 
   /// The counters that a progress line shows. Costs tens of microseconds per shard.
   LiveCounters Live() const;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "llmload/core/time.h"
@@ -29,7 +30,8 @@ struct ProviderUsage {
   std::uint64_t failures = 0;       ///< attempts that failed
   std::uint64_t rejected = 0;       ///< calls that its open circuit breaker refused: not attempts
   std::uint64_t answered = 0;       ///< requests whose final answer is this provider's
-  std::uint64_t output_tokens = 0;  ///< of those answers
+  std::uint64_t input_tokens = 0;   ///< of those answers
+  std::uint64_t output_tokens = 0;  ///< likewise
   Distribution attempt_latency;     ///< finished - started, of `successes`
   Distribution attempt_ttft;        ///< first token - start of the attempt, of streamed `answered`
 
@@ -52,6 +54,16 @@ struct RequestObjectives {
   friend bool operator==(const RequestObjectives&, const RequestObjectives&) = default;
 };
 
+/// How many answers ended for one reason.
+struct FinishReason {
+  std::string reason;  ///< the service's own word; "(none)" where it gave none
+  std::uint64_t count = 0;
+  friend bool operator==(const FinishReason&, const FinishReason&) = default;
+};
+
+/// What stands for all that is beyond a bound on different names.
+inline constexpr std::string_view kOtherNames = "(other)";
+
 /// The figures of a run. Merging is adding: the snapshots of the shares of a run add up to that of
 /// the whole, in every count and percentile.
 struct MetricsSnapshot {
@@ -61,8 +73,10 @@ struct MetricsSnapshot {
   std::array<Distribution, kFigureCount> distributions;  ///< indexed by `Figure`
   std::array<ErrorSummary, kErrorKindCount> errors;      ///< indexed by `ErrorKind`
   std::vector<ProviderUsage> providers;                  ///< by name, region and model
-  TimeSeries series;                                     ///< without points if none was asked for
-  Cohorts cohorts;                                       ///< likewise
+  /// In ascending order of the word. At most 16, and "(other)" for all others.
+  std::vector<FinishReason> finish_reasons;
+  TimeSeries series;  ///< without points if none was asked for
+  Cohorts cohorts;    ///< likewise
   // Since the start of the run.
   std::optional<Duration> first_dispatch;
   std::optional<Duration> last_completion;  ///< of a success or failure

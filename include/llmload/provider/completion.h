@@ -2,6 +2,7 @@
 #ifndef LLMLOAD_PROVIDER_COMPLETION_H_
 #define LLMLOAD_PROVIDER_COMPLETION_H_
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -21,6 +22,14 @@ struct Message {
   std::string content = {};
 };
 
+/// A name and a value by which requests are told apart in reports and criteria, such as "tenant"
+/// and "a".
+struct RequestTag {
+  std::string name = {};
+  std::string value = {};
+  friend auto operator<=>(const RequestTag&, const RequestTag&) = default;
+};
+
 /// A chat completion request in the terms all providers share.
 struct CompletionRequest {
   std::string model = {};
@@ -29,6 +38,9 @@ struct CompletionRequest {
   std::optional<double> temperature = {};
   bool stream = false;
   std::optional<TimePoint> deadline = {};  ///< of the whole request, over all its attempts
+  /// Never sent to a service. Of more than 8, the first 8 by name count; of a name that is there
+  /// twice, one of them; and names and values are cut to 64 bytes.
+  std::vector<RequestTag> tags = {};
 };
 
 /// Tokens as the provider bills them, normalised: `input` holds all tokens read, `cached_input` and

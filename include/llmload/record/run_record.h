@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "llmload/core/time.h"
+#include "llmload/load/planned_phases.h"
+#include "llmload/metrics/cells.h"
 #include "llmload/metrics/generator_health.h"
 #include "llmload/metrics/metrics_snapshot.h"
 #include "llmload/metrics/resource_monitor.h"
@@ -61,6 +63,8 @@ struct RunConfiguration {
   // The bounds of output tokens that requests named; empty if none did.
   std::optional<int> min_max_tokens;
   std::optional<int> max_max_tokens;
+  /// Of an open loop, in their order; the instants count from the start of the run.
+  std::vector<PlannedPhase> phases;
   RequestObjectives objectives;  ///< what made a request a good one
   /// What else there is to know of a special test, in the order to be shown.
   std::vector<Detail> details;
@@ -115,7 +119,10 @@ struct RunRecord {
   RunShares shares;
   RunConfiguration configuration;
 
-  MetricsSnapshot metrics;     ///< of the requests that are measured
+  MetricsSnapshot metrics;  ///< of the requests that are measured
+  /// The same apart, by phase, model and tags, in ascending order of their keys. The figures of a
+  /// single cell are `metrics` and are not repeated: read them by `FiguresOf`.
+  std::vector<MetricsCell> cells;
   MetricsSnapshot unmeasured;  ///< of warm-up and cool-down
   GeneratorHealth health;
   std::vector<ResourceSummary> resources;
@@ -133,6 +140,13 @@ struct RunRecord {
 
   /// Measured arrivals / duration of the measured phases; empty for a closed loop.
   std::optional<double> OfferedRate() const noexcept;
+
+  /// The figures of one of `cells`.
+  const MetricsSnapshot& FiguresOf(const MetricsCell& cell) const noexcept {
+    return cells.size() == 1 ? metrics : cell.figures;
+  }
+  /// Takes cells that all have their figures.
+  void SetCells(std::vector<MetricsCell> all);
 
   /// The distribution or measurement of that name beyond the catalogue; null without it.
   const NamedDistribution* FindDistribution(std::string_view distribution) const noexcept;

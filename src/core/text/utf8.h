@@ -2,6 +2,7 @@
 #ifndef LLMLOAD_SRC_CORE_TEXT_UTF8_H_
 #define LLMLOAD_SRC_CORE_TEXT_UTF8_H_
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -31,6 +32,14 @@ inline int Utf8Length(const char* at, const char* end) {
     return 4;
   }
   return 0;
+}
+
+/// The beginning of `text`, of at most `max_bytes`, which does not end within a character.
+inline std::string_view CutUtf8(std::string_view text, std::size_t max_bytes) {
+  if (text.size() <= max_bytes) return text;
+  std::size_t end = max_bytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end);
 }
 
 /// Appends the character `code`, which is at most U+10FFFF.

@@ -225,6 +225,38 @@ TEST(PromptSource, DatasetNamesLineAndFieldOfWhatIsWrong) {
   EXPECT_THROW(Make(DatasetPrompts{.path = "/no/such/file"}), ConfigurationError);
 }
 
+TEST(Dataset, TagsOfARecordAreThoseOfItsRequest) {
+  std::istringstream input(
+      "{\"prompt\": \"a\", \"tags\": {\"tenant\": \"x\", \"plan\": \"free\"}}\n{\"prompt\": "
+      "\"b\"}\n");
+  const auto source = ReadDataset(input, {.path = "d.jsonl"}, {.model = "m"}, 1);
+  const std::vector<RequestTag> tags = {{"plan", "free"}, {"tenant", "x"}};
+  EXPECT_EQ(source->MakeRequest(0).tags, tags);
+  EXPECT_TRUE(source->MakeRequest(1).tags.empty());
+  const auto error = [](const std::string& given) -> std::string {
+    std::istringstream broken("{\"prompt\": \"a\", \"tags\": " + given + "}\n");
+    try {
+      ReadDataset(broken, {.path = "d.jsonl"}, {.model = "m"}, 1);
+    } catch (const ConfigurationError& refused) {
+      return refused.what();
+    }
+    return "(accepted)";
+  };
+  EXPECT_EQ(error("{}"), "(accepted)");
+  EXPECT_EQ(error("{\"t\": \"" + std::string(64, 'v') + "\"}"), "(accepted)");
+  EXPECT_THAT(error("[]"), HasSubstr("d.jsonl:1: tags: got \"[]\", expected an object"));
+  EXPECT_THAT(error("{\"t\": 1}"), HasSubstr("tags.t: got \"1\""));
+  EXPECT_THAT(error("{\"t\": \"\"}"), HasSubstr("1 to 64 bytes"));
+  EXPECT_THAT(error("{\"t\": \"" + std::string(65, 'v') + "\"}"), HasSubstr("1 to 64 bytes"));
+  EXPECT_THAT(error("{\"phase\": \"x\"}"), HasSubstr("neither phase nor model"));
+  EXPECT_THAT(error("{\"a=b\": \"x\"}"), HasSubstr("tags: got \"a=b\""));
+  std::string nine;
+  for (int i = 0; i < 9; ++i) {
+    nine += (nine.empty() ? "{" : ", ") + ("\"t" + std::to_string(i)) + "\": \"v\"";
+  }
+  EXPECT_THAT(error(nine + "}"), HasSubstr("8 tags or fewer"));
+}
+
 TEST(PromptSource, OptionsThatMakeNoSenseAreRejectedByField) {
   const auto error = [](auto options) { return ErrorOf([&] { Make(options); }); };
   EXPECT_THAT(error(SyntheticPrompts{.min_tokens = 0}), HasSubstr("::min_tokens"));

@@ -90,7 +90,7 @@ class Filler {
     }
   }
   void Fill(Cohort& c) {
-    All(c.scheduled, c.succeeded, c.lost, c.completed, c.good, c.attempts);
+    All(c.scheduled, c.succeeded, c.lost, c.completed, c.good, c.attempts, c.output_tokens);
     for (std::vector<SeriesCell>& cells : c.figures) FillCells(cells);
   }
   void Fill(Cohorts& c) {
@@ -112,17 +112,37 @@ class Filler {
   }
   void Fill(ProviderUsage& u) {
     All(u.name, u.region, u.model, u.attempts, u.successes, u.failures, u.rejected, u.answered,
-        u.output_tokens, u.attempt_latency, u.attempt_ttft);
+        u.input_tokens, u.output_tokens, u.attempt_latency, u.attempt_ttft);
+  }
+  void Fill(FinishReason& f) { All(f.reason, f.count); }
+  void Fill(RequestTag& t) { All(t.name, t.value); }
+  void Fill(MetricsCell& cell) {
+    All(cell.key.phase, cell.key.step, cell.key.model, cell.key.tags, cell.figures);
+    SortUnique(cell.key.tags, [](const RequestTag& t) { return std::tie(t.name); });
+    cell.figures.series = {};
+    cell.figures.providers.clear();
+    if (random_.Chance(0.5)) cell.figures.cohorts = {};
+  }
+  void Fill(PhaseStep& s) { All(s.begin, s.duration, s.rate_per_second); }
+  void Fill(PlannedPhase& p) {
+    All(p.name, p.begin, p.duration, p.measured, p.lowest_rate, p.highest_rate, p.arrivals,
+        p.steps);
+  }
+  // Sorts the rows by `key` and leaves one of those with the same.
+  template <class Row, class Key>
+  static void SortUnique(std::vector<Row>& rows, Key key) {
+    std::sort(rows.begin(), rows.end(),
+              [&](const Row& a, const Row& b) { return key(a) < key(b); });
+    rows.erase(std::unique(rows.begin(), rows.end(),
+                           [&](const Row& a, const Row& b) { return key(a) == key(b); }),
+               rows.end());
   }
   void Fill(MetricsSnapshot& m) {
-    All(m.counters, m.distributions, m.errors, m.providers, m.series, m.cohorts, m.first_dispatch,
-        m.last_completion, m.has_objectives);
-    const auto key = [](const ProviderUsage& u) { return std::tie(u.name, u.region, u.model); };
-    std::sort(m.providers.begin(), m.providers.end(),
-              [&](const auto& a, const auto& b) { return key(a) < key(b); });
-    m.providers.erase(std::unique(m.providers.begin(), m.providers.end(),
-                                  [&](const auto& a, const auto& b) { return key(a) == key(b); }),
-                      m.providers.end());
+    All(m.counters, m.distributions, m.errors, m.providers, m.finish_reasons, m.series, m.cohorts,
+        m.first_dispatch, m.last_completion, m.has_objectives);
+    SortUnique(m.finish_reasons, [](const FinishReason& f) { return std::tie(f.reason); });
+    SortUnique(m.providers,
+               [](const ProviderUsage& u) { return std::tie(u.name, u.region, u.model); });
   }
   void Fill(RequestObjectives& o) {
     All(o.scheduled_latency, o.service_latency, o.ttft, o.ttfo, o.tpot, o.chunk_gap);
@@ -134,7 +154,7 @@ class Filler {
   void Fill(RunConfiguration& c) {
     All(c.targets, c.models, c.schedule, c.closed_loop, c.prompts, c.seed, c.workers,
         c.planned_requests, c.measured_arrivals, c.measured_duration, c.min_max_tokens,
-        c.max_max_tokens, c.objectives, c.details);
+        c.max_max_tokens, c.phases, c.objectives, c.details);
   }
   void Fill(WorkerHealth& w) { All(w.wall, w.cpu, w.windows, w.saturated_windows); }
   void Fill(ConnectionCounters& c) {
@@ -162,9 +182,11 @@ class Filler {
   void Fill(NamedDistribution& d) { All(d.name, d.values); }
   void Fill(NamedValue& v) { All(v.name, v.value); }
   void Fill(RunRecord& r) {
-    All(r.name, r.run_id, r.origin, r.duration, r.configuration, r.metrics, r.unmeasured, r.health,
-        r.resources, r.timeline, r.distributions, r.measurements, r.interrupted, r.stopped_because,
-        r.aborted_because, r.looks, r.drained, r.faults);
+    All(r.name, r.run_id, r.origin, r.duration, r.configuration, r.metrics, r.cells, r.unmeasured,
+        r.health, r.resources, r.timeline, r.distributions, r.measurements, r.interrupted,
+        r.stopped_because, r.aborted_because, r.looks, r.drained, r.faults);
+    SortUnique(r.cells, [](const MetricsCell& cell) { return std::tie(cell.key); });
+    r.SetCells(r.cells);
     r.started_at = std::chrono::sys_time<Duration>(
         std::chrono::milliseconds(random_.Below(4'000'000'000'000)));
     r.shares.of = 1 + static_cast<unsigned>(random_.Below(6));
@@ -181,8 +203,13 @@ class Filler {
     Fill(c.comparison, Comparison::kEqual);
     Fill(c.verdict, Verdict::kInvalid);
   }
+  void Fill(GroupResult& g) {
+    All(g.group, g.criterion, g.unit, g.observed, g.samples);
+    Fill(g.verdict, Verdict::kInvalid);
+  }
+  void Fill(RampResult& r) { All(r.phase, r.criterion, r.holds_up_to, r.breaks_at); }
   void Fill(Judgement& j) {
-    All(j.criteria, j.invalid_reasons, j.recommendations, j.failed_because);
+    All(j.criteria, j.invalid_reasons, j.recommendations, j.failed_because, j.groups, j.ramps);
     Fill(j.verdict, Verdict::kInvalid);
   }
 

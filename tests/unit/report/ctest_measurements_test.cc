@@ -92,11 +92,11 @@ TEST(CTestMeasurements, HoldEveryFigureAndCounterUnderItsNameOfTheCatalogue) {
   const auto measurements = CTestMeasurements(report);
   for (const FigureInfo& row : kFigures) {
     const std::string name(row.name);
-    EXPECT_THAT(measurements, Contains(Key(name + "_mean_seconds")));
-    EXPECT_THAT(measurements, Contains(Key(name + "_max_seconds")));
+    const std::string unit = row.unit == FigureUnit::kTokens ? "_tokens" : "_seconds";
+    EXPECT_THAT(measurements, Contains(Key(name + "_mean" + unit)));
+    EXPECT_THAT(measurements, Contains(Key(name + "_max" + unit)));
     for (const NamedQuantile& quantile : kQuantiles) {
-      EXPECT_THAT(measurements,
-                  Contains(Key(name + "_" + std::string(quantile.name) + "_seconds")));
+      EXPECT_THAT(measurements, Contains(Key(name + "_" + std::string(quantile.name) + unit)));
     }
   }
   for (const CounterInfo& row : kCounters) {

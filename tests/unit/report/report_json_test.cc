@@ -126,6 +126,7 @@ TEST(ReportJson, EveryMemberIsDocumented) {
   // Those of the catalogue are in docs/metrics.md.
   for (const FigureInfo& row : kFigures) keys.erase(std::string(row.name));
   for (const CounterInfo& row : kCounters) keys.erase(std::string(row.name));
+  keys.erase("tenant");  // a tag of the sample
   for (const std::string& key : keys) {
     EXPECT_THAT(document, HasSubstr("`" + key + "`")) << "docs/report.md does not explain it";
   }

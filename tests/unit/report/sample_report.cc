@@ -20,10 +20,13 @@ using namespace std::chrono_literals;
 
 constexpr RequestObjectives kObjectives{.scheduled_latency = 3s, .ttft = 500ms};
 
-MetricsSnapshot SampleMetrics() {
-  LoadTestMetrics metrics({.objectives = kObjectives, .start = kStart, .with_series = true});
-  MetricsShard& shard = metrics.AddShard();
+// A minute of two halves, each with requests of a tenant of its own.
+void AddMetrics(RunRecord& run) {
+  LoadTestMetrics metrics(
+      {.objectives = kObjectives, .start = kStart, .with_series = true, .cohorts_by_cell = true});
+  MetricsShard& root = metrics.AddShard();
   for (int i = 0; i < 1000; ++i) {
+    MetricsShard& shard = root.Cell(i < 500 ? 0 : 1);
     const TimePoint scheduled = kStart + i * 60ms;
     const TimePoint dispatched = scheduled + 200us;
     const Duration service = 400ms + (i * 37 % 50) * 60ms;
@@ -44,6 +47,7 @@ MetricsSnapshot SampleMetrics() {
     }
     Completion completion;
     completion.provider = i % 100 == 50 ? "local" : "openai";
+    completion.finish_reason = i % 10 == 0 ? "length" : "stop";
     completion.usage = {.input = 20, .cached_input = 5, .output = 16, .reasoning = 2};
     completion.timings.first_token = dispatched + service / 4;
     completion.timings.first_output_token = dispatched + service / 3;
@@ -72,7 +76,12 @@ MetricsSnapshot SampleMetrics() {
     }
     shard.Succeeded(instants, completion);
   }
-  return metrics.Snapshot();
+  run.metrics = metrics.Snapshot();
+  const std::vector<MetricsSnapshot> figures = metrics.Cells();
+  run.SetCells(
+      {{.key = {.phase = 0, .model = "gpt-4o", .tags = {{"tenant", "a"}}}, .figures = figures[0]},
+       {.key = {.phase = 1, .step = 0, .model = "gpt-4o", .tags = {{"tenant", "b"}}},
+        .figures = figures[1]}});
 }
 
 class RampProbe final : public ResourceProbe {
@@ -135,9 +144,22 @@ RunReport SampleReport() {
       .measured_duration = 60s,
       .min_max_tokens = 16,
       .max_max_tokens = 16,
+      .phases = {{.name = "steady",
+                  .begin = 0s,
+                  .duration = 30s,
+                  .lowest_rate = 16.67,
+                  .highest_rate = 16.67,
+                  .arrivals = 500},
+                 {.name = "ramp",
+                  .begin = 30s,
+                  .duration = 30s,
+                  .lowest_rate = 16,
+                  .highest_rate = 17,
+                  .arrivals = 500,
+                  .steps = {{.begin = 30s, .duration = 30s, .rate_per_second = 16.5}}}},
       .objectives = kObjectives,
       .details = {{"warm-up", "none"}}};
-  run.metrics = SampleMetrics();
+  AddMetrics(run);
   run.health = SampleHealth();
   ResourceMonitor monitor;
   monitor.AddProbe(std::make_unique<RampProbe>());

@@ -70,6 +70,33 @@ TEST_F(PlanCheck, RefusesStreamingObjectivesOfWholeAnswers) {
   EXPECT_THAT(RefusalOf(plan), AllOf(HasSubstr("objectives.ttft"), HasSubstr("streamed")));
 }
 
+TEST_F(PlanCheck, RefusesAPartThatTheRunCannotHave) {
+  RunPlan plan = Plan();
+  LoadProfile profile;
+  profile.phases = {
+      {.name = "warm-up", .duration = 1s, .shape = ConstantRate{200}, .measured = false},
+      {.name = "steady", .duration = 1s, .shape = ConstantRate{1000}},
+      {.duration = 1s, .shape = ConstantRate{100}}};
+  plan.load = profile;
+  plan.criteria = {P95().OfPhase("burst") < 1s};
+  EXPECT_THAT(
+      RefusalOf(plan),
+      AllOf(HasSubstr("criterion \"p95 scheduled latency of phase burst < 1 s\""),
+            HasSubstr("the load has no phase \"burst\"; it has: warm-up, steady, phase 3")));
+  plan.criteria = {SuccessRate().OfPhase("warm-up") >= 0.9};
+  EXPECT_THAT(RefusalOf(plan), HasSubstr("phase \"warm-up\" is not measured"));
+  plan.criteria = {P95().OfPhase("phase 3") < 1s};
+  EXPECT_THAT(RefusalOf(plan), HasSubstr("100 measured requests of that phase give no more"));
+  plan.criteria = {P95().OfModel("other") < 1s};
+  EXPECT_THAT(RefusalOf(plan), HasSubstr("all requests ask for model \"gpt-4o-mini\""));
+  plan.criteria = {P95().WithTag("tenant", "a") < 1s};
+  EXPECT_THAT(RefusalOf(plan), HasSubstr("the prompts of this run have no tags"));
+  plan.criteria = {P95().OfPhase("steady").OfModel("gpt-4o-mini") < 1s};
+  EXPECT_NO_THROW(CheckPlan(world_.Furnish(plan)));
+  plan.load = ClosedLoop{.concurrency = 2, .requests = 2000};
+  EXPECT_THAT(RefusalOf(plan), HasSubstr("a closed loop has no phases"));
+}
+
 TEST_F(PlanCheck, LooksAtTheRequestsThemselves) {
   struct Whole final : PromptSource {
     CompletionRequest MakeRequest(std::uint64_t) const override {

@@ -1,0 +1,70 @@
+// Which cells a run has, and which of them a request belongs to. Bounded, whatever tags requests
+// have.
+#ifndef LLMLOAD_METRICS_CELL_KEYS_H_
+#define LLMLOAD_METRICS_CELL_KEYS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "llmload/metrics/cells.h"
+
+namespace llmload {
+
+inline constexpr std::size_t kMostCells = 128;
+/// Of one request.
+inline constexpr std::size_t kMostTags = 8;
+/// Of the name of a tag, and of its value.
+inline constexpr std::size_t kMostTagBytes = 64;
+
+/// The cells of a run, numbered from 0 in the order in which they were first seen. All workers
+/// share them, so that all of them agree on what is beyond the bounds. All functions are
+/// thread-safe.
+class CellKeys {
+ public:
+  /// The number of the cell for requests of this key: one of its own for as long as there is room;
+  /// then one without the step of the phase, then one with "(other)" for the values of the tags,
+  /// then one with "(other)" for the model, then the one that is left for all others.
+  std::size_t IdOf(CellKey key);
+
+  /// All of them, by their number.
+  std::vector<CellKey> Known() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<CellKey> keys_;
+};
+
+/// One worker's way to the number of a request's cell. Most requests are of the same cell as the
+/// one before them, for which no string is hashed or copied and no lock is taken.
+class CellFinder {
+ public:
+  explicit CellFinder(CellKeys& keys) : keys_(keys) {}
+
+  std::size_t Find(std::uint32_t phase, std::uint32_t step, const std::string& model,
+                   const std::vector<RequestTag>& tags) {
+    const auto is_it = [&](const CellKey& key) {
+      return key.phase == phase && key.step == step && key.model == model && key.tags == tags;
+    };
+    if (last_ < known_.size() && is_it(known_[last_].first)) return known_[last_].second;
+    for (last_ = 0; last_ < known_.size(); ++last_) {
+      if (is_it(known_[last_].first)) return known_[last_].second;
+    }
+    return Add({.phase = phase, .step = step, .model = model, .tags = tags});
+  }
+
+ private:
+  std::size_t Add(CellKey key);
+
+  CellKeys& keys_;
+  // As the requests have them, with the numbers of their cells.
+  std::vector<std::pair<CellKey, std::size_t>> known_;
+  std::size_t last_ = 0;
+};
+
+}  // namespace llmload
+
+#endif  // LLMLOAD_METRICS_CELL_KEYS_H_

@@ -1,0 +1,93 @@
+#include "src/judge/groups.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "llmload/record/record_slice.h"
+#include "src/judge/observe.h"
+
+namespace llmload::judge {
+namespace {
+
+// A count, and a rate of requests, says something of the whole run only.
+bool CanBeOfAGroup(const Criterion& criterion) {
+  const MetricNeeds& needs = criterion.metric().needs();
+  return needs.slice.empty() && (needs.figure || needs.is_share);
+}
+
+// Whether it held, by what was observed, however few the samples are; empty: nothing was observed.
+std::optional<bool> HoldsIn(const RunRecord& part, const Criterion& criterion,
+                            const Judging& judging) {
+  const CriterionResult result = criterion.AsObserved().Evaluate(part, judging);
+  if (result.observed) return Holds(*result.observed, result.comparison, result.bound);
+  if (result.verdict == Verdict::kFail) return false;
+  return std::nullopt;
+}
+
+void JudgeGroup(const RunRecord& record, const Slice& group, std::span<const Criterion> criteria,
+                const Judging& judging, std::vector<GroupResult>& results) {
+  const std::optional<RunRecord> part = SliceOf(record, group);
+  if (!part) return;
+  for (const Criterion& criterion : criteria) {
+    if (!CanBeOfAGroup(criterion)) continue;
+    const CriterionResult result = criterion.AsObserved().Evaluate(*part, judging);
+    results.push_back({.group = Describe(group),
+                       .criterion = criterion.Describe(),
+                       .unit = result.unit,
+                       .observed = result.observed,
+                       .samples = result.samples,
+                       .verdict = result.verdict});
+  }
+}
+
+}  // namespace
+
+std::vector<GroupResult> JudgeGroups(const RunRecord& record, std::span<const Criterion> criteria,
+                                     Judging judging) {
+  judging.confidence_required = false;
+  std::vector<GroupResult> results;
+  const RecordGroups groups = GroupsOf(record);
+  const auto judge = [&](const std::vector<Slice>& slices) {
+    for (const Slice& slice : slices) JudgeGroup(record, slice, criteria, judging, results);
+  };
+  judge(groups.phases);
+  judge(groups.models);
+  for (const std::vector<Slice>& values : groups.tags) judge(values);
+  return results;
+}
+
+std::vector<RampResult> JudgeRamps(const RunRecord& record, std::span<const Criterion> criteria,
+                                   Judging judging) {
+  judging.confidence_required = false;
+  std::vector<RampResult> results;
+  for (const PlannedPhase& phase : record.configuration.phases) {
+    std::vector<std::pair<double, RunRecord>> steps;
+    bool are_whole = true;
+    for (std::uint32_t i = 0; i < phase.steps.size(); ++i) {
+      const Slice slice{.phase = phase.name, .step = i};
+      are_whole = are_whole && !MayLackRequests(record, slice);
+      auto part = SliceOf(record, slice);
+      if (part) steps.emplace_back(phase.steps[i].rate_per_second, *std::move(part));
+    }
+    if (!are_whole) continue;
+    std::stable_sort(steps.begin(), steps.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (const Criterion& criterion : criteria) {
+      if (!CanBeOfAGroup(criterion)) continue;
+      RampResult result{.phase = phase.name, .criterion = criterion.Describe()};
+      for (const auto& [rate, part] : steps) {
+        const std::optional<bool> holds = HoldsIn(part, criterion, judging);
+        if (holds == false) {
+          result.breaks_at = rate;
+          break;
+        }
+        if (holds) result.holds_up_to = rate;
+      }
+      if (result.holds_up_to || result.breaks_at) results.push_back(std::move(result));
+    }
+  }
+  return results;
+}
+
+}  // namespace llmload::judge
