@@ -223,8 +223,8 @@ def check_addresses():
             url = server.stdout.readline().split()[2]
             check("an unknown authority", url, ["tls_failure", "certificate", "LLMLOAD_CA_FILE"])
             port = int(url.split(":")[2].split("/")[0])
-            check("another host's certificate", Relay(port).url + "/v1", ["the certificate is for another host, check the URL"],
-                  options=["--ca-file", authority])
+            check("another host's certificate", Relay(port).url + "/v1",
+                  ["the certificate is for another host, check the URL"], options=["--ca-file", authority])
             check("HTTP on an HTTPS port, closed", url.replace("https:", "http:"), ["https:// instead of http://"])
         finally:
             server.kill()

@@ -14,11 +14,12 @@
 #include "llmload/report/output.h"
 #include "llmload/run/run_plan.h"
 #include "llmload/run/run_report.h"
-#include "llmload/run/runner.h"
 #include "llmload/testing/load_test_environment.h"
 #include "llmload/world/world.h"
 
 namespace llmload {
+
+class TargetNotReady;
 
 /// A GoogleTest fixture that runs a plan in a world and judges what it measured.
 ///
