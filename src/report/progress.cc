@@ -18,15 +18,18 @@ constexpr Duration kLogInterval = std::chrono::seconds(10);
 
 // One piece of the line.
 struct Part {
-  std::string text;
-  std::string shorter;  // that may stand in its place; empty: nothing may
-  int importance = 0;   // what has the lowest is shortened, then left out, first
+  std::string text = {};
+  int importance = 0;  // what has the highest is shown first
+  std::string details = {};
+  int of_details = 0;  // their importance: less than that of the text before them
+  bool shown = false;
+  bool detailed = false;
 };
 
 // In their order on the line.
 using Parts = std::vector<Part>;
 
-constexpr std::size_t kBarCells = 16;
+constexpr std::size_t kBarCells = 10;
 constexpr std::size_t kMostKinds = 2;
 constexpr std::string_view kBetween = "  ";
 
@@ -68,9 +71,9 @@ std::string RateText(const RunSnapshot& snapshot, std::optional<double> rate) {
   return text + " per s";
 }
 
-// "15 failed: 8 rate_limited, 7 server_error", and "15 failed".
+// "15 failed", with ": 8 rate_limited, 7 server_error".
 Part FailurePart(const LiveCounters& live) {
-  Part part{.text = text::FormatCount(live.failed) + " failed", .shorter = {}, .importance = 80};
+  Part part{.text = text::FormatCount(live.failed) + " failed", .importance = 80};
   std::vector<std::pair<std::uint64_t, ErrorKind>> kinds;
   for (std::size_t i = 0; i < live.errors.size(); ++i) {
     if (live.errors[i] > 0) kinds.emplace_back(live.errors[i], static_cast<ErrorKind>(i));
@@ -78,12 +81,12 @@ Part FailurePart(const LiveCounters& live) {
   if (kinds.empty()) return part;
   std::stable_sort(kinds.begin(), kinds.end(),
                    [](const auto& a, const auto& b) { return a.first > b.first; });
-  part.shorter = part.text;
+  part.of_details = 65;
   for (std::size_t i = 0; i < std::min(kMostKinds, kinds.size()); ++i) {
-    part.text.append(i == 0 ? ": " : ", ").append(text::FormatCount(kinds[i].first)).append(" ");
-    part.text += ToString(kinds[i].second);
+    part.details.append(i == 0 ? ": " : ", ").append(text::FormatCount(kinds[i].first)).append(" ");
+    part.details += ToString(kinds[i].second);
   }
-  if (kinds.size() > kMostKinds) part.text += ", ...";
+  if (kinds.size() > kMostKinds) part.details += ", ...";
   return part;
 }
 
@@ -95,10 +98,10 @@ Parts PartsOf(const RunSnapshot& snapshot, std::optional<double> rate, bool bar)
   const LiveCounters& live = snapshot.counters;
   Parts parts;
   const auto add = [&parts](std::string text, int importance) {
-    parts.push_back({.text = std::move(text), .shorter = {}, .importance = importance});
+    parts.push_back({.text = std::move(text), .importance = importance});
   };
   const auto share = ShareDone(snapshot);
-  if (bar && share) add(Bar(*share), 30);
+  if (bar && share) add(Bar(*share), 45);
   add(ClockText(snapshot), 100);
   add(RateText(snapshot, rate), 90);
   if (live.failed > 0) parts.push_back(FailurePart(live));
@@ -113,9 +116,13 @@ Parts PartsOf(const RunSnapshot& snapshot, std::optional<double> rate, bool bar)
   return parts;
 }
 
-std::string JoinedParts(const Parts& parts) {
+std::string ShownParts(const Parts& parts) {
   std::string line;
-  for (const Part& part : parts) line.append(line.empty() ? "" : kBetween).append(part.text);
+  for (const Part& part : parts) {
+    if (!part.shown) continue;
+    line.append(line.empty() ? "" : kBetween).append(part.text);
+    if (part.detailed) line += part.details;
+  }
   return line;
 }
 
@@ -124,20 +131,27 @@ std::string JoinedParts(const Parts& parts) {
 std::string FormatProgress(const RunSnapshot& snapshot, std::optional<double> rate,
                            std::size_t width, bool bar) {
   Parts parts = PartsOf(snapshot, rate, bar);
-  std::string line = JoinedParts(parts);
-  while (text::DisplayWidth(line) > width && parts.size() > 1) {
-    const auto least =
-        std::min_element(parts.begin(), parts.end(), [](const Part& a, const Part& b) {
-          // What can be shortened loses its details before others are left out.
-          return (a.shorter.empty() ? a.importance : a.importance - 35) <
-                 (b.shorter.empty() ? b.importance : b.importance - 35);
-        });
-    if (least->shorter.empty()) {
-      parts.erase(least);
+  struct Choice {
+    int importance;
+    bool* shown;
+  };
+  std::vector<Choice> choices;
+  for (Part& part : parts) {
+    choices.push_back({part.importance, &part.shown});
+    if (!part.details.empty()) choices.push_back({part.of_details, &part.detailed});
+  }
+  std::stable_sort(choices.begin(), choices.end(),
+                   [](const Choice& a, const Choice& b) { return a.importance > b.importance; });
+  std::string line;
+  for (const Choice& choice : choices) {
+    *choice.shown = true;
+    std::string with = ShownParts(parts);
+    // The most important part is there however narrow the place is.
+    if (line.empty() || text::DisplayWidth(with) <= width) {
+      line = std::move(with);
     } else {
-      least->text = std::exchange(least->shorter, {});
+      *choice.shown = false;
     }
-    line = JoinedParts(parts);
   }
   return line;
 }

@@ -30,6 +30,10 @@ std::string ShortReason(const std::string& text, std::size_t room) {
   if (const std::size_t at = last(". ", room - 1, room / 2)) return text.substr(0, at + 1);
   std::size_t at = last("; ", most, room / 2);
   if (at == 0) at = std::max(last(", ", most, 1), last(" (", most, 1));
+  // Not in the middle of what stands in parentheses.
+  const std::size_t open = text.rfind(" (", at);
+  const std::size_t close = text.rfind(')', at);
+  if (open != std::string::npos && (close == std::string::npos || close < open)) at = open;
   if (at == 0) return text.substr(0, last(" ", most - 3, 1)).append("...").append(kMore);
   return text.substr(0, at).append(kMore);
 }

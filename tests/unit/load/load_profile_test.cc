@@ -109,6 +109,25 @@ TEST(LoadProfile, IsDescribedInOneLine) {
   EXPECT_EQ(Describe(profile),
             "open loop, warm-up: ramp 0 to 5 requests/s for 10 s, constant arrivals (not "
             "measured); spike 5 to 50 requests/s for 60 s, Poisson arrivals");
+  LoadProfile capped = ToProfile({.rate_per_second = 5, .duration = 60s});
+  capped.max_arrivals = 100;
+  EXPECT_EQ(Describe(capped),
+            "open loop, 5 requests/s for 60 s, constant arrivals; at most 100 requests");
+}
+
+TEST(LoadProfile, SaysAtWhichRateRequestsAreDue) {
+  LoadProfile profile;
+  profile.phases = {
+      {.duration = 10s, .shape = LinearRamp{0, 50}},
+      {.duration = 10s, .shape = ConstantRate{8}},
+      {.duration = 40s,
+       .shape = SineRate{
+           .mean_per_second = 10, .amplitude_per_second = 4, .period = 40s, .offset_radians = 0}}};
+  EXPECT_NEAR(RateAt(profile, 5s).value_or(0), 25, 0.01);
+  EXPECT_NEAR(RateAt(profile, 10s).value_or(0), 8, 0.01);
+  EXPECT_NEAR(RateAt(profile, 30s).value_or(0), 14, 0.01);
+  EXPECT_EQ(RateAt(profile, 60s), std::nullopt);
+  EXPECT_EQ(RateAt(ClosedLoop{.concurrency = 4}, 1s), std::nullopt);
 }
 
 }  // namespace

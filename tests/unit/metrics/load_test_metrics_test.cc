@@ -308,6 +308,26 @@ TEST(LoadTestMetrics, LiveCountersShowWhatIsInFlight) {
   EXPECT_EQ(live.p95, 2s);
 }
 
+TEST(LoadTestMetrics, LiveCountersShowFailuresByKindAndTimesToFirstToken) {
+  LoadTestMetrics metrics;
+  MetricsShard& one = metrics.AddShard();
+  MetricsShard& other = metrics.AddShard();
+  EXPECT_EQ(metrics.Live().ttft_p95, std::nullopt);
+  for (MetricsShard* shard : {&one, &other}) {
+    shard->Dispatched(kStart, kStart);
+    shard->Failed(Instants(0s, 0s, 1s), {.kind = ErrorKind::kRateLimited});
+  }
+  Completion answer = Answer();
+  answer.timings.first_token = kStart + 500ms;
+  Succeed(one, Instants(0s, 0s, 2s), answer);
+  LiveCounters live = metrics.Live();
+  EXPECT_EQ(live.errors[static_cast<std::size_t>(ErrorKind::kRateLimited)], 2u);
+  EXPECT_EQ(live.errors[static_cast<std::size_t>(ErrorKind::kServerError)], 0u);
+  EXPECT_EQ(live.ttft_p95, 500ms);
+  live += metrics.Live(nullptr);
+  EXPECT_EQ(live.errors[static_cast<std::size_t>(ErrorKind::kRateLimited)], 4u);
+}
+
 TEST(LoadTestMetrics, CanBeReadWhileWorkersRecord) {
   constexpr int kWorkers = 3;
   constexpr int kRequests = 5'000;

@@ -56,7 +56,7 @@ TEST(Progress, LineSaysHowTheRunIsDoing) {
   snapshot.counters.errors[static_cast<std::size_t>(ErrorKind::kServerError)] = 4;
   snapshot.rss_bytes = 31'200'000;
   EXPECT_EQ(FormatProgress(snapshot, 16.64, 200, true),
-            "[====>           ]  15s/1m00s  16.6/16.7 per s  5 failed: 4 server_error, 1 "
+            "[==>       ]  15s/1m00s  16.6/16.7 per s  5 failed: 4 server_error, 1 "
             "rate_limited  p95 812 ms  TTFT 240 ms  3 in flight  195 ok  rss 31.2 MB");
 }
 
@@ -76,7 +76,7 @@ TEST(Progress, TellsWhenANumberOfRequestsWillBeDone) {
   RunSnapshot snapshot = At(50s, 490, 10);
   snapshot.planned_requests = 2'000;
   EXPECT_THAT(FormatProgress(snapshot, 10, 200, true),
-              ::testing::StartsWith("[====>           ]  50s, about 2m30s left  10 per s"));
+              ::testing::StartsWith("[==>       ]  50s, about 2m30s left  10 per s"));
 }
 
 TEST(Progress, SaysWhatItWaitsForBeforeTheLoad) {
