@@ -50,7 +50,8 @@ OpenAiOptions Options(const std::string& scheme, int port) {
   options.base_url = scheme + "://127.0.0.1:" + std::to_string(port) + "/v1";
   options.api_key = Secret("sk-bench");
   // Under valgrind everything takes fifty times as long.
-  options.timeouts = {.connect = 60s, .tls = 60s, .first_token = 60s, .idle = 60s, .total = 600s};
+  options.http.timeouts = {
+      .connect = 60s, .tls = 60s, .first_token = 60s, .idle = 60s, .total = 600s};
   return options;
 }
 
@@ -79,7 +80,7 @@ void CompleteAll(Provider& provider, const CompletionRequest& request, StreamObs
 /// in real time: `Simulate` counts it.
 std::uint64_t SendUnary(std::uint64_t count, int port, const std::string& certificate) {
   OpenAiOptions options = Options("https", port);
-  options.ca_file = certificate;
+  options.http.ca_file = certificate;
   OpenAiProvider provider(options);
   CompleteAll(provider, Request(/*stream=*/false), nullptr, count);
   const std::uint64_t handshakes = provider.Connections().tls_handshakes;

@@ -137,10 +137,11 @@ int Main(int argc, char** argv) {
   OpenAiOptions options;
   options.name = "local";
   options.base_url = "https://127.0.0.1:" + std::to_string(settings.port) + "/v1";
-  options.ca_file = settings.certificate;
+  options.http.ca_file = settings.certificate;
   options.api_key = Secret("sk-bench");
   // The server waits for all streams before it begins, and slow streams are asked for.
-  options.timeouts = {.connect = 30s, .tls = 30s, .first_token = 300s, .idle = 300s, .total = 900s};
+  options.http.timeouts = {
+      .connect = 30s, .tls = 30s, .first_token = 300s, .idle = 300s, .total = 900s};
   OpenAiProvider provider(options);
   const CompletionRequest request{
       .model = "m",

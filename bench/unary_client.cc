@@ -24,7 +24,7 @@ int Main(int argc, char** argv) {
   OpenAiOptions options;
   options.name = "local";
   options.base_url = "https://127.0.0.1:" + std::to_string(port) + "/v1";
-  options.ca_file = certificate;
+  options.http.ca_file = certificate;
   options.api_key = Secret("sk-bench");
   OpenAiProvider provider(options);
 

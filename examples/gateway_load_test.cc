@@ -32,7 +32,7 @@ class Gateway : public SustainedLoadTest {
     OpenAiOptions options;
     options.name = "gateway";
     options.base_url = GatewayUrl();  // "https://llm-gateway.example.com/v1"
-    options.ca_pem = GatewayAuthority();
+    options.http.ca_pem = GatewayAuthority();
     options.api_key = GatewayKey();
     return RealWorld({.provider = std::make_shared<OpenAiProvider>(options),
                       .url = options.base_url,

@@ -63,7 +63,8 @@ std::string DescribeSize(const RunPlan& plan) {
 
 World MakeWorld(const BenchOptions& options) {
   if (options.provider == ProviderChoice::kFake) {
-    return EmbeddedServerWorld({.seed = options.plan.Seed()}, "llmload");
+    return EmbeddedServerWorld({.seed = options.plan.Seed()}, "llmload",
+                               HttpOptionsFromEnvironment(options.target));
   }
   return RealWorld(TargetFromEnvironment(options.provider, SystemClock::Instance(), options.target),
                    options.server_pid, "llmload");

@@ -7,6 +7,7 @@
 
 #include "llmload/report/output.h"
 #include "src/core/text/format.h"
+#include "tools/bench_target.h"
 #include "tools/criterion_spec.h"
 #include "tools/profile_spec.h"
 
@@ -16,9 +17,9 @@ namespace {
 namespace po = boost::program_options;
 
 // A group of options in lines of `width` columns, most of them for what the options do.
+constexpr std::size_t kNames = 38;
 po::options_description Group(const char* caption, std::size_t width) {
-  constexpr unsigned kNames = 38;
-  return {caption, static_cast<unsigned>(width), static_cast<unsigned>(width) - kNames};
+  return {caption, static_cast<unsigned>(width), static_cast<unsigned>(width - kNames)};
 }
 
 constexpr std::string_view kExamples = R"(Examples
@@ -161,6 +162,7 @@ po::options_description JudgementOptions(std::size_t width) {
 po::options_description DescribeBenchOptions(std::size_t width) {
   po::options_description all = Group("Options of llmload bench", width);
   all.add(TargetOptions(width))
+      .add(DescribeService(width, width - kNames))
       .add(LoadOptions(width))
       .add(RequestOptions(width))
       .add(JudgementOptions(width));

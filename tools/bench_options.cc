@@ -9,6 +9,7 @@
 #include "tools/bench_given.h"
 #include "tools/bench_load.h"
 #include "tools/bench_prompts.h"
+#include "tools/bench_target.h"
 #include "tools/criterion_spec.h"
 
 namespace llmload::tools {
@@ -63,6 +64,7 @@ void ReadTarget(const Given& given, BenchOptions& options) {
   if (given.Has("stream-options")) {
     options.target.stream_options = one_of("stream-options", "send", "omit");
   }
+  ReadService(given, options);
   options.plan.request.model =
       given.Has("model") ? given.Text("model") : ModelFromEnvironment(options.provider);
   if (options.provider == ProviderChoice::kAzure)

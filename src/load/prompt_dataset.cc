@@ -50,7 +50,8 @@ class DatasetSource final : public PromptSource {
             .max_tokens = prompt.max_tokens ? prompt.max_tokens : request_.max_tokens,
             .temperature = request_.temperature,
             .stream = request_.stream,
-            .tags = prompt.tags};
+            .tags = prompt.tags,
+            .extra_body = prompt.extra_body};
   }
   std::string Describe() const override {
     return std::to_string(prompts_.size()) + " prompts of " + name_ + DescribeOrder(order_) +
@@ -132,6 +133,7 @@ std::shared_ptr<const PromptSource> ReadDataset(std::istream& input, const Datas
       ++skipped;
       return;
     }
+    bytes += prompt->extra_body.size();
     for (const Message& message : prompt->messages) bytes += message.content.size();
     if (bytes > dataset.max_bytes) {
       throw ConfigurationError::Invalid(

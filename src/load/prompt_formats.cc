@@ -91,7 +91,7 @@ std::vector<RequestTag> ReadTags(const JsonlLine& line, const nlohmann::json& ob
 }
 
 DatasetPrompt ReadOwn(const JsonlLine& line, const nlohmann::json& object) {
-  line.CheckMembers(object, "", {"prompt", "messages", "max_tokens", "tags"});
+  line.CheckMembers(object, "", {"prompt", "messages", "max_tokens", "tags", "extra_body"});
   const auto text = object.find("prompt");
   const auto messages = object.find("messages");
   const bool has_messages = messages != object.end();
@@ -111,6 +111,10 @@ DatasetPrompt ReadOwn(const JsonlLine& line, const nlohmann::json& object) {
   }
   if (const auto tags = object.find("tags"); tags != object.end()) {
     prompt.tags = ReadTags(line, *tags);
+  }
+  if (const auto extra = object.find("extra_body"); extra != object.end()) {
+    CheckIsObject(line, *extra, "extra_body");
+    prompt.extra_body = extra->dump();
   }
   return prompt;
 }

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "llmload/load/prompt_source.h"
@@ -14,9 +15,10 @@ namespace llmload {
 
 /// What a data set says of one request.
 struct DatasetPrompt {
-  std::vector<Message> messages;
-  std::optional<int> max_tokens;
+  std::vector<Message> messages = {};
+  std::optional<int> max_tokens = {};
   std::vector<RequestTag> tags = {};
+  std::string extra_body = {};  ///< as `CompletionRequest::extra_body`
 };
 
 /// The format of a data set that begins with `object`: the one whose fields it has, or else

@@ -138,6 +138,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   /// When the pool has to close it.
   TimePoint idle_until{};
+  /// Its share of a `ConnectionLimit`; null: there is none.
+  std::shared_ptr<void> slot;
 
  private:
   boost::asio::awaitable<std::optional<Failure>> Connect(const Endpoint& endpoint,

@@ -57,6 +57,16 @@ void IdleConnections::Give(std::shared_ptr<Connection> connection, Duration idle
   idle_.push_back(std::move(connection));
 }
 
+bool IdleConnections::CloseOldest() {
+  std::shared_ptr<Connection> oldest;  // destroyed after the lock is released
+  const std::lock_guard lock(mutex_);
+  if (idle_.empty()) return false;
+  oldest = std::move(idle_.front());
+  idle_.erase(idle_.begin());
+  oldest->transport().SendCloseNotify();
+  return true;
+}
+
 void IdleConnections::Close() {
   std::vector<std::shared_ptr<Connection>> dropped;
   const std::lock_guard lock(mutex_);

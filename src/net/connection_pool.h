@@ -40,6 +40,9 @@ class IdleConnections {
   /// @param idle_time  how long the server keeps it, as far as it said so
   void Give(std::shared_ptr<Connection> connection, Duration idle_time);
 
+  /// Closes the one that has been idle longest. False if there is none.
+  bool CloseOldest();
+
   /// Closes all connections, and from now on each that is given.
   void Close();
   bool IsClosed() const;

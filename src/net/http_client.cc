@@ -1,5 +1,6 @@
 #include "src/net/http_client.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <boost/asio/this_coro.hpp>
@@ -10,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "src/net/connection_limit.h"
 #include "src/net/when_ready.h"
 
 namespace llmload::net {
@@ -56,7 +58,12 @@ std::string ReasonOf(const Transport& transport, IoStatus status) {
 
 struct HttpClient::State {
   State(HttpClientOptions opts, const Clock& its_clock)
-      : options(std::move(opts)), clock(its_clock), id(NextId()) {}
+      : options(std::move(opts)),
+        clock(its_clock),
+        id(NextId()),
+        limit(options.max_connections == 0
+                  ? nullptr
+                  : std::make_shared<ConnectionLimit>(options.max_connections)) {}
   ~State() {
     for (const auto& weak : pools) {
       if (const auto idle = weak.lock()) idle->Close();
@@ -92,6 +99,25 @@ struct HttpClient::State {
     return idle;
   }
 
+  // The share of a new connection in the bound of their number, for which an idle one is closed if
+  // there is no other way. Null without a bound.
+  std::shared_ptr<void> Slot() {
+    if (!limit) return nullptr;
+    std::shared_ptr<void> slot = ConnectionLimit::TakeSlot(limit, false);
+    // One that another thread is just closing may still be counted.
+    while (!slot) slot = ConnectionLimit::TakeSlot(limit, !CloseIdle());
+    return slot;
+  }
+
+  // Closes an idle connection of any io_context. False if there is none.
+  bool CloseIdle() {
+    const std::lock_guard lock(mutex);
+    return std::any_of(pools.begin(), pools.end(), [](const auto& weak) {
+      const std::shared_ptr<IdleConnections> idle = weak.lock();
+      return idle != nullptr && idle->CloseOldest();
+    });
+  }
+
   struct LastPool {
     const asio::io_context* context = nullptr;
     std::uint64_t client = 0;
@@ -101,6 +127,7 @@ struct HttpClient::State {
   const HttpClientOptions options;
   const Clock& clock;
   const std::uint64_t id;
+  const std::shared_ptr<ConnectionLimit> limit;  // null: connections are not bounded
   Counters counters;
   std::mutex mutex;
   std::vector<std::weak_ptr<IdleConnections>> pools;  // guarded by mutex: one per io_context
@@ -274,14 +301,27 @@ asio::awaitable<Exchange> HttpClient::Run(std::shared_ptr<State> state,
   const TimePoint total = begun + timeouts.total;
   const std::shared_ptr<IdleConnections> pool = state->Pool(context);
   const ActiveExchange active(pool);
-  std::shared_ptr<Connection> connection = pool->Take(state->counters);
   Exchange exchange;
+  std::optional<ConnectionLimit::Turn> turn;  // ended after the connection is free
+  if (state->limit) {
+    auto given = co_await ConnectionLimit::WaitForTurn(state->limit, total);
+    exchange.connection_wait = SteadyNow() - begun;
+    if (!given || exchange.connection_wait >= timeouts.total) {
+      exchange.failure = Failure{ErrorKind::kTotalTimeout,
+                                 "no connection was free within the total timeout: at most " +
+                                     std::to_string(state->limit->max()) + " are allowed"};
+      co_return exchange;
+    }
+    turn.emplace(*std::move(given));
+  }
+  std::shared_ptr<Connection> connection = pool->Take(state->counters);
   exchange.reused = connection != nullptr;
   if (exchange.reused) {
     connection->Bind(executor);
     Count(state->counters.reuses);
   } else {
     connection = std::make_shared<Connection>(context);
+    connection->slot = state->Slot();
     connection->Bind(executor);
     exchange.failure = co_await connection->Open(state->options.endpoint, timeouts.connect,
                                                  timeouts.tls, total, state->counters);
@@ -335,7 +375,7 @@ asio::awaitable<Exchange> HttpClient::Run(std::shared_ptr<State> state,
   if (!over && connection->MayHaveMore()) over = read();
   if (!over) co_await WhenReady(*connection, read);
   connection->ClearDeadline();
-  if (progress.CanReuse() && !broken) {
+  if (progress.CanReuse() && !broken && state->options.pool.max_idle_connections > 0) {
     const Duration idle_time = KeepAliveTime(connection->head().Get("keep-alive"));
     pool->Give(std::move(connection), idle_time);
   } else {

@@ -20,6 +20,7 @@ namespace llmload::net {
 struct HttpClientOptions {
   Endpoint endpoint;
   PoolOptions pool;
+  std::size_t max_connections = 0;  ///< open at once, over all io_contexts; 0: without a bound
   std::size_t max_header_bytes = std::size_t{64} << 10;
 };
 
@@ -27,7 +28,7 @@ struct HttpClientOptions {
 struct ExchangeTimeouts {
   Duration connect;
   Duration tls;
-  Duration first_token;
+  Duration first_token;  ///< from the last byte of the request to the sink's first output
   Duration idle;
   Duration total;
 };
@@ -35,8 +36,10 @@ struct ExchangeTimeouts {
 /// The outcome of an exchange. The answer itself has gone to the sink.
 struct Exchange {
   std::optional<Failure> failure;
-  bool reused = false;                  ///< sent on a pooled connection
-  Duration connection_wait{};           ///< until there was a connection; zero for a pooled one
+  bool reused = false;  ///< sent on a pooled connection
+  /// Until there was a connection, with the wait for a turn where connections are bounded; zero for
+  /// a pooled one that was free.
+  Duration connection_wait{};
   std::optional<TimePoint> sent;        ///< last byte of the request handed to the socket
   std::optional<TimePoint> first_byte;  ///< first byte of the answer
   std::optional<TimePoint> completed;   ///< the sink had enough, or the body was complete

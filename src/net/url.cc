@@ -67,7 +67,8 @@ Url ParseBaseUrl(std::string_view field, std::string_view text) {
 
   std::string_view rest = text.substr(scheme_end + 3);
   if (rest.find_first_of("?#") != std::string_view::npos) {
-    throw refuse("a URL without query and fragment");
+    throw refuse(
+        "a URL without query and fragment (a query goes into --path, with the whole path)");
   }
   const std::size_t authority_end = std::min(rest.find('/'), rest.size());
   std::string_view authority = rest.substr(0, authority_end);
@@ -102,6 +103,7 @@ Url ParseBaseUrl(std::string_view field, std::string_view text) {
 
   const std::uint16_t default_port = url.tls ? 443 : 80;
   url.port = default_port;
+  if (authority == ":") throw refuse("a URL with a port behind the colon, or without the colon");
   if (authority.size() > 1) {
     const char* const end = authority.data() + authority.size();
     const auto [stop, failure] = std::from_chars(authority.data() + 1, end, url.port);
@@ -115,6 +117,17 @@ Url ParseBaseUrl(std::string_view field, std::string_view text) {
   url.authority = ipv6 ? "[" + url.host + "]" : url.host;
   if (url.port != default_port) url.authority += ":" + std::to_string(url.port);
   return url;
+}
+
+void CheckRequestPath(std::string_view field, std::string_view text) {
+  const std::size_t question = std::min(text.find('?'), text.size());
+  std::string query(text.substr(question));
+  std::replace(query.begin(), query.end(), '?', '/');
+  if (!text.starts_with('/') || !IsPath(text.substr(0, question)) || !IsPath(query)) {
+    throw ConfigurationError::Invalid(
+        field, text.substr(0, question),
+        "a path that begins with / and is percent-encoded, as in /v1/chat/completions");
+  }
 }
 
 }  // namespace llmload::net

@@ -25,6 +25,10 @@ struct Url {
 /// is http:// or https://, with a host, and without user, query or fragment.
 Url ParseBaseUrl(std::string_view field, std::string_view text);
 
+/// Throws `ConfigurationError` that names `field` unless `text` is a path, which may have a query:
+/// what stands in the first line of a request.
+void CheckRequestPath(std::string_view field, std::string_view text);
+
 }  // namespace llmload::net
 
 #endif  // LLMLOAD_NET_URL_H_

@@ -142,4 +142,10 @@ void TakeAttempts(std::vector<Attempt>& attempts, std::vector<Attempt>& nested, 
   nested.clear();
 }
 
+void AddDetails(ProviderSettings& all, const Provider& provider) {
+  for (auto& [name, value] : provider.Settings().details) {
+    all.details.emplace_back(name + ", " + provider.Identity().name, value);
+  }
+}
+
 }  // namespace llmload::resilience

@@ -63,6 +63,9 @@ boost::asio::awaitable<Result<Completion>> RunAttempt(Clock& clock, Provider& pr
 /// if it reports none.
 void TakeAttempts(std::vector<Attempt>& attempts, std::vector<Attempt>& nested, Attempt own);
 
+/// Adds to `all` the details of `provider`, one of several, with its name.
+void AddDetails(ProviderSettings& all, const Provider& provider);
+
 /// Throws `operation_aborted` if the awaiting coroutine has been cancelled.
 boost::asio::awaitable<void> ThrowIfCancelled();
 

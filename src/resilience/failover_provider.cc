@@ -66,6 +66,7 @@ class FailoverProvider::Run {
   }
 
   asio::awaitable<void> Go() {
+    if (!request_.stream && RefuseWholeAnswer()) co_return;
     if (options_.budget && options_.deposit_per_request) options_.budget->OnRequest();
     for (const FailoverTarget& target : chain_.targets) {
       if (needs_larger_context_ && !target.larger_context) continue;
@@ -75,6 +76,23 @@ class FailoverProvider::Run {
     if (target == nullptr || interrupted_ || !WorthWaiting()) co_return;
     co_await chain_.clock.SleepUntil(limited_until_);
     co_await Try(*target);
+  }
+
+  // Limits of tokens say nothing of a whole answer: who set them and no total one expects a limit
+  // that there is not. True if a target has such deadlines.
+  bool RefuseWholeAnswer() {
+    for (std::size_t i = 0; i < chain_.targets.size(); ++i) {
+      const AttemptDeadlines& deadlines = chain_.targets[i].deadlines;
+      if (deadlines.total || (!deadlines.first_token && !deadlines.idle)) continue;
+      error_ = Error{.kind = ErrorKind::kInvalidRequest,
+                     .message = "FailoverTarget[" + std::to_string(i) + "].deadlines." +
+                                (deadlines.first_token ? "first_token" : "idle") +
+                                " is about streams, and this request is not streamed: set "
+                                "deadlines.total, which bounds both",
+                     .provider = chain_.identity.name};
+      return true;
+    }
+    return false;
   }
 
   // Attempts on one target until it answers, the request fails, or the next target's turn has come.
@@ -368,16 +386,40 @@ const std::vector<FailoverTarget>& FailoverProvider::targets() const noexcept {
 
 const FailoverOptions& FailoverProvider::options() const noexcept { return chain_->options; }
 
-ConnectionCounters FailoverProvider::Connections() const {
-  ConnectionCounters sum;
+template <class Visit>
+void FailoverProvider::ForEachProvider(Visit visit) const {
   const auto& targets = chain_->targets;
   for (auto target = targets.begin(); target != targets.end(); ++target) {
-    const bool counted = std::any_of(targets.begin(), target, [&](const FailoverTarget& earlier) {
+    const bool visited = std::any_of(targets.begin(), target, [&](const FailoverTarget& earlier) {
       return earlier.provider == target->provider;
     });
-    if (!counted) sum += target->provider->Connections();
+    if (!visited) visit(*target->provider);
   }
+}
+
+ConnectionCounters FailoverProvider::Connections() const {
+  ConnectionCounters sum;
+  ForEachProvider([&](const Provider& provider) { sum += provider.Connections(); });
   return sum;
+}
+
+ProviderSettings FailoverProvider::Settings() const {
+  ProviderSettings all{.longest_call = Duration::zero()};
+  for (const FailoverTarget& target : chain_->targets) {
+    const auto own = target.provider->Settings().longest_call;
+    const auto& limit = target.deadlines.total;
+    const auto attempt = own && limit ? std::min(*own, *limit) : own ? own : limit;
+    if (attempt && all.longest_call) {
+      *all.longest_call += *attempt * (1 + chain_->options.retries_per_target);
+    } else {
+      all.longest_call = std::nullopt;
+    }
+  }
+  if (const auto& total = chain_->options.total_deadline) {
+    all.longest_call = std::min(all.longest_call.value_or(*total), *total);
+  }
+  ForEachProvider([&](const Provider& provider) { resilience::AddDetails(all, provider); });
+  return all;
 }
 
 std::optional<std::string> FailoverProvider::AdaptTo(const Error& refusal) {

@@ -1,5 +1,6 @@
 #include "llmload/resilience/hedging_provider.h"
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -202,6 +203,17 @@ ConnectionCounters HedgingProvider::Connections() const {
   ConnectionCounters sum = first->Connections();
   if (second != first) sum += second->Connections();
   return sum;
+}
+
+ProviderSettings HedgingProvider::Settings() const {
+  const auto& [first, second] = pair_->providers;
+  ProviderSettings all;
+  const auto longest = first->Settings().longest_call;
+  const auto other = second->Settings().longest_call;
+  if (longest && other) all.longest_call = pair_->options.delay + std::max(*longest, *other);
+  resilience::AddDetails(all, *first);
+  if (second != first) resilience::AddDetails(all, *second);
+  return all;
 }
 
 std::optional<std::string> HedgingProvider::AdaptTo(const Error& refusal) {

@@ -83,7 +83,8 @@ class PlanCheck {
           (least > Duration::zero() ? "more than 0 s" : "0 s or more"));
     };
     positive("sample_interval", plan_.sample_interval, Duration(1));
-    positive("stop.drain_timeout", plan_.stop.drain_timeout, Duration::zero());
+    positive("stop.drain_timeout", plan_.stop.drain_timeout.value_or(Duration::zero()),
+             Duration::zero());
     positive("stop.interrupted_drain_timeout", plan_.stop.interrupted_drain_timeout,
              Duration::zero());
     positive("validity.max_schedule_lag_p99", plan_.validity.max_schedule_lag_p99,
@@ -338,6 +339,18 @@ LoadShape LongestLoad(const RunPlan& plan) {
   LoadShape load = WithSeed(plan.load, plan.Seed());
   if (!plan.until_conclusive) return load;
   return Prolonged(load, plan.until_conclusive->longest, plan.until_conclusive->requests);
+}
+
+Duration DrainTimeout(const RunPlan& plan) {
+  if (plan.stop.drain_timeout) return *plan.stop.drain_timeout;
+  constexpr Duration kWithoutDeadlines = std::chrono::seconds(30);
+  Duration longest = Duration::zero();
+  for (const Lane& lane : plan.lanes) {
+    const auto call =
+        lane.target.provider ? lane.target.provider->Settings().longest_call : std::nullopt;
+    longest = std::max(longest, call.value_or(kWithoutDeadlines));
+  }
+  return longest;
 }
 
 PlannedLoad PlannedLoadOf(const LoadShape& load) {

@@ -81,6 +81,12 @@ RunRecord RecordOf(const RunPlan& plan, const PromptSource& prompts, LoadResult&
     configuration.details.push_back(
         {.name = "a right answer", .value = Describe(plan.answer_checks)});
   }
+  for (const Lane& lane : plan.lanes) {
+    for (auto& [name, value] : lane.target.provider->Settings().details) {
+      configuration.details.push_back(
+          {.name = lane.name.empty() ? name : name + ", " + lane.name, .value = value});
+    }
+  }
   record.metrics = std::move(result.metrics);
   record.SetCells(std::move(result.cells));
   record.unmeasured = std::move(result.unmeasured);
@@ -165,7 +171,7 @@ class Runner::Impl {
       if (needs.figure) load.judged |= FiguresOf(*needs.figure);
       load.cohorts_by_cell = load.cohorts_by_cell || !needs.slice.empty();
     }
-    load.drain_timeout = plan.stop.drain_timeout;
+    load.drain_timeout = DrainTimeout(plan);
     load.interrupted_drain_timeout = plan.stop.interrupted_drain_timeout;
     load.stop_on_signals = plan.stop.on_signals;
     if (!plan.samplers.empty()) {

@@ -3,6 +3,8 @@
 #include <memory>
 #include <utility>
 
+#include "src/service/body_extras.h"
+#include "src/service/extra_headers.h"
 #include "src/service/http_service.h"
 #include "src/service/http_settings.h"
 #include "src/service/request_head.h"
@@ -19,39 +21,43 @@ AnthropicOptions Checked(AnthropicOptions options) {
 }
 
 Dialect::Head HeadOf(const AnthropicOptions& options, const net::Url& base) {
-  RequestHead head(base, "/v1/messages", "application/json, text/event-stream");
+  RequestHead head(base, options.http, "/v1/messages", "application/json, text/event-stream");
   head.Add("anthropic-version", options.version);
   if (!options.beta.empty()) head.Add("anthropic-beta", options.beta);
-  if (!options.api_key.empty()) {
-    if (options.auth == AnthropicOptions::Auth::kBearer) {
-      head.AddSecret("Authorization", "Bearer ", options.api_key);
-    } else {
-      head.AddSecret("x-api-key", "", options.api_key);
-    }
+  if (options.auth == AnthropicOptions::Auth::kBearer) {
+    head.AddCredential("Authorization", "Bearer ", options.api_key);
+  } else {
+    head.AddCredential("x-api-key", "", options.api_key);
   }
-  return {.fields = head.Take(), .redact = Redactor({&options.api_key, 1})};
+  return {.fields = head.Take(), .redact = RedactorOf(options.http, {options.api_key})};
 }
 
 class AnthropicDialect final : public CommonHeadDialect {
  public:
-  using CommonHeadDialect::CommonHeadDialect;
+  AnthropicDialect(Head head, const HttpOptions& options)
+      : CommonHeadDialect(std::move(head)), extras_(options, wire::kAnthropicBody) {}
 
   std::optional<Error> Encode(const CompletionRequest& request, std::string& body) const override {
-    wire::EncodeAnthropicRequest(request, wire::AnthropicHost::kAnthropic, body);
-    return {};
+    return extras_.Encoded(request, [&](const wire::ExtraBody* extra) {
+      wire::EncodeAnthropicRequest(request, wire::AnthropicHost::kAnthropic, body, extra);
+    });
   }
   std::unique_ptr<wire::AnswerDecoder> MakeDecoder(const CompletionRequest&,
                                                    std::size_t max_event_bytes) const override {
     return std::make_unique<wire::AnthropicAnswerDecoder>(max_event_bytes);
   }
+
+ private:
+  const BodyExtras extras_;
 };
 
 std::shared_ptr<HttpProvider::Service> MakeAnthropic(const AnthropicOptions& options,
                                                      const Clock& clock) {
   return std::make_shared<HttpProvider::Service>(
-      ProviderIdentity{.name = options.name, .credential = options.api_key.Fingerprint()},
-      options.base_url, options, clock, [&options](const net::Url& base) {
-        return std::make_unique<AnthropicDialect>(HeadOf(options, base));
+      ProviderIdentity{.name = options.name,
+                       .credential = CredentialLabel(options.http, options.api_key)},
+      options.base_url, options.http, clock, [&options](const net::Url& base) {
+        return std::make_unique<AnthropicDialect>(HeadOf(options, base), options.http);
       });
 }
 

@@ -1,11 +1,11 @@
 #include "llmload/service/azure_openai_provider.h"
 
-#include <array>
 #include <memory>
 #include <utility>
 
 #include "llmload/core/environment.h"
 #include "src/core/text/uri.h"
+#include "src/service/extra_headers.h"
 #include "src/service/http_service.h"
 #include "src/service/http_settings.h"
 #include "src/service/openai_dialect.h"
@@ -19,6 +19,11 @@ AzureOpenAiOptions Checked(AzureOpenAiOptions options) {
     throw ConfigurationError::Invalid("deployment", "", "the name of a deployment");
   }
   CheckHeaderValue("api_version", options.api_version);
+  if (!options.http.path.empty()) {
+    throw ConfigurationError::Invalid("path", options.http.path,
+                                      "none, because Azure OpenAI has the deployment in its path "
+                                      "(the prefix of a gateway goes into the endpoint)");
+  }
   CheckCredential("api_key", options.api_key);
   CheckCredential("bearer_token", options.bearer_token);
   return options;
@@ -34,24 +39,26 @@ std::string PathOf(const AzureOpenAiOptions& options) {
 }
 
 Dialect::Head HeadOf(const AzureOpenAiOptions& options, const net::Url& base) {
-  RequestHead head(base, PathOf(options), "application/json, text/event-stream");
+  RequestHead head(base, options.http, PathOf(options), "application/json, text/event-stream");
   if (!options.bearer_token.empty()) {
-    head.AddSecret("Authorization", "Bearer ", options.bearer_token);
+    head.AddCredential("Authorization", "Bearer ", options.bearer_token);
   } else {
-    head.AddSecret("api-key", "", options.api_key);
+    head.AddCredential("api-key", "", options.api_key);
   }
   return {.fields = head.Take(),
-          .redact = Redactor(std::array{options.api_key, options.bearer_token})};
+          .redact = RedactorOf(options.http, {options.api_key, options.bearer_token})};
 }
 
 std::shared_ptr<HttpProvider::Service> MakeAzureOpenAi(const AzureOpenAiOptions& options,
                                                        const Clock& clock) {
   const Secret& credential = options.bearer_token.empty() ? options.api_key : options.bearer_token;
   return std::make_shared<HttpProvider::Service>(
-      ProviderIdentity{.name = options.name, .credential = credential.Fingerprint()},
-      options.endpoint, options, clock, [&options](const net::Url& base) {
-        return std::make_unique<OpenAiDialect>(HeadOf(options, base), options.deployment,
-                                               options.max_tokens_field, options.include_usage);
+      ProviderIdentity{.name = options.name,
+                       .credential = CredentialLabel(options.http, credential)},
+      options.endpoint, options.http, clock, [&options](const net::Url& base) {
+        return std::make_unique<OpenAiDialect>(HeadOf(options, base), options.http,
+                                               options.deployment, options.max_tokens_field,
+                                               options.include_usage);
       });
 }
 

@@ -13,6 +13,8 @@
 #include "llmload/core/deadline.h"
 #include "llmload/core/environment.h"
 #include "src/core/text/uri.h"
+#include "src/service/body_extras.h"
+#include "src/service/extra_headers.h"
 #include "src/service/http_service.h"
 #include "src/service/http_settings.h"
 #include "src/service/request_head.h"
@@ -27,13 +29,29 @@ constexpr std::string_view kService =
 constexpr std::string_view kAccept = "application/json, application/vnd.amazon.eventstream";
 constexpr std::chrono::seconds kMinSkew{240};
 
+// Whether requests are signed, instead of sent with a credential in a header field.
+bool Signs(const BedrockOptions& options) {
+  return options.bearer_token.empty() && FindCredential(options.http.headers) == nullptr;
+}
+
 BedrockOptions Checked(BedrockOptions options) {
+  if (!options.http.path.empty()) {
+    throw ConfigurationError::Invalid(
+        "path", options.http.path,
+        "none, because Bedrock has model and operation in its path, which is signed");
+  }
+  for (const char* name : {"x-amz-date", "x-amz-security-token", "x-amz-content-sha256"}) {
+    if (FindHeader(options.http.headers, name) != nullptr) {
+      throw ConfigurationError::Invalid("headers", name,
+                                        "names that are not part of the signature of AWS");
+    }
+  }
   CheckCredential("bearer_token", options.bearer_token);
   CheckHeaderValue("region", options.region);
   if (options.region.empty()) {
     throw ConfigurationError::Invalid("region", "", "a region, as in us-east-1");
   }
-  if (options.bearer_token.empty() && !options.credentials) {
+  if (Signs(options) && !options.credentials) {
     throw ConfigurationError::Invalid("credentials", "none", "a source, or a bearer_token");
   }
   return options;
@@ -112,7 +130,10 @@ class BedrockDialect final : public Dialect {
       : options_(std::move(options)),
         clock_(clock),
         base_(std::move(base)),
-        redact_bearer_({&options_.bearer_token, 1}) {}
+        converse_(options_.http, wire::kConverseBody),
+        anthropic_(options_.http, wire::kAnthropicBody),
+        titan_(options_.http, wire::kTitanBody),
+        redact_bearer_(RedactorOf(options_.http, {options_.bearer_token})) {}
 
   std::optional<Error> Encode(const CompletionRequest& request, std::string& body) const override;
   std::unique_ptr<wire::AnswerDecoder> MakeDecoder(const CompletionRequest& request,
@@ -146,6 +167,9 @@ class BedrockDialect final : public Dialect {
   const BedrockOptions options_;
   const Clock& clock_;
   const net::Url base_;
+  const BodyExtras converse_;
+  const BodyExtras anthropic_;
+  const BodyExtras titan_;
   std::atomic<std::int64_t> clock_offset_{0};  // seconds the service is ahead
   std::mutex mutex_;
   std::shared_ptr<const Signing> signing_;  // guarded by mutex
@@ -165,8 +189,9 @@ std::optional<Error> BedrockDialect::Encode(const CompletionRequest& request,
     return InvalidModel("model: got \"\", expected a model id, an inference profile id or an ARN");
   }
   if (options_.api == BedrockOptions::Api::kConverse) {
-    wire::EncodeConverseRequest(request, body);
-    return {};
+    return converse_.Encoded(request, [&](const wire::ExtraBody* extra) {
+      wire::EncodeConverseRequest(request, body, extra);
+    });
   }
   const auto family = FamilyOf(options_, request.model);
   if (!family) {
@@ -175,12 +200,14 @@ std::optional<Error> BedrockDialect::Encode(const CompletionRequest& request,
                         "bodies InvokeModel is known to take here; for others use Converse, or say "
                         "whose body it is");
   }
-  if (*family == wire::BedrockFamily::kAnthropic) {
-    wire::EncodeAnthropicRequest(request, wire::AnthropicHost::kBedrock, body);
-  } else {
-    wire::EncodeTitanRequest(request, body);
+  if (*family == wire::BedrockFamily::kTitan) {
+    return titan_.Encoded(request, [&](const wire::ExtraBody* extra) {
+      wire::EncodeTitanRequest(request, body, extra);
+    });
   }
-  return {};
+  return anthropic_.Encoded(request, [&](const wire::ExtraBody* extra) {
+    wire::EncodeAnthropicRequest(request, wire::AnthropicHost::kBedrock, body, extra);
+  });
 }
 
 std::unique_ptr<wire::AnswerDecoder> BedrockDialect::MakeDecoder(
@@ -195,7 +222,7 @@ std::unique_ptr<wire::AnswerDecoder> BedrockDialect::MakeDecoder(
 boost::asio::awaitable<Result<Dialect::Head>> BedrockDialect::MakeHead(
     const CompletionRequest& request, std::string_view body, TimePoint deadline) {
   const std::string path = PathOf(options_, request);
-  if (!options_.bearer_token.empty()) co_return BearerHead(path);
+  if (!Signs(options_)) co_return BearerHead(path);
   const auto credentials = co_await GetCredentials(deadline);
   if (credentials.has_error()) co_return credentials.error();
   co_return SignedHead(path, body, *credentials);
@@ -231,15 +258,16 @@ std::shared_ptr<const BedrockDialect::Signing> BedrockDialect::SigningWith(
         .signer = std::make_unique<wire::SigV4Signer>(credentials.access_key_id,
                                                       credentials.secret_access_key,
                                                       options_.region, std::string(kService)),
-        .redact = Redactor(std::array{Secret(credentials.access_key_id),
-                                      credentials.secret_access_key, credentials.session_token})});
+        .redact =
+            RedactorOf(options_.http, {Secret(credentials.access_key_id),
+                                       credentials.secret_access_key, credentials.session_token})});
   }
   return signing_;
 }
 
 Dialect::Head BedrockDialect::BearerHead(std::string_view path) const {
-  RequestHead head(base_, path, kAccept);
-  head.AddSecret("Authorization", "Bearer ", options_.bearer_token);
+  RequestHead head(base_, options_.http, path, kAccept);
+  head.AddCredential("Authorization", "Bearer ", options_.bearer_token);
   return {.fields = head.Take(), .redact = redact_bearer_};
 }
 
@@ -258,18 +286,16 @@ Dialect::Head BedrockDialect::SignedHead(std::string_view path, std::string_view
   const auto signing = SigningWith(credentials);
   const std::string authorization = signing->signer->Authorization(
       {.method = "POST", .target = target, .headers = fields, .body = body}, time);
-  RequestHead head(base_, path, kAccept);
+  RequestHead head(base_, options_.http, path, kAccept);
   head.Add("X-Amz-Date", amz_date);
-  if (!credentials.session_token.empty()) {
-    head.AddSecret("X-Amz-Security-Token", "", credentials.session_token);
-  }
+  head.AddCredential("X-Amz-Security-Token", "", credentials.session_token);
   head.Add("Authorization", authorization);
   return {.fields = head.Take(), .redact = signing->redact, .signed_at = time};
 }
 
 bool BedrockDialect::IsHeadAtFault(const Head& head, const Error& refusal,
                                    std::optional<std::chrono::sys_seconds> server_time) {
-  if (!options_.bearer_token.empty()) return false;
+  if (!Signs(options_)) return false;
   if (IsOutOfDate(refusal)) options_.credentials->Invalidate();
   if (!options_.correct_clock_skew || !server_time || !MayBeClockError(refusal) ||
       std::chrono::abs(*server_time - head.signed_at) < kMinSkew) {
@@ -285,10 +311,10 @@ std::shared_ptr<HttpProvider::Service> MakeBedrock(const BedrockOptions& options
   return std::make_shared<HttpProvider::Service>(
       ProviderIdentity{.name = options.name,
                        .region = options.region,
-                       .credential = options.bearer_token.empty()
+                       .credential = Signs(options)
                                          ? options.credentials->Describe()
-                                         : options.bearer_token.Fingerprint()},
-      BedrockEndpoint(options), options, clock,
+                                         : CredentialLabel(options.http, options.bearer_token)},
+      BedrockEndpoint(options), options.http, clock,
       [&](const net::Url& base) { return std::make_unique<BedrockDialect>(options, clock, base); });
 }
 

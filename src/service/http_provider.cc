@@ -20,10 +20,7 @@ ProviderIdentity Checked(ProviderIdentity identity) {
 }
 
 HttpOptions Checked(HttpOptions options) {
-  CheckTimeouts(options.timeouts);
-  CheckLimits(options.limits);
-  CheckNotNegative("max_idle_time", options.max_idle_time);
-  CheckNotNegative("dns_ttl", options.dns_ttl);
+  CheckHttpOptions(options);
   return options;
 }
 
@@ -51,8 +48,10 @@ HttpProvider::Service::Service(ProviderIdentity its_identity, const std::string&
       clock(its_clock),
       endpoint(MakeEndpoint(base_url, options)),
       client({.endpoint = endpoint,
-              .pool = {.max_idle_connections = options.max_idle_connections,
+              .pool = {.max_idle_connections =
+                           options.reuse_connections ? options.max_idle_connections : 0,
                        .max_idle_time = options.max_idle_time},
+              .max_connections = options.max_connections,
               .max_header_bytes = options.limits.header_bytes},
              clock),
       dialect(make_dialect(endpoint.url)) {}
@@ -94,7 +93,7 @@ boost::asio::awaitable<Result<Completion>> HttpProvider::Service::Complete(
 
     const auto decoder = dialect.MakeDecoder(request, service.options.limits.event_bytes);
     AnswerSink sink(request.stream, service.options.limits, head->redact, *decoder, observer);
-    net::ExchangeTimeouts timeouts = ToExchangeTimeouts(service.options.timeouts);
+    net::ExchangeTimeouts timeouts = ToExchangeTimeouts(service.options.timeouts, request.stream);
     timeouts.total = deadline - started;
     net::Exchange exchange;
     if (timeouts.total > Duration::zero()) {
@@ -131,6 +130,11 @@ boost::asio::awaitable<Result<Completion>> HttpProvider::Complete(const Completi
 }
 
 ConnectionCounters HttpProvider::Connections() const { return service_->client.Connections(); }
+
+ProviderSettings HttpProvider::Settings() const {
+  return {.longest_call = service_->options.timeouts.total,
+          .details = DescribeHttpOptions(service_->options)};
+}
 
 std::optional<std::string> HttpProvider::AdaptTo(const Error& refusal) {
   return service_->dialect->AdaptTo(refusal);

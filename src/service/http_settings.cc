@@ -6,6 +6,10 @@
 #include <utility>
 
 #include "llmload/core/environment.h"
+#include "src/core/text/format.h"
+#include "src/core/text/harmless.h"
+#include "src/service/extra_headers.h"
+#include "src/wire/extra_body.h"
 
 namespace llmload {
 namespace {
@@ -69,6 +73,15 @@ void CheckCredential(std::string_view name, const Secret& value) {
   }
 }
 
+void CheckHttpOptions(const HttpOptions& options) {
+  CheckTimeouts(options.timeouts);
+  CheckLimits(options.limits);
+  CheckNotNegative("max_idle_time", options.max_idle_time);
+  CheckNotNegative("dns_ttl", options.dns_ttl);
+  CheckHeaders(options.headers);
+  if (!options.path.empty()) net::CheckRequestPath("path", options.path);
+}
+
 net::Endpoint MakeEndpoint(const std::string& base_url, const HttpOptions& options) {
   net::Endpoint endpoint;
   endpoint.url = net::ParseBaseUrl("base_url", base_url);
@@ -77,8 +90,9 @@ net::Endpoint MakeEndpoint(const std::string& base_url, const HttpOptions& optio
   } else if (!options.allow_clear_text && !endpoint.url.IsLoopback()) {
     throw ConfigurationError::Invalid(
         "base_url", base_url,
-        "https://, as http:// would send prompts and key in clear text to another machine (set "
-        "allow_clear_text to do so on purpose)");
+        "https://, as http:// would send prompts and key in clear text to another machine (to do "
+        "so "
+        "on purpose: --clear-text, LLMLOAD_CLEAR_TEXT=1, or allow_clear_text in code)");
   }
   if (!options.proxy.empty()) {
     endpoint.proxy = net::ParseProxy("proxy", options.proxy, options.dns_ttl);
@@ -88,12 +102,51 @@ net::Endpoint MakeEndpoint(const std::string& base_url, const HttpOptions& optio
   return endpoint;
 }
 
-net::ExchangeTimeouts ToExchangeTimeouts(const ProviderTimeouts& timeouts) {
+net::ExchangeTimeouts ToExchangeTimeouts(const ProviderTimeouts& timeouts, bool stream) {
   return {.connect = timeouts.connect,
           .tls = timeouts.tls,
-          .first_token = timeouts.first_token,
+          .first_token = stream ? timeouts.first_token : timeouts.total,
           .idle = timeouts.idle,
           .total = timeouts.total};
+}
+
+std::vector<std::pair<std::string, std::string>> DescribeHttpOptions(const HttpOptions& options) {
+  constexpr std::size_t kMaxShown = 400;
+  std::vector<std::pair<std::string, std::string>> details;
+  const auto add = [&](const char* name, const std::string& list) {
+    if (!list.empty()) details.emplace_back(name, text::Excerpt(list, kMaxShown));
+  };
+  const auto listed = [](std::string& list, const std::string& entry) {
+    list.append(list.empty() ? "" : ", ").append(entry);
+  };
+  std::string headers;
+  for (const HttpHeader& header : options.headers) listed(headers, header.name);
+  add("extra headers", headers);
+  std::string members;
+  if (!options.extra_body.empty()) {
+    const wire::ExtraBody extra(options.extra_body, {});
+    for (const std::string& name : extra.names()) listed(members, name);
+  }
+  add("extra body", members);
+  add("path", options.path.substr(0, options.path.find('?')));
+  const ProviderTimeouts usual;
+  std::string deadlines;
+  const auto deadline = [&](const char* name, Duration value, Duration otherwise) {
+    if (value != otherwise) listed(deadlines, name + (" " + text::FormatDuration(value)));
+  };
+  deadline("total", options.timeouts.total, usual.total);
+  deadline("first token", options.timeouts.first_token, usual.first_token);
+  deadline("idle", options.timeouts.idle, usual.idle);
+  deadline("connect", options.timeouts.connect, usual.connect);
+  deadline("TLS", options.timeouts.tls, usual.tls);
+  add("deadlines", deadlines);
+  std::string connections;
+  if (options.max_connections > 0) {
+    listed(connections, "at most " + std::to_string(options.max_connections));
+  }
+  if (!options.reuse_connections) listed(connections, "a new one for each request");
+  add("connections", connections);
+  return details;
 }
 
 }  // namespace llmload

@@ -4,6 +4,8 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "llmload/core/secret.h"
 #include "llmload/provider/http_options.h"
@@ -21,11 +23,18 @@ void CheckHeaderValue(std::string_view name, std::string_view value);
 /// As `CheckHeaderValue`, without spaces; the message does not hold the value.
 void CheckCredential(std::string_view name, const Secret& value);
 
+/// Checks all options but those of the URL and its certificates.
+void CheckHttpOptions(const HttpOptions& options);
+
 /// Throws `ConfigurationError` if the URL or the certificates cannot be used, or if the URL is
 /// http:// to another machine without `allow_clear_text`.
 net::Endpoint MakeEndpoint(const std::string& base_url, const HttpOptions& options);
 
-net::ExchangeTimeouts ToExchangeTimeouts(const ProviderTimeouts& timeouts);
+/// @param stream  false: there is no deadline for the first token
+net::ExchangeTimeouts ToExchangeTimeouts(const ProviderTimeouts& timeouts, bool stream);
+
+/// What differs from the defaults, for reports: names of headers and members, no values of them.
+std::vector<std::pair<std::string, std::string>> DescribeHttpOptions(const HttpOptions& options);
 
 }  // namespace llmload
 

@@ -29,9 +29,10 @@ bool RefusesParameter(const Error& refusal) {
 
 }  // namespace
 
-OpenAiDialect::OpenAiDialect(Head head, std::string model,
+OpenAiDialect::OpenAiDialect(Head head, const HttpOptions& options, std::string model,
                              OpenAiOptions::MaxTokensField max_tokens_field, bool include_usage)
     : CommonHeadDialect(std::move(head)),
+      extras_(options, wire::kOpenAiBody),
       model_(std::move(model)),
       max_completion_tokens_(max_tokens_field ==
                              OpenAiOptions::MaxTokensField::kMaxCompletionTokens),
@@ -39,13 +40,14 @@ OpenAiDialect::OpenAiDialect(Head head, std::string model,
 
 std::optional<Error> OpenAiDialect::Encode(const CompletionRequest& request,
                                            std::string& body) const {
-  wire::EncodeOpenAiRequest(
-      request,
-      {.model = model_,
-       .max_completion_tokens = max_completion_tokens_.load(std::memory_order_relaxed),
-       .include_usage = include_usage_.load(std::memory_order_relaxed)},
-      body);
-  return {};
+  return extras_.Encoded(request, [&](const wire::ExtraBody* extra) {
+    wire::EncodeOpenAiRequest(
+        request,
+        {.model = model_,
+         .max_completion_tokens = max_completion_tokens_.load(std::memory_order_relaxed),
+         .include_usage = include_usage_.load(std::memory_order_relaxed)},
+        body, extra);
+  });
 }
 
 std::unique_ptr<wire::AnswerDecoder> OpenAiDialect::MakeDecoder(const CompletionRequest&,

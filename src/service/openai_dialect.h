@@ -8,6 +8,7 @@
 #include <string>
 
 #include "llmload/service/openai_provider.h"
+#include "src/service/body_extras.h"
 #include "src/service/dialect.h"
 
 namespace llmload {
@@ -15,8 +16,8 @@ namespace llmload {
 class OpenAiDialect final : public CommonHeadDialect {
  public:
   /// @param model  replaces that of each request; empty: the request's
-  OpenAiDialect(Head head, std::string model, OpenAiOptions::MaxTokensField max_tokens_field,
-                bool include_usage);
+  OpenAiDialect(Head head, const HttpOptions& options, std::string model,
+                OpenAiOptions::MaxTokensField max_tokens_field, bool include_usage);
 
   std::optional<Error> Encode(const CompletionRequest& request, std::string& body) const override;
   std::unique_ptr<wire::AnswerDecoder> MakeDecoder(const CompletionRequest& request,
@@ -24,6 +25,7 @@ class OpenAiDialect final : public CommonHeadDialect {
   std::optional<std::string> AdaptTo(const Error& refusal) override;
 
  private:
+  const BodyExtras extras_;
   const std::string model_;
   std::atomic<bool> max_completion_tokens_;
   std::atomic<bool> include_usage_;

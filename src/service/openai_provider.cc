@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "src/service/extra_headers.h"
 #include "src/service/http_service.h"
 #include "src/service/http_settings.h"
 #include "src/service/openai_dialect.h"
@@ -19,20 +20,21 @@ OpenAiOptions Checked(OpenAiOptions options) {
 }
 
 Dialect::Head HeadOf(const OpenAiOptions& options, const net::Url& base) {
-  RequestHead head(base, "/chat/completions", "application/json, text/event-stream");
+  RequestHead head(base, options.http, "/chat/completions", "application/json, text/event-stream");
   if (!options.organization.empty()) head.Add("OpenAI-Organization", options.organization);
   if (!options.project.empty()) head.Add("OpenAI-Project", options.project);
-  if (!options.api_key.empty()) head.AddSecret("Authorization", "Bearer ", options.api_key);
-  return {.fields = head.Take(), .redact = Redactor({&options.api_key, 1})};
+  head.AddCredential("Authorization", "Bearer ", options.api_key);
+  return {.fields = head.Take(), .redact = RedactorOf(options.http, {options.api_key})};
 }
 
 std::shared_ptr<HttpProvider::Service> MakeOpenAi(const OpenAiOptions& options,
                                                   const Clock& clock) {
   return std::make_shared<HttpProvider::Service>(
-      ProviderIdentity{.name = options.name, .credential = options.api_key.Fingerprint()},
-      options.base_url, options, clock, [&options](const net::Url& base) {
-        return std::make_unique<OpenAiDialect>(HeadOf(options, base), "", options.max_tokens_field,
-                                               options.include_usage);
+      ProviderIdentity{.name = options.name,
+                       .credential = CredentialLabel(options.http, options.api_key)},
+      options.base_url, options.http, clock, [&options](const net::Url& base) {
+        return std::make_unique<OpenAiDialect>(HeadOf(options, base), options.http, "",
+                                               options.max_tokens_field, options.include_usage);
       });
 }
 

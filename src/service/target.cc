@@ -1,7 +1,6 @@
 #include "llmload/service/target.h"
 
 #include <array>
-#include <filesystem>
 #include <initializer_list>
 #include <optional>
 #include <utility>
@@ -14,6 +13,7 @@
 #include "llmload/service/ollama_provider.h"
 #include "llmload/service/openai_provider.h"
 #include "src/net/url.h"
+#include "src/service/extra_headers.h"
 
 namespace llmload {
 namespace {
@@ -37,22 +37,6 @@ constexpr std::array<ChoiceName, 7> kChoices = {{
     {ProviderChoice::kLocal, "local", "gpt-3.5-turbo"},
 }};
 
-// What all providers over HTTPS take from the environment.
-template <class Options>
-void ReadHttp(const std::string& base_url, const TargetOverrides& overrides, Options& options) {
-  if (!overrides.ca_file.empty()) {
-    options.ca_file = overrides.ca_file;
-  } else if (const auto path = Text("LLMLOAD_CA_FILE")) {
-    std::error_code error;
-    if (!std::filesystem::is_regular_file(*path, error)) {
-      throw ConfigurationError::Invalid("LLMLOAD_CA_FILE", *path,
-                                        "the path of an existing file (PEM certificates)");
-    }
-    options.ca_file = *path;
-  }
-  options.proxy = ProxyFromEnvironment(base_url);
-}
-
 // Makes the provider; an error of its options names the variables they may have come from.
 // `url_variables` are ignored if the caller gave the URL.
 template <class MadeProvider, class Options>
@@ -61,7 +45,7 @@ std::shared_ptr<Provider> Make(const std::string& base_url, Options options, con
                                std::initializer_list<const char*> url_variables,
                                std::initializer_list<const char*> variables) {
   try {
-    ReadHttp(base_url, overrides, options);
+    options.http.proxy = ProxyFromEnvironment(base_url);
     return std::make_shared<MadeProvider>(std::move(options), clock);
   } catch (const ConfigurationError& error) {
     std::string from;
@@ -72,6 +56,9 @@ std::shared_ptr<Provider> Make(const std::string& base_url, Options options, con
     };
     if (overrides.url.empty()) name_set_ones(url_variables);
     name_set_ones(variables);
+    if (overrides.headers.empty()) name_set_ones({"LLMLOAD_HEADERS"});
+    if (overrides.extra_body.empty()) name_set_ones({"LLMLOAD_EXTRA_BODY"});
+    if (overrides.path.empty()) name_set_ones({"LLMLOAD_PATH"});
     if (from.empty()) throw;
     throw ConfigurationError(std::string(error.what()) + " (from " + from + ")");
   }
@@ -81,6 +68,11 @@ Target Unavailable(std::string why) {
   Target target;
   target.unavailable = std::move(why);
   return target;
+}
+
+template <class Options>
+bool HasCredential(const Options& options) {
+  return FindCredential(options.http.headers) != nullptr;
 }
 
 // The caller's value, or else the variable.
@@ -104,13 +96,14 @@ void ReadForm(const TargetOverrides& overrides, Options& options) {
 }
 
 Target OpenAi(const Clock& clock, const TargetOverrides& overrides) {
+  OpenAiOptions options;
+  options.http = HttpOptionsFromEnvironment(overrides);
   auto key = SecretText("OPENAI_API_KEY");
-  if (!key && overrides.url.empty()) {
+  if (!key && overrides.url.empty() && !HasCredential(options)) {
     return Unavailable(
         "no key for LLMLOAD_PROVIDER=openai: set OPENAI_API_KEY (and OPENAI_BASE_URL for anything "
         "but OpenAI itself)");
   }
-  OpenAiOptions options;
   if (key) options.api_key = std::move(*key);
   if (auto url = UrlFrom(overrides, "OPENAI_BASE_URL")) options.base_url = std::move(*url);
   options.organization = Text("OPENAI_ORG_ID").value_or("");
@@ -133,6 +126,7 @@ Target Local(const Clock& clock, const TargetOverrides& overrides) {
         "http://127.0.0.1:8080/v1");
   }
   OpenAiOptions options;
+  options.http = HttpOptionsFromEnvironment(overrides);
   options.name = "local";
   options.base_url = std::move(*url);
   if (auto key = SecretText("LLMLOAD_LOCAL_API_KEY")) options.api_key = std::move(*key);
@@ -149,6 +143,7 @@ Target Local(const Clock& clock, const TargetOverrides& overrides) {
 
 Target Azure(const Clock& clock, const TargetOverrides& overrides) {
   AzureOpenAiOptions options;
+  options.http = HttpOptionsFromEnvironment(overrides);
   auto endpoint = UrlFrom(overrides, "AZURE_OPENAI_ENDPOINT");
   auto deployment = Text("AZURE_OPENAI_DEPLOYMENT");
   if (!overrides.deployment.empty()) deployment = overrides.deployment;
@@ -157,7 +152,7 @@ Target Azure(const Clock& clock, const TargetOverrides& overrides) {
   std::string missing;
   if (!endpoint) missing = "no endpoint: set AZURE_OPENAI_ENDPOINT";
   if (!deployment && missing.empty()) missing = "no deployment: set AZURE_OPENAI_DEPLOYMENT";
-  if (!key && !token && missing.empty()) {
+  if (!key && !token && missing.empty() && !HasCredential(options)) {
     missing = "no credential: set AZURE_OPENAI_API_KEY or AZURE_OPENAI_AD_TOKEN";
   }
   if (!missing.empty()) return Unavailable("LLMLOAD_PROVIDER=azure has " + missing);
@@ -165,7 +160,7 @@ Target Azure(const Clock& clock, const TargetOverrides& overrides) {
   options.deployment = std::move(*deployment);
   if (token) {
     options.bearer_token = std::move(*token);
-  } else {
+  } else if (key) {
     options.api_key = std::move(*key);
   }
   if (auto version = Text("OPENAI_API_VERSION")) options.api_version = std::move(*version);
@@ -187,9 +182,10 @@ Target Azure(const Clock& clock, const TargetOverrides& overrides) {
 
 Target Anthropic(const Clock& clock, const TargetOverrides& overrides) {
   AnthropicOptions options;
+  options.http = HttpOptionsFromEnvironment(overrides);
   auto key = SecretText("ANTHROPIC_API_KEY");
   auto token = SecretText("ANTHROPIC_AUTH_TOKEN");
-  if (!key && !token && overrides.url.empty()) {
+  if (!key && !token && overrides.url.empty() && !HasCredential(options)) {
     return Unavailable(
         "no key for LLMLOAD_PROVIDER=anthropic: set ANTHROPIC_API_KEY (or ANTHROPIC_AUTH_TOKEN for "
         "a bearer token)");
@@ -234,6 +230,7 @@ std::string OllamaUrl(std::string host) {
 
 Target Ollama(const Clock& clock, const TargetOverrides& overrides) {
   OllamaOptions options;
+  options.http = HttpOptionsFromEnvironment(overrides);
   if (auto host = UrlFrom(overrides, "OLLAMA_HOST")) options.base_url = OllamaUrl(std::move(*host));
   if (auto key = SecretText("OLLAMA_API_KEY")) options.api_key = std::move(*key);
   Target target;
@@ -248,6 +245,7 @@ Target Ollama(const Clock& clock, const TargetOverrides& overrides) {
 
 Target Bedrock(const Clock& clock, const TargetOverrides& overrides) {
   BedrockOptions options;
+  options.http = HttpOptionsFromEnvironment(overrides);
   const auto region = AwsRegionFromEnvironment();
   if (!region) {
     return Unavailable(
@@ -275,6 +273,8 @@ Target Bedrock(const Clock& clock, const TargetOverrides& overrides) {
     target.credential_help =
         "check AWS_BEARER_TOKEN_BEDROCK: it belongs to one region, and a short-term key lasts at "
         "most 12 hours";
+  } else if (HasCredential(options)) {
+    target.credential_help = "check the header field that is sent as the credential";
   } else {
     options.credentials = AwsCredentialChain(AwsCredentialOptions::FromEnvironment());
     target.credential_help = "check the AWS credentials (" + options.credentials->Describe() +

@@ -18,6 +18,7 @@ namespace asio = boost::asio;
 
 namespace {
 
+// Of a provider without deadlines of its own.
 constexpr Duration kCheckTimeout = std::chrono::seconds(30);
 constexpr std::size_t kMaxAdaptations = 3;
 
@@ -77,10 +78,12 @@ Result<Completion> Ask(const Target& target, CompletionRequest& request, Clock& 
   asio::cancellation_signal over;
   std::optional<Result<Completion>> outcome;
   std::exception_ptr failure;
-  request.deadline = clock.Now() + kCheckTimeout;
+  const Duration patience =
+      target.provider->Settings().longest_call.value_or(Duration(kCheckTimeout));
+  request.deadline = clock.Now() + patience;
   if (on_wait) {
     asio::co_spawn(context,
-                   Watch(clock, {.url = target.url, .so_far = {}, .limit = kCheckTimeout}, on_wait),
+                   Watch(clock, {.url = target.url, .so_far = {}, .limit = patience}, on_wait),
                    asio::bind_cancellation_slot(over.slot(), asio::detached));
   }
   asio::co_spawn(context, target.provider->Complete(request, nullptr),

@@ -117,7 +117,8 @@ void LoadTest::TearDown() {
 
 World LoadTest::MakeWorld() {
   if (environment_.provider == ProviderChoice::kFake) {
-    return EmbeddedServerWorld({.seed = environment_.seed});
+    return EmbeddedServerWorld({.seed = environment_.seed}, "test process",
+                               HttpOptionsFromEnvironment());
   }
   return RealWorld(TargetFromEnvironment(environment_.provider, SystemClock::Instance()),
                    environment_.local_pid);

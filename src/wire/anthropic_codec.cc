@@ -47,8 +47,8 @@ void ReadBlock(text::JsonCursor& cursor, Blocks& blocks, std::string& key_storag
 
 }  // namespace
 
-void EncodeAnthropicRequest(const CompletionRequest& request, AnthropicHost host,
-                            std::string& out) {
+void EncodeAnthropicRequest(const CompletionRequest& request, AnthropicHost host, std::string& out,
+                            const ExtraBody* extra) {
   if (host == AnthropicHost::kBedrock) {
     out.append("{\"anthropic_version\":\"").append(kBedrockVersion).push_back('"');
   } else {
@@ -68,12 +68,12 @@ void EncodeAnthropicRequest(const CompletionRequest& request, AnthropicHost host
     out.append(",\"system\":");
     text::AppendJsonString(system, out);
   }
-  if (request.temperature) {
+  if (request.temperature && (extra == nullptr || !extra->Has("temperature"))) {
     out.append(",\"temperature\":");
     AppendJsonNumber(*request.temperature, out);
   }
   if (request.stream && host == AnthropicHost::kAnthropic) out.append(",\"stream\":true");
-  out.push_back('}');
+  CloseBody(extra, out);
 }
 
 void AnthropicUsage::Take(std::string_view json) {

@@ -2,6 +2,7 @@
 #ifndef LLMLOAD_WIRE_ANTHROPIC_CODEC_H_
 #define LLMLOAD_WIRE_ANTHROPIC_CODEC_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "llmload/provider/completion.h"
 #include "src/core/text/json_cursor.h"
 #include "src/wire/answer_progress.h"
+#include "src/wire/extra_body.h"
 #include "src/wire/service_error.h"
 #include "src/wire/sse_answer_decoder.h"
 
@@ -23,8 +25,19 @@ inline constexpr int kAnthropicDefaultMaxTokens = 1024;
 /// version in the body.
 enum class AnthropicHost : std::uint8_t { kAnthropic, kBedrock };
 
+inline constexpr std::array<BodyForm::Own, 6> kAnthropicOwn = {{
+    {"model", kModelOption},
+    {"messages", kPromptOption},
+    {"system", kPromptOption},
+    {"stream", kStreamOption},
+    {"max_tokens", kMaxTokensOption},
+    {"anthropic_version", "the version that llmload speaks"},
+}};
+inline constexpr BodyForm kAnthropicBody = {.nested = "", .own = kAnthropicOwn};
+
 /// Appends the JSON body of `request` to `out`. System messages become the `system` member.
-void EncodeAnthropicRequest(const CompletionRequest& request, AnthropicHost host, std::string& out);
+void EncodeAnthropicRequest(const CompletionRequest& request, AnthropicHost host, std::string& out,
+                            const ExtraBody* extra = nullptr);
 
 /// The usage of an answer, composed of its parts.
 class AnthropicUsage {

@@ -13,21 +13,6 @@ namespace {
 
 using Status = AnswerDecoder::Status;
 
-void AppendInferenceConfig(const CompletionRequest& request, std::string_view member,
-                           std::string_view max_tokens, std::string& out) {
-  if (!request.max_tokens && !request.temperature) return;
-  out.append(",\"").append(member).append("\":{");
-  if (request.max_tokens) {
-    out.append("\"").append(max_tokens).append("\":");
-    AppendJsonNumber(std::int64_t{*request.max_tokens}, out);
-  }
-  if (request.temperature) {
-    out.append(request.max_tokens ? ",\"temperature\":" : "\"temperature\":");
-    AppendJsonNumber(*request.temperature, out);
-  }
-  out.push_back('}');
-}
-
 void AppendTextBlock(std::string_view text, std::string& out) {
   out.append("{\"text\":");
   text::AppendJsonString(text, out);
@@ -115,7 +100,8 @@ std::optional<ErrorKind> KindOfAwsError(std::string_view name, std::string_view 
 
 }  // namespace
 
-void EncodeConverseRequest(const CompletionRequest& request, std::string& out) {
+void EncodeConverseRequest(const CompletionRequest& request, std::string& out,
+                           const ExtraBody* extra) {
   out.append("{\"messages\":[");
   bool first = true;
   std::string system;
@@ -133,11 +119,12 @@ void EncodeConverseRequest(const CompletionRequest& request, std::string& out) {
   }
   out.push_back(']');
   if (!system.empty()) out.append(",\"system\":[").append(system).push_back(']');
-  AppendInferenceConfig(request, "inferenceConfig", "maxTokens", out);
-  out.push_back('}');
+  AppendSampling(kConverseBody.nested, "maxTokens", request, extra, out);
+  CloseBody(extra, out);
 }
 
-void EncodeTitanRequest(const CompletionRequest& request, std::string& out) {
+void EncodeTitanRequest(const CompletionRequest& request, std::string& out,
+                        const ExtraBody* extra) {
   std::string prompt;
   if (request.messages.size() == 1) {
     prompt = request.messages.front().content;
@@ -151,8 +138,8 @@ void EncodeTitanRequest(const CompletionRequest& request, std::string& out) {
   }
   out.append("{\"inputText\":");
   text::AppendJsonString(prompt, out);
-  AppendInferenceConfig(request, "textGenerationConfig", "maxTokenCount", out);
-  out.push_back('}');
+  AppendSampling(kTitanBody.nested, "maxTokenCount", request, extra, out);
+  CloseBody(extra, out);
 }
 
 std::string_view AwsErrorName(std::string_view error_type) {

@@ -2,6 +2,7 @@
 #ifndef LLMLOAD_WIRE_BEDROCK_CODEC_H_
 #define LLMLOAD_WIRE_BEDROCK_CODEC_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -12,16 +13,32 @@
 #include "src/wire/answer_progress.h"
 #include "src/wire/anthropic_codec.h"
 #include "src/wire/event_stream.h"
+#include "src/wire/extra_body.h"
 
 namespace llmload::wire {
 
 /// The vendor of a model, whose bodies InvokeModel takes.
 enum class BedrockFamily : std::uint8_t { kAnthropic, kTitan };
 
+inline constexpr std::array<BodyForm::Own, 3> kConverseOwn = {{
+    {"messages", kPromptOption},
+    {"system", kPromptOption},
+    {"inferenceConfig.maxTokens", kMaxTokensOption},
+}};
+inline constexpr BodyForm kConverseBody = {.nested = "inferenceConfig", .own = kConverseOwn};
+
+inline constexpr std::array<BodyForm::Own, 2> kTitanOwn = {{
+    {"inputText", kPromptOption},
+    {"textGenerationConfig.maxTokenCount", kMaxTokensOption},
+}};
+inline constexpr BodyForm kTitanBody = {.nested = "textGenerationConfig", .own = kTitanOwn};
+
 /// Append the JSON body of `request` to `out`. Model and stream flag are in the path.
-void EncodeConverseRequest(const CompletionRequest& request, std::string& out);
+void EncodeConverseRequest(const CompletionRequest& request, std::string& out,
+                           const ExtraBody* extra = nullptr);
 /// A conversation becomes the transcript that Titan's prompts are made of ("User: ...\nBot:").
-void EncodeTitanRequest(const CompletionRequest& request, std::string& out);
+void EncodeTitanRequest(const CompletionRequest& request, std::string& out,
+                        const ExtraBody* extra = nullptr);
 
 /// The name of an AWS error without namespace and URL: "ThrottlingException" of
 /// "aws.protocoltests#ThrottlingException:http://internal.amazon.com/".

@@ -73,4 +73,18 @@ void AppendMessages(const std::vector<Message>& messages, bool with_system, std:
   out.push_back(']');
 }
 
+void AppendSampling(std::string_view nested, std::string_view max_tokens,
+                    const CompletionRequest& request, const ExtraBody* extra, std::string& out) {
+  AppendNested(nested, extra, out, [&] {
+    if (request.max_tokens) {
+      out.append(",\"").append(max_tokens).append("\":");
+      AppendJsonNumber(std::int64_t{*request.max_tokens}, out);
+    }
+    if (request.temperature && (extra == nullptr || !extra->NestedHas("temperature"))) {
+      out.append(",\"temperature\":");
+      AppendJsonNumber(*request.temperature, out);
+    }
+  });
+}
+
 }  // namespace llmload::wire

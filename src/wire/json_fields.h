@@ -9,6 +9,7 @@
 
 #include "llmload/provider/completion.h"
 #include "src/core/text/json_cursor.h"
+#include "src/wire/extra_body.h"
 
 namespace llmload::wire {
 
@@ -48,6 +49,13 @@ std::string_view RoleName(Role role);
 /// Appends the array of `messages`, each `{"role":...,"content":...}`.
 /// @param with_system  false: without system messages
 void AppendMessages(const std::vector<Message>& messages, bool with_system, std::string& out);
+
+/// Appends the object `nested` with the bound of the output, named `max_tokens` there, with the
+/// temperature, and with the nested members of `extra`, of which a temperature goes first. Appends
+/// nothing if there are none.
+/// @param extra  may be null
+void AppendSampling(std::string_view nested, std::string_view max_tokens,
+                    const CompletionRequest& request, const ExtraBody* extra, std::string& out);
 
 }  // namespace llmload::wire
 

@@ -17,27 +17,18 @@ bool IsUsage(std::string_view key) {
 }  // namespace
 
 void EncodeOllamaRequest(const CompletionRequest& request, std::optional<bool> think,
-                         std::string& out) {
+                         std::string& out, const ExtraBody* extra) {
   out.append("{\"model\":");
   text::AppendJsonString(request.model, out);
   out.append(",\"messages\":");
   AppendMessages(request.messages, true, out);
   // Its default is true.
   out.append(",\"stream\":").append(request.stream ? "true" : "false");
-  if (think) out.append(",\"think\":").append(*think ? "true" : "false");
-  if (request.max_tokens || request.temperature) {
-    out.append(",\"options\":{");
-    if (request.max_tokens) {
-      out.append("\"num_predict\":");
-      AppendJsonNumber(std::int64_t{*request.max_tokens}, out);
-    }
-    if (request.temperature) {
-      out.append(request.max_tokens ? ",\"temperature\":" : "\"temperature\":");
-      AppendJsonNumber(*request.temperature, out);
-    }
-    out.push_back('}');
+  if (think && (extra == nullptr || !extra->Has("think"))) {
+    out.append(",\"think\":").append(*think ? "true" : "false");
   }
-  out.push_back('}');
+  AppendSampling(kOllamaBody.nested, "num_predict", request, extra, out);
+  CloseBody(extra, out);
 }
 
 struct OllamaAnswerDecoder::Object {

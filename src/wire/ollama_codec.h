@@ -2,6 +2,7 @@
 #ifndef LLMLOAD_WIRE_OLLAMA_CODEC_H_
 #define LLMLOAD_WIRE_OLLAMA_CODEC_H_
 
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -10,14 +11,23 @@
 #include "llmload/provider/completion.h"
 #include "src/core/text/json_cursor.h"
 #include "src/wire/answer_progress.h"
+#include "src/wire/extra_body.h"
 #include "src/wire/ndjson_parser.h"
 
 namespace llmload::wire {
 
+inline constexpr std::array<BodyForm::Own, 4> kOllamaOwn = {{
+    {"model", kModelOption},
+    {"messages", kPromptOption},
+    {"stream", kStreamOption},
+    {"options.num_predict", kMaxTokensOption},
+}};
+inline constexpr BodyForm kOllamaBody = {.nested = "options", .own = kOllamaOwn};
+
 /// Appends the JSON body of `request` to `out`.
 /// @param think  whether a model that can reason does so; empty: the model's default
 void EncodeOllamaRequest(const CompletionRequest& request, std::optional<bool> think,
-                         std::string& out);
+                         std::string& out, const ExtraBody* extra = nullptr);
 
 /// Answers of `/api/chat`: JSON objects, one in each line if streamed. A stream is complete only
 /// with the object that says `done`.

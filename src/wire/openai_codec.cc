@@ -8,7 +8,7 @@
 namespace llmload::wire {
 
 void EncodeOpenAiRequest(const CompletionRequest& request, const OpenAiEncoding& encoding,
-                         std::string& out) {
+                         std::string& out, const ExtraBody* extra) {
   out.append("{\"model\":");
   text::AppendJsonString(encoding.model.empty() ? request.model : encoding.model, out);
   out.append(",\"messages\":");
@@ -17,15 +17,15 @@ void EncodeOpenAiRequest(const CompletionRequest& request, const OpenAiEncoding&
     out.append(encoding.max_completion_tokens ? ",\"max_completion_tokens\":" : ",\"max_tokens\":");
     AppendJsonNumber(std::int64_t{*request.max_tokens}, out);
   }
-  if (request.temperature) {
+  if (request.temperature && (extra == nullptr || !extra->Has("temperature"))) {
     out.append(",\"temperature\":");
     AppendJsonNumber(*request.temperature, out);
   }
-  if (request.stream) {
-    out.append(",\"stream\":true");
-    if (encoding.include_usage) out.append(",\"stream_options\":{\"include_usage\":true}");
-  }
-  out.push_back('}');
+  if (request.stream) out.append(",\"stream\":true");
+  AppendNested(kOpenAiBody.nested, extra, out, [&] {
+    if (request.stream && encoding.include_usage) out.append(",\"include_usage\":true");
+  });
+  CloseBody(extra, out);
 }
 
 AnswerDecoder::Status OpenAiAnswerDecoder::TakeEvent(const SseEvent& event,

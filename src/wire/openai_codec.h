@@ -2,11 +2,13 @@
 #ifndef LLMLOAD_WIRE_OPENAI_CODEC_H_
 #define LLMLOAD_WIRE_OPENAI_CODEC_H_
 
+#include <array>
 #include <string>
 #include <string_view>
 
 #include "llmload/provider/completion.h"
 #include "src/wire/answer_progress.h"
+#include "src/wire/extra_body.h"
 #include "src/wire/openai_message.h"
 #include "src/wire/sse_answer_decoder.h"
 
@@ -18,9 +20,21 @@ struct OpenAiEncoding {
   bool include_usage = true;           ///< streaming: ask for the usage chunk
 };
 
+inline constexpr std::array<BodyForm::Own, 7> kOpenAiOwn = {{
+    {"model", kModelOption},
+    {"messages", kPromptOption},
+    {"stream", kStreamOption},
+    {"stream_options.include_usage", "--stream-options (OpenAiOptions::include_usage)"},
+    {"max_tokens", kMaxTokensOption},
+    {"max_completion_tokens", kMaxTokensOption},
+    {"n", "one answer per request, which is what is measured"},
+}};
+inline constexpr BodyForm kOpenAiBody = {.nested = "stream_options", .own = kOpenAiOwn};
+
 /// Appends the JSON body of `request` to `out`.
+/// @param extra  added members, by `kOpenAiBody`; null: none. Likewise in the other codecs
 void EncodeOpenAiRequest(const CompletionRequest& request, const OpenAiEncoding& encoding,
-                         std::string& out);
+                         std::string& out, const ExtraBody* extra = nullptr);
 
 /// Answers of OpenAI's chat completions API. A stream is complete if it named a finish reason, with
 /// or without "[DONE]"; "[DONE]" alone proves nothing.

@@ -87,12 +87,14 @@ World VirtualWorld(simulation::SimulationOptions options) {
   return world;
 }
 
-World EmbeddedServerWorld(fake_server::FakeLlmServerOptions options, std::string own_label) {
+World EmbeddedServerWorld(fake_server::FakeLlmServerOptions options, std::string own_label,
+                          HttpOptions http) {
   auto server = std::make_shared<fake_server::FakeLlmServer>(std::move(options));
   OpenAiOptions provider;
   provider.name = "fake";
   provider.base_url = server->base_url();
-  provider.ca_pem = server->ca_pem();
+  provider.http = std::move(http);
+  provider.http.ca_pem = server->ca_pem();
   World world = RealWorld({.provider = std::make_shared<OpenAiProvider>(std::move(provider)),
                            .url = server->base_url() + " (embedded fake LLM server)",
                            .costs_nothing = true},

@@ -56,13 +56,13 @@ class FailoverFromBedrock : public FailoverTimeTest, public ::testing::WithParam
   std::shared_ptr<Provider> MakePrimary() override {
     BedrockOptions options;
     options.endpoint = aws_->origin();
-    options.ca_pem = aws_->ca_pem();
+    options.http.ca_pem = aws_->ca_pem();
     options.region = "us-east-1";
     options.credentials = FixedAwsCredentials({.access_key_id = "AKID",
                                                .secret_access_key = Secret("secret"),
                                                .session_token = {},
                                                .expires = {}});
-    options.timeouts.first_token = 300ms;
+    options.http.timeouts.first_token = 300ms;
     return std::make_shared<BedrockProvider>(std::move(options), TestClock());
   }
 
@@ -70,13 +70,13 @@ class FailoverFromBedrock : public FailoverTimeTest, public ::testing::WithParam
     if (GetParam().ollama) {
       OllamaOptions options;
       options.base_url = local_->origin();
-      options.ca_pem = local_->ca_pem();
+      options.http.ca_pem = local_->ca_pem();
       return std::make_shared<OllamaProvider>(std::move(options), TestClock());
     }
     OpenAiOptions options;
     options.name = "local";
     options.base_url = local_->base_url();
-    options.ca_pem = local_->ca_pem();
+    options.http.ca_pem = local_->ca_pem();
     return std::make_shared<OpenAiProvider>(std::move(options), TestClock());
   }
 

@@ -91,7 +91,7 @@ ConformanceSubject Subject(const char* model, const Maker& make, Statuses status
 template <class Options>
 Options Trusting(const FakeLlmServer& server) {
   Options options;
-  options.ca_pem = server.ca_pem();
+  options.http.ca_pem = server.ca_pem();
   return options;
 }
 

@@ -13,6 +13,9 @@ ConformanceSubject AnthropicSubject();
 ConformanceSubject BedrockSubject();
 ConformanceSubject OllamaSubject();
 
+// In real time, on threads.
+ConformanceSubject BlockingSubject();
+
 // In virtual time.
 ConformanceSubject SimulatedSubject();
 ConformanceSubject RecordingSubject();

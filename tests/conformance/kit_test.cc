@@ -9,6 +9,7 @@ LLMLOAD_PROVIDER_CONFORMANCE(AzureConformance, AzureSubject);
 LLMLOAD_PROVIDER_CONFORMANCE(AnthropicConformance, AnthropicSubject);
 LLMLOAD_PROVIDER_CONFORMANCE(BedrockConformance, BedrockSubject);
 LLMLOAD_PROVIDER_CONFORMANCE(OllamaConformance, OllamaSubject);
+LLMLOAD_PROVIDER_CONFORMANCE(BlockingConformance, BlockingSubject);
 LLMLOAD_PROVIDER_CONFORMANCE(SimulatedConformance, SimulatedSubject);
 LLMLOAD_PROVIDER_CONFORMANCE(RecordingConformance, RecordingSubject);
 LLMLOAD_PROVIDER_CONFORMANCE(CircuitBreakerConformance, CircuitBreakerSubject);

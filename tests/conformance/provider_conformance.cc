@@ -23,12 +23,12 @@ constexpr const char* kWrongAwsSecret = "wrong/secret+access/key+000000";
 constexpr const char* kSessionToken = "conformance//session+token==";
 constexpr const char* kRegion = "eu-central-1";
 
-// Options over the connection options: derived from `HttpOptions` as all are.
+// Options with these ones of the connection, as all have them.
 template <class Options>
 Options With(const FakeLlmServer& server, HttpOptions http) {
   Options options;
-  static_cast<HttpOptions&>(options) = std::move(http);
-  options.ca_pem = server.ca_pem();
+  options.http = std::move(http);
+  options.http.ca_pem = server.ca_pem();
   return options;
 }
 

@@ -93,7 +93,7 @@ MetricsSnapshot Measure(std::vector<Script> scripts, std::uint64_t requests = 1,
   const ScriptedServer server(std::move(scripts), Authority().MakeServer("IP:127.0.0.1"));
   OpenAiOptions options;
   options.base_url = server.url();
-  options.ca_pem = Authority().pem();
+  options.http.ca_pem = Authority().pem();
   options.api_key = Secret("sk-test-0123456789");
   const auto provider = std::make_shared<OpenAiProvider>(options);
   return Runner().Measure(PlanOf(provider, concurrency, requests)).metrics;
@@ -315,7 +315,7 @@ TEST(StreamTimes, AgreeWithTheInstantsTheServerSent) {
   fake_server::FakeLlmServer server(server_options);
   OpenAiOptions options;
   options.base_url = "https://localhost:" + std::to_string(server.port()) + "/v1";
-  options.ca_pem = server.ca_pem();
+  options.http.ca_pem = server.ca_pem();
   OpenAiProvider provider(options);
   const auto reader = std::make_shared<StampReader>(provider);
   const StampReader& stamps = *reader;

@@ -95,9 +95,9 @@ class FaultsOverTls : public ::testing::TestWithParam<std::string> {
     OpenAiOptions options;
     options.name = name;
     options.base_url = server.base_url();
-    options.ca_pem = server.ca_pem();
-    options.timeouts.first_token = timing_.first_token_deadline;
-    options.timeouts.idle = timing_.idle_deadline;
+    options.http.ca_pem = server.ca_pem();
+    options.http.timeouts.first_token = timing_.first_token_deadline;
+    options.http.timeouts.idle = timing_.idle_deadline;
     return std::make_shared<OpenAiProvider>(std::move(options));
   }
 

@@ -9,6 +9,13 @@ namespace llmload {
 /// The one resolution of time in llmload: nanoseconds.
 using Duration = std::chrono::nanoseconds;
 
+/// `duration` rounded to nanoseconds: 1.5s of the standard's literals counts seconds in floating
+/// point, which does not become a `Duration` by itself. Its range is that of `Duration`, 292 years.
+template <class Rep, class Period>
+constexpr Duration ToDuration(std::chrono::duration<Rep, Period> duration) {
+  return std::chrono::round<Duration>(duration);
+}
+
 /// `duration` in seconds, for formulas and reports.
 constexpr double ToSeconds(Duration duration) noexcept {
   return std::chrono::duration<double>(duration).count();

@@ -2,6 +2,8 @@
 #ifndef LLMLOAD_JUDGE_CRITERION_H_
 #define LLMLOAD_JUDGE_CRITERION_H_
 
+#include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -147,6 +149,23 @@ class Metric {
   Criterion operator<=(Duration bound) const;
   Criterion operator>(Duration bound) const;
   Criterion operator>=(Duration bound) const;
+  // Bounds in floating point, as in `P95() < 1.5s`.
+  template <std::floating_point Rep, class Period>
+  auto operator<(std::chrono::duration<Rep, Period> bound) const {
+    return *this < ToDuration(bound);
+  }
+  template <std::floating_point Rep, class Period>
+  auto operator<=(std::chrono::duration<Rep, Period> bound) const {
+    return *this <= ToDuration(bound);
+  }
+  template <std::floating_point Rep, class Period>
+  auto operator>(std::chrono::duration<Rep, Period> bound) const {
+    return *this > ToDuration(bound);
+  }
+  template <std::floating_point Rep, class Period>
+  auto operator>=(std::chrono::duration<Rep, Period> bound) const {
+    return *this >= ToDuration(bound);
+  }
 
  private:
   void CheckSlice(bool is_set, const std::string& part) const;

@@ -87,9 +87,9 @@ enum class DatasetOrder : std::uint8_t {
 enum class DatasetFormat : std::uint8_t {
   kDetect,  ///< that of the first record, told by its fields; `kAzureTrace` if it is not JSON
   /// `prompt` (a string) or `messages` (an array of `{"role": "system" | "user" | "assistant",
-  /// "content": string}`), and optionally `max_tokens` (a whole number) and `tags` (an object of at
-  /// most 8 strings; names and values of 1 to 64 bytes): the tags of the request. An unknown field
-  /// is an error.
+  /// "content": string}`), and optionally `max_tokens` (a whole number), `tags` (an object of at
+  /// most 8 strings; names and values of 1 to 64 bytes): the tags of the request, and `extra_body`
+  /// (an object: `CompletionRequest::extra_body`). An unknown field is an error.
   kPrompts,
   /// ShareGPT: `{"conversations": [{"from": "human", "value": string}, ...]}`. The prompt is the
   /// first human turn, with the system turn before it if there is one. A conversation without a

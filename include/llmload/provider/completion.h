@@ -41,6 +41,10 @@ struct CompletionRequest {
   /// Never sent to a service. Of more than 8, the first 8 by name count; of a name that is there
   /// twice, one of them; and names and values are cut to 64 bytes.
   std::vector<RequestTag> tags = {};
+  /// A JSON object whose members are added to the body, for providers that send one; empty: none.
+  /// It is merged with `HttpOptions::extra_body`, whose members it overrides, and the same members
+  /// are refused: then the request fails with `ErrorKind::kInvalidRequest`.
+  std::string extra_body = {};
 };
 
 /// Tokens as the provider bills them, normalised: `input` holds all tokens read, `cached_input` and
@@ -65,7 +69,8 @@ enum class TokenSource : std::uint8_t {
 /// Instants of one provider call, on the clock of the caller (definitions: docs/metrics.md).
 /// An instant that did not happen, or has no meaning for the call, is empty.
 struct Timings {
-  /// How long the call waited for a connection: zero for a pooled one, else name, connect and TLS.
+  /// How long the call waited for a connection: until one was free, where their number is bounded,
+  /// and for name, connect and TLS of a new one. Zero for a pooled one that was free.
   std::optional<Duration> connection_wait;
   std::optional<TimePoint> sent;         ///< last byte of the request handed to the socket
   std::optional<TimePoint> first_byte;   ///< first byte of the response

@@ -27,7 +27,7 @@ enum class ErrorKind : std::uint8_t {
   // Deadlines, each a kind of its own.
   kConnectTimeout,
   kTlsTimeout,
-  kFirstTokenTimeout,  ///< no first token (streaming) or first byte (otherwise) in time
+  kFirstTokenTimeout,  ///< no first token of a stream in time
   kIdleTimeout,        ///< too long a wait between two reads of an answer that had started
   kTotalTimeout,
   // Refusals of the service.

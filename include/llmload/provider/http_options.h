@@ -5,22 +5,26 @@
 #include <chrono>
 #include <cstddef>
 #include <string>
+#include <vector>
 
+#include "llmload/core/secret.h"
 #include "llmload/core/time.h"
 
 namespace llmload {
 
 /// Deadlines of one provider call. Each is a kind of error of its own (`ErrorKind`), and each must
-/// be positive. The deadline of the request bounds the call too.
+/// be positive. The deadline of the request bounds the call too. The defaults let a long answer
+/// through, as the clients of the services do.
 struct ProviderTimeouts {
   /// Name resolution and TCP connect, over all addresses.
   Duration connect = std::chrono::seconds(5);
   Duration tls = std::chrono::seconds(5);  ///< TLS handshake
-  /// From the last byte of the request to the first token (streaming) or the first byte of the
-  /// answer.
-  Duration first_token = std::chrono::seconds(30);
-  Duration idle = std::chrono::seconds(15);   ///< between two reads of an answer that has started
-  Duration total = std::chrono::seconds(60);  ///< of the whole call
+  /// From the last byte of the request to the first token of a stream. A whole answer has no such
+  /// deadline: nothing of it comes before the service has made all of it.
+  Duration first_token = std::chrono::minutes(2);
+  Duration idle = std::chrono::minutes(1);  ///< between two reads of an answer that has started
+  /// Of the whole call, with the wait for a connection (`HttpOptions::max_connections`).
+  Duration total = std::chrono::minutes(10);
 };
 
 /// Bounds of the size of an answer. Beyond them a call fails with `ErrorKind::kResponseTooLarge`.
@@ -32,20 +36,54 @@ struct ProviderLimits {
   std::size_t body_bytes = std::size_t{16} << 20;
 };
 
-/// How a provider connects to its service.
+/// A header field of your own.
+struct HttpHeader {
+  std::string name = {};
+  Secret value = {};  ///< printable ASCII; never shown in any output
+  /// Parts of the value that are secrets by themselves. They are redacted in all that a service
+  /// says, as keys are.
+  std::vector<Secret> secrets = {};
+  /// Whether the whole value is redacted too. That of a field whose name holds "auth", "key",
+  /// "token", "secret", "password" or "cookie" always is.
+  bool redact = true;
+};
+
+/// How a provider connects to its service, and what it sends beside the request itself.
 struct HttpOptions {
   /// File of PEM certificates of authorities to trust beside the system's; empty: none. Certificate
   /// and host name are always verified.
-  std::string ca_file;
-  std::string ca_pem;  ///< such certificates as text
+  std::string ca_file = {};
+  std::string ca_pem = {};  ///< such certificates as text
   /// Whether http:// is accepted for a host that is not this machine: the key is sent in clear
   /// text.
   bool allow_clear_text = false;
   /// "http://host:port" of a proxy that is asked to CONNECT; empty: none. `ProxyFromEnvironment`
   /// reads the usual variables.
-  std::string proxy;
-  ProviderTimeouts timeouts;
-  ProviderLimits limits;
+  std::string proxy = {};
+
+  /// Sent with each request. One replaces the field of the same name that the provider sends
+  /// itself; with `Authorization`, `x-api-key` or `api-key` none of the provider's own credentials
+  /// is sent, and none is required. Refused are those that frame the message or name its content
+  /// (Host, Connection, Content-Length, Content-Type, Accept-Encoding and the like).
+  std::vector<HttpHeader> headers = {};
+  /// A JSON object whose members are added to the body of each request; empty: none. Objects are
+  /// merged member by member. A member that the provider writes itself and that decides what is
+  /// measured (model, messages, streaming, the bound of the output) is refused. `temperature`
+  /// replaces that of the request. See `CompletionRequest::extra_body`.
+  std::string extra_body = {};
+  /// Replaces the path of each request, that of the base URL included: it begins with '/' and may
+  /// have a query. Empty: the path of the API behind that of the base URL. Azure OpenAI and Bedrock
+  /// have the model in their paths and refuse another one.
+  std::string path = {};
+
+  ProviderTimeouts timeouts = {};
+  ProviderLimits limits = {};
+  /// Connections at once to the service, over all io_contexts; 0: as many as there are requests. A
+  /// request beyond it waits until one is free, in order of arrival and as long as `timeouts.total`
+  /// allows; the wait is part of `Timings::connection_wait`.
+  std::size_t max_connections = 0;
+  /// False: each request has a connection of its own, which is closed after the answer.
+  bool reuse_connections = true;
   std::size_t max_idle_connections = 1024;  ///< kept per io_context
   Duration max_idle_time = std::chrono::seconds(30);
   Duration dns_ttl = std::chrono::seconds(60);

@@ -7,6 +7,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "llmload/provider/completion.h"
 #include "llmload/provider/connection_counters.h"
@@ -21,6 +23,14 @@ struct ProviderIdentity {
   std::string credential = {};  ///< `Secret::Fingerprint` of its credential; empty if it has none
 
   friend bool operator==(const ProviderIdentity&, const ProviderIdentity&) = default;
+};
+
+/// How a provider is set up, as far as a run and its report want to know.
+struct ProviderSettings {
+  /// What the provider's own deadlines allow one call at most; empty: it has none.
+  std::optional<Duration> longest_call = {};
+  /// What differs from the defaults, as pairs of name and value. They hold no secret.
+  std::vector<std::pair<std::string, std::string>> details = {};
 };
 
 /// Answers completion requests.
@@ -55,6 +65,9 @@ class Provider {
   /// Providers without a network return zeros, and a provider around others returns their sum.
   /// Thread-safe.
   virtual ConnectionCounters Connections() const { return {}; }
+
+  /// Constant over the provider's life. Thread-safe.
+  virtual ProviderSettings Settings() const { return {}; }
 
   /// Tells the provider that the service refused a request for its form, such as for a parameter
   /// that it does not know. If the provider can express requests in another form, it does so from

@@ -31,6 +31,7 @@ class CircuitBreakerProvider final : public Provider {
                                                       StreamObserver* observer) override;
   /// The provider's.
   ConnectionCounters Connections() const override { return provider_->Connections(); }
+  ProviderSettings Settings() const override { return provider_->Settings(); }
   std::optional<std::string> AdaptTo(const Error& refusal) override {
     return provider_->AdaptTo(refusal);
   }

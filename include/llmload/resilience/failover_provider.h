@@ -19,9 +19,11 @@
 namespace llmload {
 
 /// How long one attempt may take, besides the deadlines of the provider itself. Each above zero.
+/// Of a request that is not streamed, `total` is the only one that can be kept: with another one
+/// and without `total` such a request is refused, as `ErrorKind::kInvalidRequest`.
 struct AttemptDeadlines {
-  std::optional<Duration> first_token = {};  ///< streaming requests only
-  std::optional<Duration> idle = {};         ///< between two token events; streaming requests only
+  std::optional<Duration> first_token = {};
+  std::optional<Duration> idle = {};  ///< between two token events
   std::optional<Duration> total = {};
 };
 
@@ -114,6 +116,8 @@ class FailoverProvider final : public Provider {
                                                       StreamObserver* observer) override;
   /// The sum of the targets; a provider that several targets share counts once.
   ConnectionCounters Connections() const override;
+  /// The longest call is that of all targets in turn, with retries but without waits.
+  ProviderSettings Settings() const override;
   /// Passes the refusal on to the target that it came from.
   std::optional<std::string> AdaptTo(const Error& refusal) override;
 
@@ -121,6 +125,9 @@ class FailoverProvider final : public Provider {
   const FailoverOptions& options() const noexcept;
 
  private:
+  template <class Visit>
+  void ForEachProvider(Visit visit) const;
+
   struct Chain;
   class Run;  // one request on its way through the chain
 

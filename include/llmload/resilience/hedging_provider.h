@@ -57,6 +57,7 @@ class HedgingProvider final : public Provider {
                                                       StreamObserver* observer) override;
   /// The sum of the two; if they are the same provider, it counts once.
   ConnectionCounters Connections() const override;
+  ProviderSettings Settings() const override;
   /// Passes the refusal on to the provider that it came from.
   std::optional<std::string> AdaptTo(const Error& refusal) override;
 

@@ -33,6 +33,7 @@ class RecordingProvider final : public Provider {
   boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest& request,
                                                       StreamObserver* observer) override;
   ConnectionCounters Connections() const override { return provider_->Connections(); }
+  ProviderSettings Settings() const override { return provider_->Settings(); }
   std::optional<std::string> AdaptTo(const Error& refusal) override {
     return provider_->AdaptTo(refusal);
   }

@@ -36,8 +36,8 @@ struct StopRules {
   /// SIGINT, SIGTERM and SIGHUP end the run early; a second signal ends it at once.
   bool on_signals = true;
   /// How long requests in flight may still take after the last arrival; then they are cancelled and
-  /// counted as unfinished.
-  Duration drain_timeout = std::chrono::seconds(30);
+  /// counted as unfinished. Empty: see `DrainTimeout`.
+  std::optional<Duration> drain_timeout = std::nullopt;
   /// The same after an interruption: whoever interrupts wants the run to end.
   Duration interrupted_drain_timeout = std::chrono::seconds(3);
   /// Asked once a second; a reason ends the run. The record holds the reason, and the run is
@@ -95,6 +95,11 @@ struct RunPlan {
 
   std::uint64_t Seed() const noexcept { return seed.value_or(1); }
 };
+
+/// How long requests in flight may still take after the last arrival: `StopRules::drain_timeout`,
+/// or else as long as the deadlines of the plan's providers allow a call, and 30 s where there are
+/// none.
+Duration DrainTimeout(const RunPlan& plan);
 
 /// The size of a plan over all its shares.
 struct PlannedLoad {

@@ -14,7 +14,7 @@
 namespace llmload {
 
 /// How to reach Anthropic's Messages API, or a gateway that speaks it.
-struct AnthropicOptions : HttpOptions {
+struct AnthropicOptions {
   /// How the key is sent.
   enum class Auth : std::uint8_t {
     kApiKey,  ///< `x-api-key`
@@ -23,12 +23,13 @@ struct AnthropicOptions : HttpOptions {
 
   std::string name = "anthropic";  ///< `ProviderIdentity::name`
   /// Without "/v1/messages". It is https://, or http:// if the host is this machine (see
-  /// `allow_clear_text`).
+  /// `HttpOptions::allow_clear_text`).
   std::string base_url = "https://api.anthropic.com";
-  Secret api_key;  ///< empty: none is sent
+  Secret api_key = {};  ///< empty: none is sent
   Auth auth = Auth::kApiKey;
   std::string version = "2023-06-01";  ///< `anthropic-version`
-  std::string beta;                    ///< `anthropic-beta`; empty: not sent
+  std::string beta = {};               ///< `anthropic-beta`; empty: not sent
+  HttpOptions http = {};
 };
 
 /// The API requires a bound of the output: a request without `max_tokens` asks for 1024. System

@@ -15,7 +15,7 @@
 namespace llmload {
 
 /// How to reach a resource of Azure OpenAI.
-struct AzureOpenAiOptions : HttpOptions {
+struct AzureOpenAiOptions {
   /// One of two paths to the same models.
   enum class Surface : std::uint8_t {
     kDeployments,  ///< /openai/deployments/{deployment}/chat/completions?api-version=...
@@ -23,14 +23,15 @@ struct AzureOpenAiOptions : HttpOptions {
   };
 
   std::string name = "azure";              ///< `ProviderIdentity::name`
-  std::string endpoint;                    ///< "https://RESOURCE.openai.azure.com"
-  std::string deployment;                  ///< decides the model; that of a request is not sent
+  std::string endpoint = {};               ///< "https://RESOURCE.openai.azure.com"
+  std::string deployment = {};             ///< decides the model; that of a request is not sent
   std::string api_version = "2024-10-21";  ///< of `kDeployments`
   Surface surface = Surface::kDeployments;
-  Secret api_key;       ///< sent as `api-key`
-  Secret bearer_token;  ///< a Microsoft Entra token, sent in place of the key
+  Secret api_key = {};       ///< sent as `api-key`
+  Secret bearer_token = {};  ///< a Microsoft Entra token, sent in place of the key
   OpenAiOptions::MaxTokensField max_tokens_field = OpenAiOptions::MaxTokensField::kMaxTokens;
   bool include_usage = true;  ///< streaming: ask for the usage chunk
+  HttpOptions http = {};
 };
 
 /// Behaves as `OpenAiProvider`. The first chunk of a stream holds prompt filter results only and is

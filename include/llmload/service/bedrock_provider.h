@@ -17,7 +17,7 @@
 namespace llmload {
 
 /// How to reach a model of AWS Bedrock.
-struct BedrockOptions : HttpOptions {
+struct BedrockOptions {
   /// Which of the two APIs of Bedrock is asked.
   enum class Api : std::uint8_t {
     kConverse,     ///< one body for all models
@@ -33,22 +33,23 @@ struct BedrockOptions : HttpOptions {
   };
 
   std::string name = "bedrock";  ///< `ProviderIdentity::name`
-  std::string region;            ///< "us-east-1"; signed with, and part of the endpoint
+  std::string region = {};       ///< "us-east-1"; signed with, and part of the endpoint
   /// Replaces the region's endpoint: https://, or http:// if the host is this machine. Excludes
   /// `fips` and `dual_stack`.
-  std::string endpoint;
+  std::string endpoint = {};
   bool fips = false;
   bool dual_stack = false;
   Api api = Api::kConverse;
   Family family = Family::kFromModel;
   /// Sign the requests; null with `bearer_token`.
-  std::shared_ptr<AwsCredentialSource> credentials;
-  Secret bearer_token;  ///< a Bedrock API key, sent in place of a signature
+  std::shared_ptr<AwsCredentialSource> credentials = {};
+  Secret bearer_token = {};  ///< a Bedrock API key, sent in place of a signature
   /// After a refusal that a wrong clock may have caused, sign once more with the service's clock if
   /// that is at least four minutes off, and continue with it.
   bool correct_clock_skew = true;
   /// Returns the time that is signed; empty: the system's clock.
-  std::function<std::chrono::system_clock::time_point()> wall_clock;
+  std::function<std::chrono::system_clock::time_point()> wall_clock = {};
+  HttpOptions http = {};
 };
 
 /// The URL to which a provider with these options sends its requests. Throws `ConfigurationError`

@@ -39,6 +39,7 @@ class HttpProvider : public Provider {
                                                       StreamObserver* observer) final;
   /// Counts the connections to the service, but not those that fetch credentials.
   ConnectionCounters Connections() const final;
+  ProviderSettings Settings() const final;
   std::optional<std::string> AdaptTo(const Error& refusal) final;
 
   /// The service that is called, and how; private to the library.

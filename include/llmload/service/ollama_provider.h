@@ -14,13 +14,14 @@
 namespace llmload {
 
 /// How to reach an Ollama server's own API.
-struct OllamaOptions : HttpOptions {
+struct OllamaOptions {
   std::string name = "ollama";  ///< `ProviderIdentity::name`
   /// The server's URL without "/api/chat".
   std::string base_url = "http://127.0.0.1:11434";
-  Secret api_key;  ///< sent as bearer; empty: not sent
+  Secret api_key = {};  ///< sent as bearer; empty: not sent
   /// Whether a model that can reason does so; empty: the model's default.
-  std::optional<bool> think;
+  std::optional<bool> think = {};
+  HttpOptions http = {};
 };
 
 /// Thinking is `TokenKind::kReasoning`. A stream is complete only with the line that says `done`.

@@ -17,22 +17,23 @@
 namespace llmload {
 
 /// Where an OpenAI-compatible service is and how to talk to it.
-struct OpenAiOptions : HttpOptions {
+struct OpenAiOptions {
   /// The name of the field that limits output tokens. OpenAI's reasoning models refuse the first
   /// name, and most self-hosted servers do not know the second.
   enum class MaxTokensField : std::uint8_t { kMaxTokens, kMaxCompletionTokens };
 
   std::string name = "openai";  ///< `ProviderIdentity::name`
   /// Without "/chat/completions". It is https://, or http:// if the host is this machine (see
-  /// `allow_clear_text`).
+  /// `HttpOptions::allow_clear_text`).
   std::string base_url = "https://api.openai.com/v1";
-  Secret api_key;            ///< empty: no Authorization header is sent
-  std::string organization;  ///< OpenAI-Organization header; empty: not sent
-  std::string project;       ///< OpenAI-Project header; empty: not sent
+  Secret api_key = {};            ///< empty: no Authorization header is sent
+  std::string organization = {};  ///< OpenAI-Organization header; empty: not sent
+  std::string project = {};       ///< OpenAI-Project header; empty: not sent
   MaxTokensField max_tokens_field = MaxTokensField::kMaxTokens;
   /// Streaming: ask for the usage chunk. Set it to false for servers that refuse the request for
   /// it.
   bool include_usage = true;
+  HttpOptions http = {};
 };
 
 /// A stream without "[DONE]" is complete only if it named a finish reason and the HTTP body is

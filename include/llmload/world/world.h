@@ -22,6 +22,7 @@
 #include "llmload/core/virtual_clock.h"
 #include "llmload/fake_server/fake_llm_server.h"
 #include "llmload/metrics/resource_monitor.h"
+#include "llmload/provider/http_options.h"
 #include "llmload/run/run_plan.h"
 #include "llmload/service/target.h"
 #include "llmload/simulation/simulated_provider.h"
@@ -63,8 +64,8 @@ class World {
  private:
   friend World VirtualWorld(const std::function<Lane(Clock&)>& make_lane);
   friend World VirtualWorld(simulation::SimulationOptions options);
-  friend World EmbeddedServerWorld(fake_server::FakeLlmServerOptions options,
-                                   std::string own_label);
+  friend World EmbeddedServerWorld(fake_server::FakeLlmServerOptions options, std::string own_label,
+                                   HttpOptions http);
 
   // Declared first, so that it goes last.
   std::shared_ptr<Clock> clock_;
@@ -89,9 +90,10 @@ World VirtualWorld(const std::function<Lane(Clock&)>& make_lane);
 World VirtualWorld(simulation::SimulationOptions options);
 
 /// Real time and a fake LLM server inside this process, asked over TLS on the loopback interface.
+/// `http` says how: deadlines, connections, headers; its authority is replaced by the server's.
 /// Throws `ConfigurationError` as `FakeLlmServer` does.
 World EmbeddedServerWorld(fake_server::FakeLlmServerOptions options = {},
-                          std::string own_label = "test process");
+                          std::string own_label = "test process", HttpOptions http = {});
 
 /// A process that exists in a simulation only: its memory is what the function says.
 class SimulatedProbe final : public ResourceProbe {

@@ -17,7 +17,7 @@ int main() {
 
   OpenAiOptions options;
   options.base_url = server.base_url();
-  options.ca_pem = server.ca_pem();
+  options.http.ca_pem = server.ca_pem();
   OpenAiProvider provider(options);
   const CompletionRequest request{.model = "m", .messages = {{.content = "hi"}}};
   const auto ask = [&] {

@@ -57,6 +57,17 @@ TEST(PromptFormats, ShareGptAsksTheFirstHumanTurnOfEachConversation) {
   }
 }
 
+TEST(PromptFormats, APromptMayAddMembersToTheBody) {
+  const auto source = ReadAs(DatasetFormat::kPrompts,
+                             R"({"prompt": "a", "extra_body": {"top_p": 0.5, "o": {"x": []}}})"
+                             "\n"
+                             R"({"prompt": "b"})");
+  EXPECT_EQ(source->MakeRequest(0).extra_body, R"({"o":{"x":[]},"top_p":0.5})");
+  EXPECT_EQ(source->MakeRequest(1).extra_body, "");
+  EXPECT_THAT(WhyNot(DatasetFormat::kPrompts, R"({"prompt": "a", "extra_body": 1})"),
+              HasSubstr("extra_body: got \"1\", expected an object"));
+}
+
 TEST(PromptFormats, ShareGptCountsTheConversationsWithoutAHumanTurn) {
   EXPECT_EQ(ReadAs(DatasetFormat::kDetect, kShareGpt)->Describe(),
             "2 prompts of d, in order; skipped: 2 conversations without a human turn");

@@ -93,6 +93,16 @@ TEST(Url, RefusesWhatItCannotUseAndSaysWhy) {
   }
 }
 
+TEST(Url, WantsAPortBehindAColon) {
+  for (const char* text : {"http://localhost:/", "https://h.test:", "http://[::1]:/v1"}) {
+    EXPECT_THAT(Refusal(text), HasSubstr("a URL with a port behind the colon")) << text;
+  }
+}
+
+TEST(Url, SendsAQueryToTheOptionOfThePath) {
+  EXPECT_THAT(Refusal("https://h.test/v1?api-version=1"), HasSubstr("--path"));
+}
+
 TEST(Url, NeverShowsAQueryOrAFragment) {
   EXPECT_THAT(Refusal("https://h.test/v1?api-key=s3cret&a=b"),
               AllOf(HasSubstr("got \"https://h.test/v1?(hidden)\""), HasSubstr("without query")));

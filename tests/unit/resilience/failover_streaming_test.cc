@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include <chrono>
 
 #include "llmload/resilience/failover_provider.h"
@@ -246,6 +248,24 @@ TEST_F(FailoverStreamingTest, TheTotalDeadlineOfAnAttemptEndsAStreamThatDrips) {
   EXPECT_EQ(error.attempts[0].error, ErrorKind::kTotalTimeout);
   EXPECT_EQ(error.partial_tokens, 30);
   EXPECT_EQ(Elapsed(), Duration(30s));
+}
+
+TEST_F(FailoverStreamingTest, DeadlinesOfTokensAreRefusedForAWholeAnswerThatHasNoOther) {
+  CompletionRequest request = request_;
+  request.stream = false;
+  for (const AttemptDeadlines& deadlines :
+       {AttemptDeadlines{.first_token = 2s}, AttemptDeadlines{.idle = 2s}}) {
+    auto chain = Chain({Provide("first", {Streams({"x"})})}, {}, deadlines);
+    const Error error = Ask(chain, request, &log_).error();
+    EXPECT_EQ(error.kind, ErrorKind::kInvalidRequest);
+    EXPECT_THAT(error.message,
+                ::testing::HasSubstr(deadlines.first_token
+                                         ? "FailoverTarget[0].deadlines.first_token is about"
+                                         : "FailoverTarget[0].deadlines.idle is about"));
+    EXPECT_TRUE(error.attempts.empty());
+  }
+  auto chain = Chain({Provide("first", {Streams({"x"})})}, {}, {.first_token = 2s, .total = 30s});
+  EXPECT_TRUE(Ask(chain, request, &log_).ok());
 }
 
 }  // namespace

@@ -75,7 +75,7 @@ class BedrockProviderTest : public ::testing::Test {
   BedrockOptions Options(const FakeLlmServer& server) {
     BedrockOptions options;
     options.endpoint = server.origin();
-    options.ca_pem = server.ca_pem();
+    options.http.ca_pem = server.ca_pem();
     options.region = "us-east-1";
     options.credentials = source_;
     return options;
@@ -83,7 +83,7 @@ class BedrockProviderTest : public ::testing::Test {
   BedrockOptions Options(const ScriptedServer& server) {
     BedrockOptions options;
     options.endpoint = "https://127.0.0.1:" + std::to_string(server.port());
-    options.ca_pem = Authority().pem();
+    options.http.ca_pem = Authority().pem();
     options.region = "us-east-1";
     options.credentials = source_;
     return options;
@@ -247,7 +247,7 @@ TEST_F(BedrockProviderTest, SlowCredentialsAreWaitedForUntilTheDeadlineOnly) {
   FakeLlmServer server(Fast());
   source_->delay = 1h;
   BedrockOptions options = Options(server);
-  options.timeouts.total = 100ms;
+  options.http.timeouts.total = 100ms;
   BedrockProvider hasty(std::move(options));
   Error error = Failure(hasty, Request(true));
   EXPECT_KIND(error, "total_timeout");
@@ -255,7 +255,7 @@ TEST_F(BedrockProviderTest, SlowCredentialsAreWaitedForUntilTheDeadlineOnly) {
   EXPECT_EQ(error.attempts.size(), 1u);
 
   options = Options(server);
-  options.timeouts.total = 1h;
+  options.http.timeouts.total = 1h;
   BedrockProvider patient(std::move(options));
   CompletionRequest request = Request(true);
   request.deadline = test_support::RealTimeIn(100ms);
@@ -343,7 +343,7 @@ TEST_F(BedrockProviderTest, HalfAFrameAndSilenceIsAnIdleTimeout) {
                           test_support::Hang()}},
                         ValidServer());
   BedrockOptions options = Options(server);
-  options.timeouts.idle = 200ms;
+  options.http.timeouts.idle = 200ms;
   BedrockProvider provider(std::move(options));
   const Error error = Failure(provider, Request(true));
   EXPECT_KIND(error, "idle_timeout");

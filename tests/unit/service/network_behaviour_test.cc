@@ -38,7 +38,7 @@ class NetworkBehaviour : public OpenAiProviderTest {
   static OpenAiOptions Options(const FakeLlmServer& server) {
     OpenAiOptions options;
     options.base_url = server.base_url();
-    options.ca_pem = server.ca_pem();
+    options.http.ca_pem = server.ca_pem();
     return options;
   }
   using OpenAiProviderTest::Options;
@@ -52,8 +52,8 @@ class NetworkBehaviour : public OpenAiProviderTest {
     const ScriptedServer proxy({script}, nullptr, false);
     FakeLlmServer server(Fast());
     OpenAiOptions options = Options(server);
-    options.proxy = "http://" + user + "127.0.0.1:" + std::to_string(proxy.port());
-    options.timeouts.connect = timeout;
+    options.http.proxy = "http://" + user + "127.0.0.1:" + std::to_string(proxy.port());
+    options.http.timeouts.connect = timeout;
     OpenAiProvider provider(std::move(options));
     const Error error = ErrorOf(caller_.Call(provider, TestRequest(true)));
     EXPECT_EQ(server.counters().connections, 0u);
@@ -67,7 +67,7 @@ class NetworkBehaviour : public OpenAiProviderTest {
 TEST_F(NetworkBehaviour, ResumesTlsSessions) {
   FakeLlmServer server(Fast());
   OpenAiOptions options = Options(server);
-  options.max_idle_connections = 0;  // a new connection per call
+  options.http.max_idle_connections = 0;  // a new connection per call
   OpenAiProvider provider(std::move(options));
   for (int i = 0; i < 4; ++i) ValueOf(caller_.Call(provider, TestRequest(true)));
   const ConnectionCounters counters = provider.Connections();
@@ -83,7 +83,7 @@ TEST_F(NetworkBehaviour, ResumesSessionsOfTls12) {
                          Send(test_support::Answer(200, test_support::CompletionBody())), Close()};
   ScriptedServer server({script}, tls);
   OpenAiOptions options = Options(server);
-  options.max_idle_connections = 0;
+  options.http.max_idle_connections = 0;
   OpenAiProvider provider(std::move(options));
   for (int i = 0; i < 3; ++i) ValueOf(caller_.Call(provider, TestRequest(false)));
   EXPECT_EQ(provider.Connections().tls_resumptions, 2u);
@@ -99,9 +99,9 @@ TEST_F(NetworkBehaviour, GoesThroughAProxyEndToEnd) {
       Authority().MakeServer("DNS:llm.example.test"), false);
   OpenAiOptions options;
   options.base_url = "https://llm.example.test/v1";  // resolved by the proxy alone
-  options.ca_pem = Authority().pem();
+  options.http.ca_pem = Authority().pem();
   options.api_key = Secret("sk-test-0123456789");
-  options.proxy = "http://user:p%40ss@127.0.0.1:" + std::to_string(proxy.port());
+  options.http.proxy = "http://user:p%40ss@127.0.0.1:" + std::to_string(proxy.port());
   OpenAiProvider provider(std::move(options));
   EXPECT_EQ(ValueOf(caller_.Call(provider, TestRequest(false))).text, "Hi there");
   const auto requests = proxy.requests();
@@ -120,8 +120,8 @@ TEST_F(NetworkBehaviour, RedactsAndShortensWhatAProxySays) {
                          nullptr);
     OpenAiOptions options;
     options.base_url = "https://llm.example.test/v1";
-    options.ca_pem = Authority().pem();
-    options.proxy = "http://alice:pass%2Fw0rd-0123@127.0.0.1:" + std::to_string(proxy.port());
+    options.http.ca_pem = Authority().pem();
+    options.http.proxy = "http://alice:pass%2Fw0rd-0123@127.0.0.1:" + std::to_string(proxy.port());
     OpenAiProvider provider(std::move(options));
     const Error error = ErrorOf(caller_.Call(provider, TestRequest(false)));
     EXPECT_KIND(error, "connect_failure");
@@ -149,9 +149,9 @@ TEST_F(NetworkBehaviour, AcceptsAWildcardForAWholeLabelOnly) {
         Authority().MakeServer("DNS:" + name), false);
     OpenAiOptions options;
     options.base_url = "https://llm.example.test/v1";
-    options.ca_pem = Authority().pem();
+    options.http.ca_pem = Authority().pem();
     options.api_key = Secret("sk-test-0123456789");
-    options.proxy = "http://127.0.0.1:" + std::to_string(proxy.port());
+    options.http.proxy = "http://127.0.0.1:" + std::to_string(proxy.port());
     OpenAiProvider provider(std::move(options));
     return caller_.Call(provider, TestRequest(false)).has_value();
   };
@@ -192,7 +192,7 @@ TEST_F(NetworkBehaviour, BoundsAProxyThatMisbehaves) {
 TEST_F(NetworkBehaviour, NamesTheProxyThatIsDown) {
   FakeLlmServer server(Fast());
   OpenAiOptions options = Options(server);
-  options.proxy = "http://127.0.0.1:1";
+  options.http.proxy = "http://127.0.0.1:1";
   OpenAiProvider provider(std::move(options));
   const Error error = ErrorOf(caller_.Call(provider, TestRequest(true)));
   EXPECT_KIND(error, "connect_failure");
@@ -203,7 +203,7 @@ TEST_F(NetworkBehaviour, RefusesAProxyItCannotUse) {
   for (const char* proxy :
        {"https://proxy.test:1", "http://proxy.test/path", "socks5://h:1", "http://user:secret@"}) {
     OpenAiOptions options;
-    options.proxy = proxy;
+    options.http.proxy = proxy;
     try {
       OpenAiProvider provider(std::move(options));
       ADD_FAILURE() << "took " << proxy;
@@ -240,14 +240,14 @@ TEST_F(NetworkBehaviour, LooksANameUpOncePerTimeToLive) {
   FakeLlmServer server(Fast());
   OpenAiOptions options = Options(server);
   options.base_url = "https://localhost:" + std::to_string(server.port()) + "/v1";
-  options.max_idle_connections = 0;
-  options.dns_ttl = 1h;
+  options.http.max_idle_connections = 0;
+  options.http.dns_ttl = 1h;
   OpenAiProvider provider(options);
   caller_.CallTogether(provider, TestRequest(true), 8);
   for (int i = 0; i < 3; ++i) ValueOf(caller_.Call(provider, TestRequest(true)));
   EXPECT_EQ(provider.Connections().dns_lookups, 1u);
 
-  options.dns_ttl = 1ms;
+  options.http.dns_ttl = 1ms;
   OpenAiProvider forgetful(std::move(options));
   for (int i = 0; i < 2; ++i) {
     ValueOf(caller_.Call(forgetful, TestRequest(true)));
@@ -269,13 +269,13 @@ TEST_F(NetworkBehaviour, SlowLorisEndsAtItsDeadline) {
   // In the header: no output comes.
   auto server = Serve({drip("HTTP/1.1 200 OK\r\nX-Slow: " + std::string(200, 'x'))});
   OpenAiOptions options = Options(*server);
-  options.timeouts.first_token = 300ms;
+  options.http.timeouts.first_token = 300ms;
   OpenAiProvider in_header(options);
   EXPECT_KIND(ErrorOf(caller_.Call(in_header, TestRequest(true))), "first_token_timeout");
   // In the body: bytes keep coming, but never a whole event.
   server = Serve({drip("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + std::string(200, ' '))});
   options = Options(*server);
-  options.timeouts.total = 1500ms;
+  options.http.timeouts.total = 1500ms;
   OpenAiProvider in_body(options);
   EXPECT_KIND(ErrorOf(caller_.Call(in_body, TestRequest(false))), "total_timeout");
 }

@@ -71,7 +71,7 @@ class NetworkFaults : public OpenAiProviderTest {
   static OpenAiOptions ClearText(const ScriptedServer& server, const std::string& host) {
     OpenAiOptions options;
     options.base_url = "http://" + host + ":" + std::to_string(server.port()) + "/v1";
-    options.allow_clear_text = true;
+    options.http.allow_clear_text = true;
     return options;
   }
   Error CallError(OpenAiOptions options, bool stream) {
@@ -92,7 +92,7 @@ TEST_F(NetworkFaults, NameServerThatHangsIsAConnectTimeout) {
   const HangingNameServer hanging;
   const ScriptedServer server({ServeTwice(Answer(200, CompletionBody()))}, nullptr);
   OpenAiOptions options = ClearText(server, "slow.test");
-  options.timeouts.connect = 200ms;
+  options.http.timeouts.connect = 200ms;
   const Error error = CallError(options, false);
   EXPECT_KIND(error, "connect_timeout");
   EXPECT_THAT(error.message, HasSubstr("resolving slow.test"));
@@ -103,10 +103,10 @@ TEST_F(NetworkFaults, HangingLookUpDoesNotHoldUpThatOfAnotherService) {
   const HangingNameServer hanging;
   const ScriptedServer server({ServeTwice(Answer(200, CompletionBody()))}, nullptr);
   OpenAiOptions options = ClearText(server, "slow.test");
-  options.timeouts.connect = 300ms;
+  options.http.timeouts.connect = 300ms;
   EXPECT_KIND(CallError(options, false), "connect_timeout");
   OpenAiOptions patient = ClearText(server, "fast.test");
-  patient.timeouts.connect = patient.timeouts.total = 1h;
+  patient.http.timeouts.connect = patient.http.timeouts.total = 1h;
   OpenAiProvider other(std::move(patient));
   ValueOf(caller_.Call(other, TestRequest(false)));
 }
@@ -138,7 +138,7 @@ TEST_F(NetworkFaults, WrongLengthIsNotTakenForTheAnswer) {
               "connection_reset");
   const auto server = ServeBytes(longer);
   OpenAiOptions options = Options(*server);
-  options.timeouts.idle = 200ms;
+  options.http.timeouts.idle = 200ms;
   EXPECT_KIND(CallError(options, false), "idle_timeout");
   for (const char* length : {"-1", "99999999999999999999999", "5\r\nContent-Length: 6", "x"}) {
     EXPECT_KIND(CallError(*ServeBytes(with(length)), false), "malformed_response");
@@ -149,7 +149,7 @@ TEST_F(NetworkFaults, BrokenChunksHaveTheirKind) {
   const std::string begun = StreamHead() + TokenEvents({"a"});
   const auto server = ServeBytes(begun + "40\r\ndata: {\"choi");
   OpenAiOptions options = Options(*server);
-  options.timeouts.idle = 200ms;
+  options.http.timeouts.idle = 200ms;
   const Error error = CallError(options, true);
   EXPECT_KIND(error, "idle_timeout");
   EXPECT_EQ(error.partial_text, "a");
@@ -183,7 +183,7 @@ TEST_F(NetworkFaults, BrokenHandshakeHasItsKind) {
     OpenAiOptions options = Options(server);
     options.base_url = "https://127.0.0.1:" + std::to_string(server.port()) + "/v1";
     // Short only where it has to pass.
-    options.timeouts.tls = kind == std::string_view("tls_timeout") ? Duration(300ms) : 1h;
+    options.http.timeouts.tls = kind == std::string_view("tls_timeout") ? Duration(300ms) : 1h;
     EXPECT_KIND(CallError(options, false), kind);
   }
 }

@@ -174,7 +174,7 @@ TEST_F(OpenAiProviderAnswer, AcceptsABodyThatEndsWithTheConnection) {
 TEST_F(OpenAiProviderAnswer, DoesNotWaitForTheRestAfterDone) {
   const auto server = ServeBytes(StreamHead() + TokenEvents({"a"}) + FinishEvent() + DoneEvent());
   OpenAiOptions options = Options(*server);
-  options.timeouts.idle = options.timeouts.total = std::chrono::hours(1);
+  options.http.timeouts.idle = options.http.timeouts.total = std::chrono::hours(1);
   OpenAiProvider provider(options);
   for (int i = 0; i < 20; ++i) {
     EXPECT_EQ(ValueOf(caller_.Call(provider, TestRequest(true))).text, "a");
@@ -289,7 +289,7 @@ TEST_F(OpenAiProviderAnswer, BoundsHeaderEventAndBody) {
   const auto call = [this](const std::string& bytes, bool stream) {
     const auto server = ServeBytes(bytes);
     OpenAiOptions options = Options(*server);
-    options.limits = {.header_bytes = 1024, .event_bytes = 1024, .body_bytes = 2048};
+    options.http.limits = {.header_bytes = 1024, .event_bytes = 1024, .body_bytes = 2048};
     OpenAiProvider provider(std::move(options));
     return ErrorOf(caller_.Call(provider, TestRequest(stream)));
   };

@@ -25,7 +25,7 @@ Script WithoutEnd(Script beginning, const Script& again) {
 class OpenAiProviderDeadline : public OpenAiProviderTest {
  protected:
   static OpenAiOptions Patient(OpenAiOptions options) {
-    options.timeouts = {
+    options.http.timeouts = {
         .connect = kNever, .tls = kNever, .first_token = kNever, .idle = kNever, .total = kNever};
     return options;
   }
@@ -45,7 +45,7 @@ TEST_F(OpenAiProviderDeadline, BoundsTheConnect) {
   const BlackHole hole;
   OpenAiOptions options = Patient({});
   options.base_url = hole.url();
-  options.timeouts.connect = 80ms;
+  options.http.timeouts.connect = 80ms;
   const Stopwatch stopwatch;
   EXPECT_KIND(Call(options, false), "connect_timeout");
   EXPECT_TRUE(stopwatch.AtLeast(80ms));
@@ -54,29 +54,41 @@ TEST_F(OpenAiProviderDeadline, BoundsTheConnect) {
 TEST_F(OpenAiProviderDeadline, BoundsTheHandshake) {
   const ScriptedServer server({{Hang()}}, ValidServer(), /*handshake=*/false);
   OpenAiOptions options = Options(server);
-  options.timeouts.tls = 80ms;
+  options.http.timeouts.tls = 80ms;
   const Stopwatch stopwatch;
   EXPECT_KIND(Call(options, false), "tls_timeout");
   EXPECT_TRUE(stopwatch.AtLeast(80ms));
 }
 
-TEST_F(OpenAiProviderDeadline, BoundsTheFirstByteOfAnAnswer) {
+TEST_F(OpenAiProviderDeadline, BoundsTheFirstByteOfAStream) {
   const auto server = Serve({{ReadRequest(), Hang()}});
   OpenAiOptions options = Options(*server);
-  options.timeouts.first_token = 80ms;
+  options.http.timeouts.first_token = 80ms;
   const Stopwatch stopwatch;
-  const Error error = Call(options, false);
+  const Error error = Call(options, true);
   EXPECT_KIND(error, "first_token_timeout");
   EXPECT_TRUE(stopwatch.AtLeast(80ms));
   EXPECT_FALSE(error.after_first_token);
+}
+
+TEST_F(OpenAiProviderDeadline, LetsAWholeAnswerTakeItsTime) {
+  const auto server =
+      Serve({{ReadRequest(), Sleep(200ms), Send(Answer(200, CompletionBody())), Hang()}});
+  OpenAiOptions options = Options(*server);
+  options.http.timeouts.first_token = 20ms;
+  options.http.timeouts.idle = 100ms;
+  OpenAiProvider provider(options);
+  const Stopwatch stopwatch;
+  ValueOf(caller_.Call(provider, TestRequest(false)));
+  EXPECT_TRUE(stopwatch.AtLeast(200ms));
 }
 
 TEST_F(OpenAiProviderDeadline, BoundsTheFirstTokenWhateverElseComes) {
   const auto server = Serve({WithoutEnd({ReadRequest(), Send(StreamHead() + RoleEvent())},
                                         {Send(Chunk(": ping\n\n")), Sleep(10ms)})});
   OpenAiOptions options = Options(*server);
-  options.timeouts.first_token = 100ms;
-  options.timeouts.idle = 5ms;  // does not apply before the first token
+  options.http.timeouts.first_token = 100ms;
+  options.http.timeouts.idle = 5ms;  // does not apply before the first token
   const Stopwatch stopwatch;
   EXPECT_KIND(Call(options, true), "first_token_timeout");
   EXPECT_TRUE(stopwatch.AtLeast(100ms));
@@ -91,7 +103,7 @@ TEST_F(OpenAiProviderDeadline, BoundsTheSilenceBetweenReads) {
         Serve({{ReadRequest(), Send(StreamHead() + TokenEvents({"a"})), sleep,
                 Send(TokenEvents({"b"})), sleep, Send(TokenEvents({"c"})), Hang()}});
     OpenAiOptions options = Options(*server);
-    options.timeouts.idle = idle;
+    options.http.timeouts.idle = idle;
     const Stopwatch stopwatch;
     const Error error = Call(options, true);
     EXPECT_KIND(error, "idle_timeout");
@@ -106,7 +118,7 @@ TEST_F(OpenAiProviderDeadline, BoundsTheSilenceInsideABody) {
   const auto server =
       Serve({{ReadRequest(), Send(Answer(200, CompletionBody()).substr(0, 150)), Hang()}});
   OpenAiOptions options = Options(*server);
-  options.timeouts.idle = 80ms;
+  options.http.timeouts.idle = 80ms;
   EXPECT_KIND(Call(options, false), "idle_timeout");
 }
 
@@ -116,7 +128,7 @@ TEST_F(OpenAiProviderDeadline, BoundsTheWholeCall) {
   DoubleUntilLongEnough(100ms, [&](Duration total) {
     const auto server = Serve({script});
     OpenAiOptions options = Options(*server);
-    options.timeouts.total = total;
+    options.http.timeouts.total = total;
     const Stopwatch stopwatch;
     const Error error = Call(options, true);
     EXPECT_KIND(error, "total_timeout");

@@ -28,7 +28,7 @@ class OpenAiProviderOnFakeServer : public ::testing::Test {
   static OpenAiOptions Options(const FakeLlmServer& server) {
     OpenAiOptions options;
     options.base_url = server.base_url();
-    options.ca_pem = server.ca_pem();
+    options.http.ca_pem = server.ca_pem();
     options.api_key = Secret("sk-test-0123456789");
     return options;
   }
@@ -144,11 +144,12 @@ TEST_P(OpenAiProviderFault, HasItsKindOfError) {
     OpenAiOptions impatient = Options(server);
     // Short deadlines only where one has to pass: a busy machine must not look like a fault.
     const std::string_view expected = stream ? item.streaming : item.unary;
-    impatient.timeouts = {.connect = 1h, .tls = 1h, .first_token = 1h, .idle = 1h, .total = 1h};
-    if (expected == "tls_timeout") impatient.timeouts.tls = 500ms;
-    if (expected == "first_token_timeout") impatient.timeouts.first_token = 500ms;
-    if (expected == "idle_timeout") impatient.timeouts.idle = 400ms;
-    impatient.limits.body_bytes = 256 << 10;
+    impatient.http.timeouts = {
+        .connect = 1h, .tls = 1h, .first_token = 1h, .idle = 1h, .total = 1h};
+    if (expected == "tls_timeout") impatient.http.timeouts.tls = 500ms;
+    if (expected == "first_token_timeout") impatient.http.timeouts.first_token = 500ms;
+    if (expected == "idle_timeout") impatient.http.timeouts.idle = 400ms;
+    impatient.http.limits.body_bytes = 256 << 10;
     OpenAiProvider provider(std::move(impatient));
     const auto result = caller_.Call(provider, TestRequest(stream));
     const std::string kind =

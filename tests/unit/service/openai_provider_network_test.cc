@@ -27,7 +27,7 @@ TEST_F(OpenAiProviderNetwork, ReportsARefusedConnection) {
 TEST_F(OpenAiProviderNetwork, ReportsANameThatDoesNotResolve) {
   OpenAiOptions options;
   options.base_url = "https://no-such-host.invalid";
-  options.timeouts.connect = 10s;
+  options.http.timeouts.connect = 10s;
   OpenAiProvider provider(std::move(options));
   const Error error = ErrorOf(caller_.Call(provider, TestRequest(false)));
   EXPECT_KIND(error, "dns_failure");
@@ -147,7 +147,7 @@ TEST_F(OpenAiProviderNetwork, HonoursTheTimeOfKeepAlive) {
 TEST_F(OpenAiProviderNetwork, DropsConnectionsThatAreIdleTooLong) {
   const auto server = Serve({ServeTwice(Answer(200, CompletionBody()))});
   OpenAiOptions options = Options(*server);
-  options.max_idle_time = 20ms;
+  options.http.max_idle_time = 20ms;
   OpenAiProvider provider(std::move(options));
   ValueOf(caller_.Call(provider, TestRequest(false)));
   std::this_thread::sleep_for(40ms);
@@ -158,7 +158,7 @@ TEST_F(OpenAiProviderNetwork, DropsConnectionsThatAreIdleTooLong) {
 TEST_F(OpenAiProviderNetwork, KeepsNoMoreIdleConnectionsThanAllowed) {
   const auto server = Serve({ServeTwice(Answer(200, CompletionBody()))});
   OpenAiOptions options = Options(*server);
-  options.max_idle_connections = 2;
+  options.http.max_idle_connections = 2;
   OpenAiProvider provider(std::move(options));
   for (auto& result : caller_.CallTogether(provider, TestRequest(false), 5))
     ValueOf(std::move(result));
@@ -209,9 +209,9 @@ TEST_F(OpenAiProviderNetwork, DoesNotReuseAConnectionAfterATimeout) {
   DoubleUntilLongEnough(200ms, [&](Duration first_token) {
     const auto server = Serve({{ReadRequest(), Hang()}, ServeTwice(Answer(200, CompletionBody()))});
     OpenAiOptions options = Options(*server);
-    options.timeouts.first_token = first_token;
+    options.http.timeouts.first_token = first_token;
     OpenAiProvider provider(std::move(options));
-    EXPECT_KIND(ErrorOf(caller_.Call(provider, TestRequest(false))), "first_token_timeout");
+    EXPECT_KIND(ErrorOf(caller_.Call(provider, TestRequest(true))), "first_token_timeout");
     const auto answer = caller_.Call(provider, TestRequest(false));
     EXPECT_EQ(server->connections(), 2);
     return answer.has_value() || HasFailure();

@@ -71,13 +71,13 @@ TEST_F(OpenAiProviderTls, RefusesACertificateThatNamesItsHostInTheSubjectAlone) 
 TEST_F(OpenAiProviderTls, RefusesAnUnknownAuthority) {
   const ScriptedServer server(Good(), ValidServer());
   OpenAiOptions options = Options(server);
-  options.ca_pem.clear();
+  options.http.ca_pem.clear();
   Error error = CallTls(server, options);
   EXPECT_KIND(error, "tls_failure");
   EXPECT_THAT(error.message, HasSubstr("LLMLOAD_CA_FILE"));
 
   const TestAuthority other;
-  options.ca_pem = other.pem();
+  options.http.ca_pem = other.pem();
   error = CallTls(server, options);
   EXPECT_KIND(error, "tls_failure");
 }
@@ -135,8 +135,8 @@ TEST_F(OpenAiProviderTls, ReadsAuthoritiesFromAFile) {
   std::ofstream(path) << Authority().pem();
   const ScriptedServer server(Good(), ValidServer());
   OpenAiOptions options = Options(server);
-  options.ca_pem.clear();
-  options.ca_file = path;
+  options.http.ca_pem.clear();
+  options.http.ca_file = path;
   OpenAiProvider provider(std::move(options));
   ValueOf(caller_.Call(provider, TestRequest(false)));
   ::unlink(path.c_str());
@@ -171,7 +171,7 @@ TEST(OpenAiProviderOptions, RefusesClearTextToAnotherMachine) {
                     HasSubstr("allow_clear_text")));
   EXPECT_EQ(Refusal([](auto& options) {
               options.base_url = "http://example.com/v1";
-              options.allow_clear_text = true;
+              options.http.allow_clear_text = true;
             }),
             "accepted");
 }
@@ -179,34 +179,34 @@ TEST(OpenAiProviderOptions, RefusesClearTextToAnotherMachine) {
 TEST(OpenAiProviderOptions, NamesTheOptionThatCannotBeUsed) {
   EXPECT_THAT(Refusal([](auto& options) { options.name = ""; }), HasSubstr("name"));
   EXPECT_THAT(Refusal([](auto& options) { options.base_url = "nonsense"; }), HasSubstr("nonsense"));
-  EXPECT_THAT(Refusal([](auto& options) { options.ca_file = "/no/such.pem"; }),
+  EXPECT_THAT(Refusal([](auto& options) { options.http.ca_file = "/no/such.pem"; }),
               HasSubstr("/no/such.pem"));
-  EXPECT_THAT(Refusal([](auto& options) { options.ca_pem = "no certificate"; }),
+  EXPECT_THAT(Refusal([](auto& options) { options.http.ca_pem = "no certificate"; }),
               HasSubstr("ca_pem"));
   EXPECT_THAT(Refusal([](auto& options) { options.organization = "a\r\nX: y"; }),
               HasSubstr("organization"));
   EXPECT_THAT(Refusal([](auto& options) { options.project = "\x7F"; }), HasSubstr("project"));
   EXPECT_THAT(Refusal([](auto& options) { options.api_key = Secret("sk-secret\n"); }),
               HasSubstr("api_key"));
-  EXPECT_THAT(Refusal([](auto& options) { options.timeouts.connect = 0s; }),
+  EXPECT_THAT(Refusal([](auto& options) { options.http.timeouts.connect = 0s; }),
               HasSubstr("timeouts.connect"));
-  EXPECT_THAT(Refusal([](auto& options) { options.timeouts.tls = -1s; }),
+  EXPECT_THAT(Refusal([](auto& options) { options.http.timeouts.tls = -1s; }),
               HasSubstr("timeouts.tls"));
-  EXPECT_THAT(Refusal([](auto& options) { options.timeouts.first_token = 0s; }),
+  EXPECT_THAT(Refusal([](auto& options) { options.http.timeouts.first_token = 0s; }),
               HasSubstr("timeouts.first_token"));
-  EXPECT_THAT(Refusal([](auto& options) { options.timeouts.idle = 0s; }),
+  EXPECT_THAT(Refusal([](auto& options) { options.http.timeouts.idle = 0s; }),
               HasSubstr("timeouts.idle"));
-  EXPECT_THAT(Refusal([](auto& options) { options.timeouts.total = 25h; }),
+  EXPECT_THAT(Refusal([](auto& options) { options.http.timeouts.total = 25h; }),
               HasSubstr("timeouts.total"));
-  EXPECT_THAT(Refusal([](auto& options) { options.limits.header_bytes = 10; }),
+  EXPECT_THAT(Refusal([](auto& options) { options.http.limits.header_bytes = 10; }),
               HasSubstr("limits.header_bytes"));
-  EXPECT_THAT(Refusal([](auto& options) { options.limits.event_bytes = 0; }),
+  EXPECT_THAT(Refusal([](auto& options) { options.http.limits.event_bytes = 0; }),
               HasSubstr("limits.event_bytes"));
-  EXPECT_THAT(Refusal([](auto& options) { options.limits.body_bytes = 0; }),
+  EXPECT_THAT(Refusal([](auto& options) { options.http.limits.body_bytes = 0; }),
               HasSubstr("limits.body_bytes"));
-  EXPECT_THAT(Refusal([](auto& options) { options.max_idle_time = -1s; }),
+  EXPECT_THAT(Refusal([](auto& options) { options.http.max_idle_time = -1s; }),
               HasSubstr("max_idle_time"));
-  EXPECT_THAT(Refusal([](auto& options) { options.dns_ttl = -1s; }), HasSubstr("dns_ttl"));
+  EXPECT_THAT(Refusal([](auto& options) { options.http.dns_ttl = -1s; }), HasSubstr("dns_ttl"));
   EXPECT_EQ(Refusal([](auto&) {}), "accepted");
 }
 

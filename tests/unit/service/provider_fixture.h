@@ -52,7 +52,7 @@ class OpenAiProviderTest : public ::testing::Test {
   static OpenAiOptions Options(const ScriptedServer& server) {
     OpenAiOptions options;
     options.base_url = server.url();
-    options.ca_pem = Authority().pem();
+    options.http.ca_pem = Authority().pem();
     options.api_key = Secret("sk-test-0123456789");
     return options;
   }

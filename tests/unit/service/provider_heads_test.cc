@@ -31,7 +31,7 @@ class ProviderHeads : public ::testing::Test {
   Options Trusting(std::string Options::*url) {
     Options options;
     options.*url = "https://127.0.0.1:" + std::to_string(server_.port());
-    options.ca_pem = Authority().pem();
+    options.http.ca_pem = Authority().pem();
     return options;
   }
 

@@ -39,8 +39,8 @@ TEST(ProvidersDoc, ListsEveryErrorAndWhetherToTryAgain) {
 
 TEST(ProvidersDoc, ListsEveryVariableThatConfiguresAProvider) {
   const std::string page = ReadFile("docs/providers.md");
-  for (const char* source :
-       {"src/service/target.cc", "src/service/aws_credentials.cc", "src/service/proxy.cc"}) {
+  for (const char* source : {"src/service/target.cc", "src/service/target_http.cc",
+                             "src/service/aws_credentials.cc", "src/service/proxy.cc"}) {
     const std::string code = ReadFile(source);
     const std::regex variable("\"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\"");
     for (std::sregex_iterator it(code.begin(), code.end(), variable), end; it != end; ++it) {

@@ -46,7 +46,7 @@ class OnePlan : public LoadTest {
   World MakeWorld() override {
     OpenAiOptions options;
     options.base_url = Server().base_url();
-    options.ca_pem = Server().ca_pem();
+    options.http.ca_pem = Server().ca_pem();
     return RealWorld(
         {.provider = std::make_shared<OpenAiProvider>(options), .url = options.base_url});
   }
