@@ -145,20 +145,12 @@ asio::awaitable<void> LoadWorker::DispatchOpenLoop() {
       co_await SleepMain(scheduled);
     }
     if (ending_) break;
-    const auto in_flight = in_flight_.emplace(in_flight_.end());
-    in_flight->phase = arrival->phase;
-    in_flight->instants.scheduled = scheduled;
-    in_flight->measured = arrival->measured;
-    in_flight->shard = &ShardFor(arrival->measured, arrival->index, scheduled);
-    if (!run_.phases.empty()) {
-      in_flight->step = StepAt(run_.phases[arrival->phase], arrival->at);
-    }
-    if (in_flight_.size() > max_in_flight) {
+    const Place place = PlaceOf(*arrival, scheduled);
+    if (in_flight_.size() >= max_in_flight) {
       // There is no request, which could be slow to make: the model and the tags stay unknown.
-      MetricsShard& cell = CellOf(*in_flight, {});
+      MetricsShard& cell = CellOf(place, {});
       cell.Scheduled();
       cell.Dropped(scheduled);
-      in_flight_.erase(in_flight);
       if (!run_.options.request_observers.empty()) {
         Tell({.index = arrival->index,
               .phase = arrival->phase,
@@ -168,6 +160,9 @@ asio::awaitable<void> LoadWorker::DispatchOpenLoop() {
       }
       continue;
     }
+    const auto in_flight = in_flight_.emplace(in_flight_.end());
+    static_cast<Place&>(*in_flight) = place;
+    in_flight->instants.scheduled = scheduled;
     auto ended = [this, in_flight](std::exception_ptr) { Finished(in_flight); };
     asio::co_spawn(context_, OneRequest(arrival->index, in_flight),
                    asio::bind_cancellation_slot(in_flight->cancel.slot(), std::move(ended)));
@@ -243,12 +238,20 @@ void LoadWorker::TokenTimes::OnToken(const TokenEvent& event) {
   shard->TokenEvent(event.at);
 }
 
-MetricsShard& LoadWorker::CellOf(const InFlight& in_flight, const CompletionRequest& request) {
-  if (!in_flight.measured) return *in_flight.shard;
+LoadWorker::Place LoadWorker::PlaceOf(const Arrival& arrival, TimePoint scheduled) const {
+  Place place{.shard = &ShardFor(arrival.measured, arrival.index, scheduled),
+              .phase = arrival.phase,
+              .measured = arrival.measured};
+  if (!run_.phases.empty()) place.step = StepAt(run_.phases[arrival.phase], arrival.at);
+  return place;
+}
+
+MetricsShard& LoadWorker::CellOf(const Place& place, const CompletionRequest& request) {
+  if (!place.measured) return *place.shard;
   // Where phases are not told apart, all are one.
-  const std::size_t phase = run_.phases.empty() ? 0 : in_flight.phase.value_or(0);
-  return in_flight.shard->Cell(
-      cells_.Find(static_cast<std::uint32_t>(phase), in_flight.step, request.model, request.tags));
+  const std::size_t phase = run_.phases.empty() ? 0 : place.phase.value_or(0);
+  return place.shard->Cell(
+      cells_.Find(static_cast<std::uint32_t>(phase), place.step, request.model, request.tags));
 }
 
 bool LoadWorker::MakeRequest(std::uint64_t index, CompletionRequest& request) {

@@ -111,15 +111,18 @@ class LoadWorker {
     MetricsShard* shard = nullptr;
     StreamTimes times;
   };
-  struct InFlight {
+  // Where a request is recorded.
+  struct Place {
+    MetricsShard* shard = nullptr;          // of the stage, and from the dispatch on of the cell
+    std::optional<std::size_t> phase = {};  // of a profile
+    std::uint32_t step = CellKey::kNoStep;
+    bool measured = true;
+  };
+  struct InFlight : Place {
     std::uint64_t index = 0;
-    std::optional<std::size_t> phase = {};       // of a profile
     const CompletionRequest* request = nullptr;  // from when it is made until it has ended
     RequestInstants instants;
     TokenTimes tokens;
-    MetricsShard* shard = nullptr;  // of the stage, and from the dispatch on of the cell
-    std::uint32_t step = CellKey::kNoStep;
-    bool measured = true;
     bool sent = false;
     bool ended = false;
     boost::asio::cancellation_signal cancel;  // of an open loop; a closed one's callers have theirs
@@ -143,7 +146,8 @@ class LoadWorker {
     return measured ? *measured_[run_.StageOf(index, scheduled)] : unmeasured_;
   }
   // The cell of the stage's shard that takes a request.
-  MetricsShard& CellOf(const InFlight& in_flight, const CompletionRequest& request);
+  MetricsShard& CellOf(const Place& place, const CompletionRequest& request);
+  Place PlaceOf(const Arrival& arrival, TimePoint scheduled) const;
   boost::asio::awaitable<void> Drain();
   boost::asio::awaitable<void> OneRequest(std::uint64_t index, InFlightList::iterator in_flight);
   // False if the prompt source failed, which ends the run.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "src/core/text/utf8.h"
 
@@ -57,7 +58,7 @@ std::size_t CellFinder::Add(CellKey key) {
   CellKey normal = key;
   Normalise(normal.tags);
   const std::size_t id = keys_.IdOf(std::move(normal));
-  if (known_.size() < kMostCells) known_.emplace_back(std::move(key), id);
+  if (known_.size() < kMostCells) last_ = &known_.emplace_back(Known{std::move(key), id});
   return id;
 }
 

@@ -124,6 +124,10 @@ void PrintRamps(std::string& out, const RunReport& report, std::size_t width) {
   for (const PlannedPhase& phase : report.record.configuration.phases) {
     if (phase.steps.empty()) continue;
     Heading(out, "Ramp: " + text::Excerpt(text::CleanLine(phase.name), 60));
+    if (MayLackRequests(report.record, {.phase = phase.name, .step = 0})) {
+      Wrap(out, "its steps are not told apart: there are too many tags, models or phases", width);
+      continue;
+    }
     text::Table table;
     table.Add(WithFigureHeads({"planned/s", "requests"}));
     for (std::uint32_t i = 0; i < phase.steps.size(); ++i) {

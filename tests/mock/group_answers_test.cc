@@ -248,6 +248,30 @@ TEST_F(GroupAnswers, TagsWithoutEndDoNotGrowTheRecord) {
   EXPECT_THAT(result.message, HasSubstr("counted as \"(other)\""));
 }
 
+TEST_F(GroupAnswers, TooManyTagsLeaveARampWithoutSteps) {
+  VirtualClock clock(kGroupsStart);
+  RunPlan plan;
+  LoadProfile profile;
+  profile.phases = {{.name = "climb", .duration = 20s, .shape = LinearRamp{10, 100}}};
+  plan.load = profile;
+  plan.prompts = PromptsFrom([](std::uint64_t index) {
+    CompletionRequest request = OfModelAndTenant(index);
+    request.tags = {{"user", std::to_string(index % 20)}};
+    return request;
+  });
+  plan.criteria = {P95() < 1s};
+  plan.checks_targets = false;
+  plan.lanes.push_back({});
+  plan.lanes.front().target.provider = std::make_shared<ScriptedProvider>(
+      clock, [](const auto&, Duration) { return Scripted{.latency = 10ms}; });
+  const RunReport report = Runner(clock).Run(plan);
+  EXPECT_TRUE(report.judgement.ramps.empty());
+  EXPECT_THAT(ToText(report), HasSubstr("its steps are not told apart"));
+  // The tags are, and so is the phase.
+  EXPECT_EQ(Part(report, {.tags = {{"user", "3"}}}).metrics[Counter::kSucceeded], 55u);
+  EXPECT_EQ(Part(report, {.phase = "climb"}).metrics[Counter::kSucceeded], 1100u);
+}
+
 // 100 ms, and 8 s for requests beyond 34 of the last second.
 ScriptedProvider::Script SlowBeyond34PerSecond() {
   return

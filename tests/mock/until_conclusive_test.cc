@@ -63,6 +63,16 @@ TEST(UntilConclusive, EndsAtTheFirstLookThatDecides) {
   EXPECT_NEAR(report.record.OfferedRate().value(), 1000.0 / 60, 0.02);
 }
 
+TEST(UntilConclusive, DecidesAPartOfTheRequestsAsItDoesTheWhole) {
+  RunPlan plan = Plan(1s);
+  plan.criteria = {P95().OfModel("small") < 1s, SuccessRate().OfPhase("phase 1") >= 0.9};
+  const RunReport report = RunIn(Independent(), plan);
+  EXPECT_EQ(report.judgement.verdict, Verdict::kPass) << Explain(report.judgement);
+  ASSERT_THAT(report.record.looks, SizeIs(1));
+  EXPECT_EQ(report.record.looks[0].at, Duration(2min));
+  EXPECT_EQ(report.judgement.criteria[0].samples, 2000u);
+}
+
 TEST(UntilConclusive, EndsWhereACriterionIsViolated) {
   const RunReport report = RunIn(Independent(), Plan(500ms));
   EXPECT_EQ(report.judgement.verdict, Verdict::kFail) << Explain(report.judgement);

@@ -5,9 +5,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "llmload/metrics/cells.h"
@@ -46,23 +46,30 @@ class CellFinder {
 
   std::size_t Find(std::uint32_t phase, std::uint32_t step, const std::string& model,
                    const std::vector<RequestTag>& tags) {
-    const auto is_it = [&](const CellKey& key) {
-      return key.phase == phase && key.step == step && key.model == model && key.tags == tags;
+    const auto is_it = [&](const Known& known) {
+      return known.key.phase == phase && known.key.step == step && known.key.model == model &&
+             known.key.tags == tags;
     };
-    if (last_ < known_.size() && is_it(known_[last_].first)) return known_[last_].second;
-    for (last_ = 0; last_ < known_.size(); ++last_) {
-      if (is_it(known_[last_].first)) return known_[last_].second;
+    if (last_ != nullptr && is_it(*last_)) return last_->id;
+    for (const Known& known : known_) {
+      if (!is_it(known)) continue;
+      last_ = &known;
+      return known.id;
     }
     return Add({.phase = phase, .step = step, .model = model, .tags = tags});
   }
 
  private:
+  struct Known {
+    CellKey key;  // as the requests have it
+    std::size_t id = 0;
+  };
+
   std::size_t Add(CellKey key);
 
   CellKeys& keys_;
-  // As the requests have them, with the numbers of their cells.
-  std::vector<std::pair<CellKey, std::size_t>> known_;
-  std::size_t last_ = 0;
+  std::deque<Known> known_;  // at most `kMostCells`
+  const Known* last_ = nullptr;
 };
 
 }  // namespace llmload
