@@ -94,7 +94,7 @@ void LoadTest::Prepare() {
   plan_ = world_.Furnish(std::move(plan));
   CheckPlan(plan_);
   if (environment_.test_timeout && !world_.IsVirtual()) {
-    CheckTestTimeout(plan_, *environment_.test_timeout);
+    FitIntoTestTimeout(plan_, *environment_.test_timeout);
   }
   outputs_ = OpenOutputs(environment_.outputs);
   if (plan_.checks_targets) {

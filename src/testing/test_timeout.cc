@@ -1,5 +1,6 @@
 #include "src/testing/test_timeout.h"
 
+#include <algorithm>
 #include <string>
 
 #include "llmload/core/environment.h"
@@ -12,9 +13,11 @@ namespace {
 // report.
 constexpr Duration kBesides = std::chrono::seconds(10);
 
+constexpr Duration kLeastUsualDrain = std::chrono::seconds(30);
+
 }  // namespace
 
-void CheckTestTimeout(const RunPlan& plan, Duration timeout) {
+void FitIntoTestTimeout(RunPlan& plan, Duration timeout) {
   const LoadShape load = LongestLoad(plan);
   const PlannedLoad size = PlannedLoadOf(load);
   const bool ends_by_requests = load.closed_loop() != nullptr
@@ -22,9 +25,16 @@ void CheckTestTimeout(const RunPlan& plan, Duration timeout) {
                                     : size.requests >= load.profile()->max_arrivals;
   const auto planned = size.duration;
   if (!planned || ends_by_requests || plan.stop.enough) return;
-  const Duration drain = plan.stop.drain_timeout;
+  // Without a word of the plan, answers may take what is left, but not less than this.
+  const Duration drain =
+      plan.stop.drain_timeout.value_or(std::min(DrainTimeout(plan), kLeastUsualDrain));
   const auto needed = std::chrono::ceil<std::chrono::seconds>(*planned + drain + kBesides);
-  if (needed <= timeout) return;
+  if (needed <= timeout) {
+    if (!plan.stop.drain_timeout) {
+      plan.stop.drain_timeout = std::min(DrainTimeout(plan), timeout - *planned - kBesides);
+    }
+    return;
+  }
   const auto seconds = [](Duration value) {
     return text::FormatNumber(ToSeconds(value), 6) + " s";
   };

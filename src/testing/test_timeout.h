@@ -7,11 +7,12 @@
 
 namespace llmload {
 
-/// Throws `ConfigurationError` for a plan that may last longer than `timeout`: CTest would kill the
-/// test, and nothing would be left of the run. A load that a number of requests or `stop.enough`
-/// ends is not refused, as nothing tells how long it takes. Precondition: `CheckPlan` accepts the
-/// plan.
-void CheckTestTimeout(const RunPlan& plan, Duration timeout);
+/// Has a plan that leaves its drain time-out open end within `timeout`, and throws
+/// `ConfigurationError` for one that cannot, or may last longer by its own words: CTest would kill
+/// the test, and nothing would be left of the run. A load that a number of requests or
+/// `stop.enough` ends is not refused, as nothing tells how long it takes. Precondition: `CheckPlan`
+/// accepts the plan.
+void FitIntoTestTimeout(RunPlan& plan, Duration timeout);
 
 }  // namespace llmload
 

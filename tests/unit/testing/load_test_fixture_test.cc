@@ -16,6 +16,7 @@
 
 #include "llmload/mocks/mock_provider.h"
 #include "llmload/report/report_json.h"
+#include "llmload/service/openai_provider.h"
 #include "llmload/testing/open_loop_test.h"
 #include "src/testing/test_timeout.h"
 
@@ -265,9 +266,9 @@ TEST_F(ShortSustained, RecordsItsHeadlineFiguresAsProperties) {
   EXPECT_NE(properties["scheduled_latency_p95_seconds"], "");
 }
 
-std::string TimeoutRefusal(const RunPlan& plan, Duration timeout) {
+std::string TimeoutRefusal(RunPlan plan, Duration timeout) {
   try {
-    CheckTestTimeout(plan, timeout);
+    FitIntoTestTimeout(plan, timeout);
   } catch (const ConfigurationError& refused) {
     return refused.what();
   }
@@ -287,6 +288,19 @@ TEST(TestTimeout, RefusesAPlanThatMayLastLonger) {
   plan.until_conclusive = UntilConclusive{.longest = 10min};
   EXPECT_THAT(TimeoutRefusal(plan, 300s), HasSubstr("the plan may send for 600 s"));
   EXPECT_EQ(TimeoutRefusal(plan, 611s), "");
+}
+
+TEST(TestTimeout, LeavesAnswersTheTimeThatIsLeft) {
+  RunPlan plan;
+  plan.load = OpenLoop{.rate_per_second = 10, .duration = 60s};
+  plan.lanes = {{.target = {.provider = std::make_shared<OpenAiProvider>(OpenAiOptions())}}};
+  const Duration patience = DrainTimeout(plan);
+  ASSERT_GT(patience, 230s);
+  FitIntoTestTimeout(plan, 300s);
+  EXPECT_EQ(plan.stop.drain_timeout, 230s);
+  plan.stop.drain_timeout.reset();
+  FitIntoTestTimeout(plan, 10h);
+  EXPECT_EQ(plan.stop.drain_timeout, patience);
 }
 
 TEST(TestTimeout, SaysNothingAboutALoadThatRequestsEnd) {
