@@ -20,10 +20,9 @@ static Json WriteCells(const std::vector<Cell>& cells) {
   return list;
 }
 
-// `figure` says in which unit the values are, which the names of the members say, too.
-static Json WriteDistribution(const Distribution& values, Figure figure) {
-  Json json{{"count", values.count()}};
-  if (values.empty()) return json;
+// What the histogram says, for readers of the file. `figure` says in which unit, and the names of
+// the members say so, too.
+static void AddDerived(const Distribution& values, Figure figure, Json& json) {
   const std::string unit = InfoOf(figure).unit == FigureUnit::kTime ? "_seconds" : "_tokens";
   const auto number = [figure](const std::optional<Duration>& value) {
     return value ? Json(InUnitOf(figure, *value)) : Json(nullptr);
@@ -37,6 +36,13 @@ static Json WriteDistribution(const Distribution& values, Figure figure) {
                                    {"lower" + unit, number(bounds.lower)},
                                    {"upper" + unit, number(bounds.upper)}};
   }
+}
+
+// Without a figure, nothing that is derived.
+static Json WriteDistribution(const Distribution& values, std::optional<Figure> figure) {
+  Json json{{"count", values.count()}};
+  if (values.empty()) return json;
+  if (figure) AddDerived(values, *figure, json);
   const Distribution::Parts& parts = values.parts();
   json["histogram"] = {
       {"overflow", parts.overflow},           {"negative", parts.negative},
@@ -358,7 +364,7 @@ static void VisitCounters(Archive& archive, Snapshot& metrics, const char* name,
   });
 }
 
-// Of a cell, what is empty is not written: there may be many.
+// Of a cell, what is empty and what is derived is not written: there may be many.
 template <class Archive, class T>
 requires IsOf<T, MetricsSnapshot>
 static void VisitFigures(Archive& archive, T& metrics, bool of_cell) {
@@ -374,7 +380,8 @@ static void VisitFigures(Archive& archive, T& metrics, bool of_cell) {
       if constexpr (Archive::kReads) {
         if (inner.Has(row.name)) inner.Field(row.name, metrics[row.figure]);
       } else if (!of_cell || !metrics[row.figure].empty()) {
-        inner.Field(row.name, WriteDistribution(metrics[row.figure], row.figure));
+        const auto figure = of_cell ? std::nullopt : std::optional(row.figure);
+        inner.Field(row.name, WriteDistribution(metrics[row.figure], figure));
       }
     }
   });

@@ -77,7 +77,6 @@ void PrintHeld(std::string& out, const std::vector<GroupResult>& results,
 std::vector<std::string> WithFigures(std::vector<std::string> row, const RunRecord& part) {
   const MetricsSnapshot& m = part.metrics;
   const Distribution& latency = m[Figure::kScheduledLatency];
-  row.push_back(GroupNumber(m.CompletedThroughput()));
   row.push_back(GroupShare(m.SuccessRate()));
   row.push_back(GroupTime(latency, 0.50));
   row.push_back(GroupTime(latency, 0.95));
@@ -86,7 +85,7 @@ std::vector<std::string> WithFigures(std::vector<std::string> row, const RunReco
 }
 
 std::vector<std::string> WithFigureHeads(std::vector<std::string> row) {
-  for (const char* const head : {"achieved/s", "success", "p50", "p95", "p95 TTFT"}) {
+  for (const char* const head : {"success", "p50", "p95", "p95 TTFT"}) {
     row.emplace_back(head);
   }
   return row;
@@ -107,13 +106,14 @@ void PrintPhases(std::string& out, const RunReport& report, const std::vector<Sl
   if (phases.empty()) return;
   Heading(out, "Phases");
   text::Table table;
-  table.Add(WithFigureHeads({"", "planned/s", "offered/s"}));
+  table.Add(WithFigureHeads({"", "planned/s", "offered/s", "achieved/s"}));
   for (const Slice& slice : phases) {
     const std::optional<RunRecord> part = SliceOf(report.record, slice);
     if (!part) continue;
     table.Add(
         WithFigures({text::Excerpt(text::CleanLine(*slice.phase), kNameBytes),
-                     PlannedRates(report.record, *slice.phase), GroupNumber(part->OfferedRate())},
+                     PlannedRates(report.record, *slice.phase), GroupNumber(part->OfferedRate()),
+                     GroupNumber(part->metrics.CompletedThroughput())},
                     *part));
   }
   table.Print(out, width);
@@ -160,13 +160,14 @@ void PrintSlices(std::string& out, const RunReport& report, const std::string& t
   if (slices.empty()) return;
   Heading(out, title);
   text::Table table;
-  table.Add(WithFigureHeads({"", "requests"}));
+  table.Add(WithFigureHeads({"", "requests", "achieved/s"}));
   for (const Slice& slice : slices) {
     const std::optional<RunRecord> part = SliceOf(report.record, slice);
     if (!part) continue;
     const std::string& name = slice.model ? *slice.model : slice.tags.front().value;
     table.Add(WithFigures({text::Excerpt(text::CleanLine(name), kNameBytes),
-                           text::FormatCount(part->metrics[Counter::kScheduled])},
+                           text::FormatCount(part->metrics[Counter::kScheduled]),
+                           GroupNumber(part->metrics.CompletedThroughput())},
                           *part));
   }
   table.Print(out, width);
