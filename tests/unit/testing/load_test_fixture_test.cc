@@ -56,7 +56,7 @@ class ReportFile : public ShortSustained {
   std::vector<std::filesystem::path> Files() const {
     std::vector<std::filesystem::path> files;
     for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
-      files.push_back(entry.path());
+      if (entry.path().extension() == ".json") files.push_back(entry.path());
     }
     return files;
   }
