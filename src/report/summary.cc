@@ -13,6 +13,8 @@ namespace llmload::report {
 namespace {
 
 constexpr std::size_t kSummaryWidth = 80;
+// Before what a line says.
+constexpr std::size_t kLabelColumns = 15;
 // Of the verdict's reason.
 constexpr std::size_t kReasonLines = 2;
 constexpr std::size_t kMostKinds = 4;
@@ -158,6 +160,24 @@ std::string ShownPath(const std::string& path) {
   return text::CleanLine(!error && !near.empty() && near.size() < path.size() ? near : path);
 }
 
+// The names of `files`. Where they take more than one line, a table is only mentioned beside its
+// report.
+std::string FilesText(const std::vector<std::string>& files, std::size_t width) {
+  std::vector<std::string> names;
+  for (const std::string& file : files) names.push_back(ShownPath(file));
+  if (text::DisplayWidth(Joined(names)) <= width) return Joined(names);
+  std::vector<std::string> fewer;
+  for (const std::string& name : names) {
+    const std::string stem = name.substr(0, name.rfind('.'));
+    if (!fewer.empty() && name == stem + ".txt" && fewer.back() == stem + ".json") {
+      fewer.back() += " (and .txt)";
+    } else {
+      fewer.push_back(name);
+    }
+  }
+  return Joined(fewer);
+}
+
 }  // namespace
 }  // namespace llmload::report
 
@@ -191,9 +211,7 @@ std::string ToSummary(const RunReport& report, const std::vector<std::string>& f
   }
   if (m[Counter::kOutputTokens] > 0) add("tokens", TokensText(m));
   // The record holds no cost yet: its line belongs here.
-  std::vector<std::string> names;
-  for (const std::string& file : files) names.push_back(ShownPath(file));
-  add("report", names.empty() ? std::string(advice) : Joined(names));
+  add("report", files.empty() ? std::string(advice) : FilesText(files, width - kLabelColumns));
   rows.Print(out, width);
   return out;
 }

@@ -40,7 +40,8 @@ std::size_t Columns(std::string_view text) {
   return columns;
 }
 
-// Takes from `text` what fits into `width` columns, at least one character.
+// Takes from `text`, a word, what fits into `width` columns, at least one character; of a path or a
+// URL rather a whole number of its parts.
 std::string_view TakeColumns(std::string_view& text, std::size_t width) {
   std::size_t length = 0;
   std::size_t columns = 0;
@@ -49,6 +50,10 @@ std::string_view TakeColumns(std::string_view& text, std::size_t width) {
     columns += UnitColumns(unit);
     if (columns > width && length > 0) break;
     length += unit.size();
+  }
+  if (length < text.size()) {
+    const std::size_t slash = text.substr(0, length).rfind('/');
+    if (slash != std::string_view::npos && slash >= length / 3) length = slash + 1;
   }
   const std::string_view taken = text.substr(0, length);
   text.remove_prefix(length);

@@ -109,6 +109,9 @@ TEST(Summary, TextFromOthersCannotForgeOutput) {
 TEST(Summary, ShowsFilesAsTheyWouldBeTyped) {
   const std::string here = std::filesystem::current_path() / "reports" / "r.json";
   EXPECT_THAT(ToSummary(SampleReport(), {here}), HasSubstr("  reports/r.json\n"));
+  const std::string name = "/nowhere/" + std::string(38, 'n');
+  EXPECT_THAT(ToSummary(SampleReport(), {name + ".json", name + ".txt"}),
+              HasSubstr("  " + name + ".json\n               (and .txt)\n"));
 }
 
 }  // namespace

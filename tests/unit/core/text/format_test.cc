@@ -98,6 +98,7 @@ TEST(WrapLines, BreaksAtSpacesAndLongWordsAnywhere) {
   EXPECT_EQ(WrapLines("  indented text", 10), (Lines{"  indented", "text"}));
   EXPECT_EQ(WrapLines("a abcdefgh b", 4), (Lines{"a", "abcd", "efgh", "b"}));
   EXPECT_EQ(WrapLines("\u6d4b\u8bd5\u6d4b", 4), (Lines{"\u6d4b\u8bd5", "\u6d4b"}));
+  EXPECT_EQ(WrapLines("/folder/file.json", 12), (Lines{"/folder/", "file.json"}));
   EXPECT_EQ(WrapLines("", 4), (Lines{""}));
   EXPECT_EQ(WrapLines("\033[1;32mPASS\033[0m ok", 7), (Lines{"\033[1;32mPASS\033[0m ok"}));
 }
