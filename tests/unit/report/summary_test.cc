@@ -111,7 +111,7 @@ TEST(Summary, ShowsFilesAsTheyWouldBeTyped) {
   EXPECT_THAT(ToSummary(SampleReport(), {here}), HasSubstr("  reports/r.json\n"));
   const std::string name = "/nowhere/" + std::string(38, 'n');
   EXPECT_THAT(ToSummary(SampleReport(), {name + ".json", name + ".txt"}),
-              HasSubstr("  " + name + ".json\n               (and .txt)\n"));
+              HasSubstr("  " + name + ".json (and .txt)\n"));
 }
 
 }  // namespace
