@@ -49,7 +49,7 @@ install_packages() {
       ;;
     counts) packages+=(python3 valgrind) ;;
     asan-ubsan | tsan | fuzz)
-      packages+=(clang "libclang-rt-${clang}-dev")
+      packages+=(clang "libclang-rt-${clang}-dev" lld)
       ;;
     lint) packages+=(clang clang-format clang-tidy python3 doxygen) ;;
   esac
@@ -96,6 +96,8 @@ if command -v ccache >/dev/null && [ -z "${CMAKE_CXX_COMPILER_LAUNCHER:-}" ]; th
   # Takes what was included from the compiler instead of running the preprocessor first, which a first build pays for with
   # a second for each compilation.
   export CCACHE_DEPEND=1
+  # Without it, ccache keeps nothing that was compiled with precompiled headers.
+  export CCACHE_SLOPPINESS=pch_defines,time_macros
 fi
 
 if [ "$workflow" = lint ]; then

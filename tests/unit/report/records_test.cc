@@ -306,7 +306,7 @@ TEST_F(RecordsFolder, AFullDiskIsAWarningAndLeavesWholeLines) {
   std::istringstream text(Read(folder_ / "r.jsonl"));
   std::size_t lines = 0;
   for (std::string line; std::getline(text, line); ++lines) {
-    EXPECT_NO_THROW(static_cast<void>(json::parse(line)));
+    EXPECT_TRUE(json::accept(line)) << line;
   }
   EXPECT_GT(lines, 100u);
 }
