@@ -148,6 +148,7 @@ TEST_P(OpenAiProviderFault, HasItsKindOfError) {
         .connect = 1h, .tls = 1h, .first_token = 1h, .idle = 1h, .total = 1h};
     if (expected == "tls_timeout") impatient.http.timeouts.tls = 500ms;
     if (expected == "first_token_timeout") impatient.http.timeouts.first_token = 500ms;
+    if (expected == "total_timeout") impatient.http.timeouts.total = 500ms;
     if (expected == "idle_timeout") impatient.http.timeouts.idle = 400ms;
     impatient.http.limits.body_bytes = 256 << 10;
     OpenAiProvider provider(std::move(impatient));
@@ -181,18 +182,18 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"Status502", Status(502), "server_error", "server_error"},
         FaultCase{"Status503", Status(503), "overloaded", "overloaded"},
         FaultCase{"Status529", Status(529), "overloaded", "overloaded"},
-        FaultCase{"Hang", {.kind = FaultKind::kHang}, "first_token_timeout", "first_token_timeout"},
+        FaultCase{"Hang", {.kind = FaultKind::kHang}, "total_timeout", "first_token_timeout"},
         FaultCase{"HangBeforeHandshake",
                   {.kind = FaultKind::kHangBeforeHandshake},
                   "tls_timeout",
                   "tls_timeout"},
         FaultCase{"SlowDrip",
                   {.kind = FaultKind::kSlowDrip, .delay = 50ms, .bytes = 8},
-                  "first_token_timeout",
+                  "total_timeout",
                   "first_token_timeout"},
         FaultCase{"SlowFirstToken",
                   {.kind = FaultKind::kSlowFirstToken, .delay = 1h},
-                  "first_token_timeout",
+                  "total_timeout",
                   "first_token_timeout"},
         FaultCase{"Stall",
                   {.kind = FaultKind::kStall, .after_tokens = 3},
@@ -246,7 +247,7 @@ INSTANTIATE_TEST_SUITE_P(
                   "unexpected_redirect"},
         FaultCase{"ExtraLatency",
                   {.kind = FaultKind::kExtraLatency, .delay = 1h},
-                  "first_token_timeout",
+                  "total_timeout",
                   "first_token_timeout"},
         FaultCase{"ConnectionClose", {.kind = FaultKind::kConnectionClose}, "", ""},
         FaultCase{"Leak", {.kind = FaultKind::kLeak, .bytes = 1000}, "", ""}),
