@@ -62,7 +62,7 @@ class FailoverFromBedrock : public FailoverTimeTest, public ::testing::WithParam
                                                .secret_access_key = Secret("secret"),
                                                .session_token = {},
                                                .expires = {}});
-    options.http.timeouts.first_token = 300ms;
+    options.http.timeouts.total = 300ms;  // the requests are not streamed
     return std::make_shared<BedrockProvider>(std::move(options), TestClock());
   }
 
