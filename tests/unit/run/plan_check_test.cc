@@ -50,6 +50,18 @@ TEST_F(PlanCheck, AcceptsTheDocumentedPlans) {
   }
 }
 
+TEST_F(PlanCheck, LetsTheLastAnswersTakeAsLongAsTheirDeadlinesAllow) {
+  EXPECT_EQ(DrainTimeout(world_.Furnish(Plan())), Duration(10min));
+  EXPECT_EQ(DrainTimeout(VirtualWorld(simulation::SimulationOptions()).Furnish(Plan())),
+            Duration(30s));
+  const World patient =
+      EmbeddedServerWorld({}, "test process", {.timeouts = {.total = Duration(1h)}});
+  RunPlan plan = patient.Furnish(Plan());
+  EXPECT_EQ(DrainTimeout(plan), Duration(1h));
+  plan.stop.drain_timeout = 2s;
+  EXPECT_EQ(DrainTimeout(plan), Duration(2s));
+}
+
 TEST_F(PlanCheck, RefusesStreamingFiguresOfWholeAnswers) {
   RunPlan plan = Plan();
   plan.request.stream = false;
