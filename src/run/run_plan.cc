@@ -343,12 +343,10 @@ LoadShape LongestLoad(const RunPlan& plan) {
 
 Duration DrainTimeout(const RunPlan& plan) {
   if (plan.stop.drain_timeout) return *plan.stop.drain_timeout;
-  constexpr Duration kWithoutDeadlines = std::chrono::seconds(30);
-  Duration longest = Duration::zero();
+  Duration longest = std::chrono::seconds(30);
   for (const Lane& lane : plan.lanes) {
-    const auto call =
-        lane.target.provider ? lane.target.provider->Settings().longest_call : std::nullopt;
-    longest = std::max(longest, call.value_or(kWithoutDeadlines));
+    if (!lane.target.provider) continue;
+    longest = std::max(longest, lane.target.provider->Settings().longest_call.value_or(longest));
   }
   return longest;
 }

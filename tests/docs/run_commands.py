@@ -67,7 +67,8 @@ def workflow(command, folder):
 
 
 def shorter(command, server):
-    command = command.replace("http://127.0.0.1:8080/v1", server)
+    for url in ("http://127.0.0.1:8080/v1", "https://gateway.example.com/llm/v1"):
+        command = command.replace(url, server)
     command = re.sub(r"--requests \d+", "--requests 60", command)
     # Enough requests for a p95 in the time: a plan without them is refused.
     command = re.sub(r"--rate \d+/s", "--rate 70/s", command)
@@ -113,6 +114,7 @@ def environment(tool):
     env = {name: value for name, value in os.environ.items()
            if not re.match(r"LLMLOAD_|SKIP_LOAD_TESTS|CTEST_|DASHBOARD_|OPENAI_|AWS_|AZURE_|ANTHROPIC_|OLLAMA_", name)}
     env["PATH"] = f"{pathlib.Path(tool).parent}:{env['PATH']}"
+    env["GATEWAY_KEY"] = "gateway-key"  # of the pages' own gateway
     return env
 
 

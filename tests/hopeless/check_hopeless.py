@@ -168,7 +168,9 @@ def check(name, url, words, questions=lambda: 0, most=0, options=()):
                "--slo", "success>=99%", *options]
     begun = time.monotonic()
     run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
-    sentences = [line for line in run.stderr.splitlines() if "input tokens" not in line and "waiting for" not in line]
+    # The plan, which may go on in a second line, and the sign of life are not about the failure.
+    sentences = [line for line in run.stderr.splitlines()
+                 if "input tokens" not in line and "waiting for" not in line and not line.startswith("  ")]
     said = " ".join(sentences)
     print(f"        {name}, {time.monotonic() - begun:.1f} s: {said}")
     wrong = []

@@ -97,8 +97,7 @@ struct RunPlan {
 };
 
 /// How long requests in flight may still take after the last arrival: `StopRules::drain_timeout`,
-/// or else as long as the deadlines of the plan's providers allow a call, and 30 s where there are
-/// none.
+/// or else as long as the deadlines of the plan's providers allow a call, and at least 30 s.
 Duration DrainTimeout(const RunPlan& plan);
 
 /// The size of a plan over all its shares.

@@ -121,8 +121,8 @@ TEST(FakeServerCommand, RefusesBadOptionsWithStatus2) {
     std::vector<std::string> said;
   };
   const std::vector<Case> cases = {
-      {{}, {"command", "bench, fake-server, version, help"}},
-      {{"fake-sever"}, {"\"fake-sever\"", "bench, fake-server, version, help"}},
+      {{}, {"command", "Usage: llmload COMMAND"}},
+      {{"fake-sever"}, {"\"fake-sever\"", "bench, fake-server, figures, version, help"}},
       {{"fake-server", "--port", "99999"}, {"--port", "\"99999\"", "0 to 65535"}},
       {{"fake-server", "--port", "-1"}, {"--port", "\"-1\"", "0 to 65535"}},
       {{"fake-server", "--tokens", "9-3"}, {"--tokens", "\"9-3\"", "N at most M"}},

@@ -50,6 +50,7 @@ TEST_F(FailoverProviderTest, WhatEachErrorLeadsTo) {
       case ErrorKind::kContextLength:  // no target with a larger context here
       case ErrorKind::kCancelled:
       case ErrorKind::kStreamInterrupted:
+      case ErrorKind::kSpendLimit:
         return false;
       default:
         return true;

@@ -96,16 +96,21 @@ TEST_F(ConnectionLimitTest, GivesATurnOnWhenARequestFails) {
   EXPECT_TRUE(results[2].has_value());
 }
 
-TEST_F(ConnectionLimitTest, BoundsTheWaitByTheTotalTimeout) {
-  const auto server = Serve({{ReadRequest(), Hang()}});
-  OpenAiOptions options = Limited(*server, 1);
-  options.http.timeouts.total = 150ms;
-  OpenAiProvider provider(options);
-  const Stopwatch stopwatch;
-  const auto results = caller_.CallTogether(provider, TestRequest(false), 2);
-  EXPECT_TRUE(stopwatch.AtLeast(150ms));
-  for (const auto& result : results) EXPECT_KIND(result.error(), "total_timeout");
-  EXPECT_THAT(results[1].error().message, HasSubstr("no connection was free"));
+TEST_F(ConnectionLimitTest, BoundsTheWaitByTheDeadlineOfTheCall) {
+  const auto server =
+      Serve({{ReadRequest(), Sleep(400ms), Send(Answer(200, CompletionBody())), Hang()}});
+  OpenAiProvider provider(Limited(*server, 1));
+  std::thread busy([&] {
+    ProviderCaller caller;
+    ValueOf(caller.Call(provider, TestRequest(false)));
+  });
+  WaitUntil([&] { return !server->requests().empty(); });
+  CompletionRequest request = TestRequest(false);
+  request.deadline = SystemClock::Instance().Now() + 100ms;
+  const auto result = caller_.Call(provider, request);
+  EXPECT_KIND(result.error(), "total_timeout");
+  EXPECT_THAT(result.error().message, HasSubstr("no connection was free"));
+  busy.join();
   EXPECT_EQ(server->connections(), 1);
 }
 
