@@ -106,7 +106,7 @@ TEST_F(ConnectionLimitTest, BoundsTheWaitByTheDeadlineOfTheCall) {
   });
   WaitUntil([&] { return !server->requests().empty(); });
   CompletionRequest request = TestRequest(false);
-  request.deadline = SystemClock::Instance().Now() + 100ms;
+  request.deadline = RealTimeIn(100ms);
   const auto result = caller_.Call(provider, request);
   EXPECT_KIND(result.error(), "total_timeout");
   EXPECT_THAT(result.error().message, HasSubstr("no connection was free"));
