@@ -39,17 +39,18 @@ bool IsAborted(const boost::system::system_error& thrown) {
 std::optional<Error> WrongAnswer(const std::vector<AnswerCheck>& checks,
                                  const CompletionRequest& request, Completion& answer) {
   Error error;
+  std::optional<std::string> wrong;
   try {
-    for (const AnswerCheck& check : checks) {
-      if (auto wrong = check.WhatIsWrong(request, answer)) {
-        error.kind = ErrorKind::kWrongAnswer;
-        error.message = *std::move(wrong);
-        break;
-      }
+    for (std::size_t i = 0; i < checks.size() && !wrong; ++i) {
+      wrong = checks[i].WhatIsWrong(request, answer);
     }
-    if (error.message.empty()) return std::nullopt;
+    if (!wrong) return std::nullopt;
+    error.kind = ErrorKind::kWrongAnswer;
+    error.message = *std::move(wrong);
   } catch (const std::exception& thrown) {
     error.message = std::string("the check of the answer failed: ") + thrown.what();
+  } catch (...) {
+    error.message = "the check of the answer failed with an exception that is not a std::exception";
   }
   error.after_first_token = answer.timings.first_token.has_value();
   error.request_id = std::move(answer.request_id);

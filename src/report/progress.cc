@@ -159,7 +159,7 @@ std::string FormatProgress(const RunSnapshot& snapshot, std::optional<double> ra
 std::string FormatWait(const TargetWait& wait) {
   return "waiting for the first answer of " + text::CleanLine(wait.url) + ", " +
          text::FormatNumber(ToSeconds(wait.so_far)) + " s so far; gives up after " +
-         text::FormatNumber(ToSeconds(wait.limit)) + " s";
+         text::FormatNumber(ToSeconds(wait.limit)) + " s at the latest";
 }
 
 ProgressPrinter::ProgressPrinter(std::FILE* out, std::optional<bool> terminal)

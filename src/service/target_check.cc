@@ -1,5 +1,6 @@
 #include "llmload/service/target_check.h"
 
+#include <algorithm>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -20,12 +21,16 @@ namespace {
 
 // Of a provider without deadlines of its own.
 constexpr Duration kCheckTimeout = std::chrono::seconds(30);
+// Whoever waits for a load to begin does not wait as long as a request may take under load.
+constexpr Duration kLongestCheck = std::chrono::minutes(2);
 constexpr std::size_t kMaxAdaptations = 3;
 
 // How long a failure that may pass is given to pass.
 constexpr std::size_t kMostQuestions = 3;
 constexpr Duration kPause = std::chrono::milliseconds(500);
 constexpr Duration kTimeToAskAgain = std::chrono::seconds(3);
+// A service that fails more slowly than that is not asked twice.
+constexpr Duration kTimeToAskTwice = std::chrono::seconds(10);
 
 constexpr Duration kFirstSign = std::chrono::seconds(2);
 
@@ -79,7 +84,8 @@ Result<Completion> Ask(const Target& target, CompletionRequest& request, Clock& 
   std::optional<Result<Completion>> outcome;
   std::exception_ptr failure;
   const Duration patience =
-      target.provider->Settings().longest_call.value_or(Duration(kCheckTimeout));
+      std::min(target.provider->Settings().longest_call.value_or(Duration(kCheckTimeout)),
+               Duration(kLongestCheck));
   request.deadline = clock.Now() + patience;
   if (on_wait) {
     asio::co_spawn(context,
@@ -138,7 +144,8 @@ TargetCheck CheckTarget(const Target& target, CompletionRequest request, Clock& 
       }
     }
     ++questions;
-    const bool is_time = questions == 1 || clock.Now() - begun + kPause < kTimeToAskAgain;
+    const bool is_time =
+        clock.Now() - begun + kPause < (questions == 1 ? kTimeToAskTwice : kTimeToAskAgain);
     if (!MayPass(error) || questions == kMostQuestions || !is_time) {
       check.state = StateAfter(error);
       if (check.state != TargetState::kReady) {

@@ -24,7 +24,13 @@ void FitIntoTestTimeout(RunPlan& plan, Duration timeout) {
                                     ? size.requests.has_value()
                                     : size.requests >= load.profile()->max_arrivals;
   const auto planned = size.duration;
-  if (!planned || ends_by_requests || plan.stop.enough) return;
+  if (!planned || ends_by_requests || plan.stop.enough) {
+    // How long that takes nothing tells: the last answers get no more than they usually need.
+    if (!plan.stop.drain_timeout) {
+      plan.stop.drain_timeout = std::min(DrainTimeout(plan), kLeastUsualDrain);
+    }
+    return;
+  }
   // Without a word of the plan, answers may take what is left, but not less than this.
   const Duration drain =
       plan.stop.drain_timeout.value_or(std::min(DrainTimeout(plan), kLeastUsualDrain));

@@ -72,7 +72,7 @@ struct LoadOptions {
   /// What the requests ask. Must not be null.
   std::shared_ptr<const PromptSource> prompts;
 
-  /// What every answer has to stand. One that does not makes its request fail.
+  /// The checks of every answer. A request whose answer fails one of them has failed.
   std::vector<AnswerCheck> answer_checks;
 
   /// The seed of whatever in `shape` has none of its own (`WithSeed`), and of the codes that the

@@ -20,7 +20,8 @@ namespace llmload {
 std::string FormatProgress(const RunSnapshot& snapshot, std::optional<double> rate,
                            std::size_t width, bool bar);
 
-/// "waiting for the first answer of https://llm.example.com/v1, 2 s so far; gives up after 30 s".
+/// "waiting for the first answer of https://llm.example.com/v1, 2 s so far; gives up after 30 s at
+/// the latest".
 std::string FormatWait(const TargetWait& wait);
 
 /// Prints the line when it is due: on a terminal once per second, rewriting itself; in a file, a

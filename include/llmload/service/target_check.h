@@ -43,11 +43,11 @@ struct TargetWait {
 using OnTargetWait = std::function<void(const TargetWait&)>;
 
 /// Sends `request` to `target` and waits for the answer, as long as the provider's own deadlines
-/// allow, or for 30 s if it has none; the deadline of `request` is replaced. If the service refuses
-/// the form of the request and the provider knows another one (`Provider::AdaptTo`), it is sent in
-/// that form. A failure that may pass (a 5xx, a reset, a damaged answer) is asked again after a
-/// moment: three questions in all, as far as they fit into 3 s, and two in any case. Nothing else
-/// is ever sent.
+/// allow but for 2 min at most, or for 30 s if it has none; the deadline of `request` is replaced.
+/// If the service refuses the form of the request and the provider knows another one
+/// (`Provider::AdaptTo`), it is sent in that form. A failure that may pass (a 5xx, a reset, a
+/// damaged answer) is asked again after a moment: three questions in all, as far as they fit into
+/// 3 s, and two if the first took less than 10 s. Nothing else is ever sent.
 ///
 /// Blocks the calling thread; `clock` is the clock with which the target was made. Throws what the
 /// provider throws. Precondition: `target.provider` is not null.

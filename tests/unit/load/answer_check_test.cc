@@ -208,6 +208,22 @@ TEST(AnswerCheck, ACheckThatThrowsIsABugOfTheCheck) {
   EXPECT_EQ(report.record.metrics[ErrorKind::kInternal].count, 100u);
 }
 
+TEST(AnswerCheck, AnEmptySentenceIsAWrongAnswerTooAndAnyExceptionIsCounted) {
+  int calls = 0;
+  World world = VirtualWorld(simulation::SimulationOptions{});
+  RunPlan plan = PlanOfChecks({AnswerCheck(
+      "is checked",
+      [&calls](const CompletionRequest&, const Completion&) -> std::optional<std::string> {
+        if (++calls % 2 == 0) throw 42;  // NOLINT(hicpp-exception-baseclass): what users may throw
+        return "";
+      })});
+  plan.load = OpenLoop{.rate_per_second = 10, .duration = 10s};
+  const RunReport report = Runner(world.clock()).Run(world.Furnish(plan));
+  EXPECT_EQ(report.record.metrics[ErrorKind::kWrongAnswer].count, 50u);
+  EXPECT_EQ(report.record.metrics[ErrorKind::kInternal].count, 50u);
+  EXPECT_EQ(CheckAccounting(report.record.metrics), std::nullopt);
+}
+
 TEST(AnswerCheck, ABoundWithoutRoomForTheCodeIsRefused) {
   World world = VirtualWorld(simulation::SimulationOptions{});
   RunPlan plan = PlanOfChecks({AnswerEchoes()});

@@ -85,7 +85,7 @@ TEST(Progress, SaysWhatItWaitsForBeforeTheLoad) {
       .OnWait({.url = "https://gateway.test/v1\n", .so_far = 2s, .limit = 30s});
   EXPECT_EQ(out.Text(),
             "waiting for the first answer of https://gateway.test/v1, 2 s so far; gives up after "
-            "30 s\n");
+            "30 s at the latest\n");
 }
 
 TEST(Progress, LineShowsWhatIsNotKnownYetAsADashAndDropsOnlyIfThereAreAny) {
