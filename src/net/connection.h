@@ -76,8 +76,7 @@ struct Deadline {
 /// the next one. The wait of the timer holds the connection weakly and carries a generation, so
 /// that one that comes late does nothing. It outlives an exchange, because to start a timer for
 /// each request costs more than to let an old one fire in vain; the last exchange of a pool stops
-/// it
-/// (`IdleConnections::End`), or it would keep the io_context running.
+/// it (`IdleConnections::End`), or it would keep the io_context running.
 ///
 /// When a waiter may go: `Wait` hands it to `Readiness`, which resumes it exactly once, after the
 /// call has returned: when the descriptor is ready, when the deadline came (`OnTimer` cancels the

@@ -1,7 +1,9 @@
 #include "src/net/connection_limit.h"
 
+#include <algorithm>
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/query.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <cstdint>
 #include <utility>
 
 namespace llmload::net {
@@ -10,17 +12,20 @@ namespace llmload::net {
 // when the io_context is destroyed.
 class ConnectionLimit::Place {
  public:
-  Place(ConnectionLimit& limit, Wakeup::Notifier wake) : limit_(limit), wake_(std::move(wake)) {
+  Place(ConnectionLimit& limit, const void* context, Wakeup::Notifier wake)
+      : limit_(limit), context_(context), wake_(std::move(wake)) {
     const std::lock_guard lock(limit_.mutex_);
     if (limit_.turns_ < limit_.max_) {
       ++limit_.turns_;
       state_ = State::kTurn;
     } else {
-      at_ = limit_.waiting_.insert(limit_.waiting_.end(), this);
+      number_ = limit_.calls_++;
+      std::list<Place*>& queue = limit_.waiting_[context_];
+      at_ = queue.insert(queue.end(), this);
     }
   }
   ~Place() {
-    if (Leave()) limit_.EndTurn();
+    if (Leave()) limit_.EndTurn(context_);
   }
   Place(const Place&) = delete;
   Place& operator=(const Place&) = delete;
@@ -32,11 +37,13 @@ class ConnectionLimit::Place {
   // True if its turn had come, which is the caller's from now on.
   bool Leave() {
     const std::lock_guard lock(limit_.mutex_);
-    if (state_ == State::kWaiting) limit_.waiting_.erase(at_);
+    if (state_ == State::kWaiting) Dequeue();
     return std::exchange(state_, State::kLeft) == State::kTurn;
   }
-  // Called with the lock, and out of the queue.
+  // Both are called with the lock.
+  std::uint64_t number() const { return number_; }
   void GiveTurn() {
+    Dequeue();
     state_ = State::kTurn;
     wake_();
   }
@@ -44,31 +51,45 @@ class ConnectionLimit::Place {
  private:
   enum class State : std::uint8_t { kWaiting, kTurn, kLeft };
 
+  void Dequeue() {
+    const auto queue = limit_.waiting_.find(context_);
+    queue->second.erase(at_);
+    if (queue->second.empty()) limit_.waiting_.erase(queue);
+  }
+
   ConnectionLimit& limit_;
+  const void* const context_;
   const Wakeup::Notifier wake_;
   State state_ = State::kWaiting;
+  std::uint64_t number_ = 0;  // in order of the calls
   std::list<Place*>::iterator at_;
 };
 
 boost::asio::awaitable<std::optional<ConnectionLimit::Turn>> ConnectionLimit::WaitForTurn(
     std::shared_ptr<ConnectionLimit> limit, TimePoint deadline) {
-  Wakeup wakeup(co_await boost::asio::this_coro::executor);
-  Place place(*limit, wakeup.notifier());
+  const boost::asio::any_io_executor executor = co_await boost::asio::this_coro::executor;
+  const void* const context = &boost::asio::query(executor, boost::asio::execution::context);
+  Wakeup wakeup(executor);
+  Place place(*limit, context, wakeup.notifier());
   if (!place.HasTurn()) co_await wakeup.WaitUntil(deadline);
   if (!place.Leave()) co_return std::nullopt;
-  co_return Turn(std::move(limit));
+  co_return Turn(std::move(limit), context);
 }
 
-// The turn goes to the one who has waited longest.
-void ConnectionLimit::EndTurn() {
+void ConnectionLimit::EndTurn(const void* context) {
   const std::lock_guard lock(mutex_);
   if (waiting_.empty()) {
     --turns_;
     return;
   }
-  Place& next = *waiting_.front();
-  waiting_.pop_front();
-  next.GiveTurn();
+  const auto longest =
+      std::min_element(waiting_.begin(), waiting_.end(), [](const auto& a, const auto& b) {
+        return a.second.front()->number() < b.second.front()->number();
+      });
+  auto next = waiting_.find(context);
+  if (next == waiting_.end() || passed_over_ >= kMaxPassedOver) next = longest;
+  passed_over_ = next == longest ? 0 : passed_over_ + 1;
+  next->second.front()->GiveTurn();
 }
 
 std::shared_ptr<void> ConnectionLimit::TakeSlot(const std::shared_ptr<ConnectionLimit>& limit,

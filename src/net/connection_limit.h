@@ -4,10 +4,13 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <unordered_map>
+#include <utility>
 
 #include "llmload/core/time.h"
 #include "llmload/core/wakeup.h"
@@ -24,19 +27,24 @@ class ConnectionLimit {
   /// An exchange may be under way as long as this lives.
   class Turn {
    public:
-    explicit Turn(std::shared_ptr<ConnectionLimit> limit) : limit_(std::move(limit)) {}
+    Turn(std::shared_ptr<ConnectionLimit> limit, const void* context)
+        : limit_(std::move(limit)), context_(context) {}
     Turn(Turn&&) noexcept = default;
     Turn& operator=(Turn&&) = delete;
     ~Turn() {
-      if (limit_) limit_->EndTurn();
+      if (limit_) limit_->EndTurn(context_);
     }
 
    private:
     std::shared_ptr<ConnectionLimit> limit_;
+    const void* context_;
   };
 
-  /// Waits for a turn, in order of the calls. Nullopt if there is none until `deadline` on the
-  /// steady clock. Throws only if the coroutine is cancelled, which gives up its place.
+  /// Waits for a turn. A turn that ends goes to the longest wait in the same io_context, because
+  /// the connection that has become free belongs to it; and to the longest wait of all if there is
+  /// none there, or if that one has been passed over `kMaxPassedOver` times in a row. Nullopt if
+  /// there is no turn until `deadline` on the steady clock. Throws only if the coroutine is
+  /// cancelled, which gives up its place.
   static boost::asio::awaitable<std::optional<Turn>> WaitForTurn(
       std::shared_ptr<ConnectionLimit> limit, TimePoint deadline);
 
@@ -50,13 +58,17 @@ class ConnectionLimit {
  private:
   class Place;
 
-  void EndTurn();
+  void EndTurn(const void* context);
 
+  static constexpr int kMaxPassedOver = 8;
   const std::size_t max_;
   mutable std::mutex mutex_;
   std::size_t turns_ = 0;
   std::size_t slots_ = 0;
-  std::list<Place*> waiting_;  // the longest wait first
+  std::uint64_t calls_ = 0;
+  int passed_over_ = 0;  // times in a row that a turn did not go to the longest wait of all
+  // The waits of each io_context that has any, the longest one first.
+  std::unordered_map<const void*, std::list<Place*>> waiting_;
 };
 
 }  // namespace llmload::net

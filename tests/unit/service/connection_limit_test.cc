@@ -1,5 +1,8 @@
 // A bounded number of connections, and connections that are not reused.
 #include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
 #include <numeric>
 #include <thread>
 
@@ -85,6 +88,40 @@ TEST_F(ConnectionLimitTest, HandsAnIdleConnectionToAnotherIoContext) {
   EXPECT_EQ(server->connections(), 2);
   ValueOf(other.Call(provider, TestRequest(false)));
   EXPECT_EQ(server->connections(), 2);
+}
+
+TEST_F(ConnectionLimitTest, KeepsConnectionsInUseAlthoughSeveralIoContextsWantThem) {
+  constexpr int kRequests = 40;  // of each of 3 callers in each of 2 io_contexts
+  fake_server::FakeLlmServerOptions fast;
+  fast.latency.ttft_median = fast.latency.gap_median = 1ms;
+  fast.latency.tokens_min = fast.latency.tokens_max = 2;
+  for (const std::size_t limit : {1u, 2u}) {
+    fake_server::FakeLlmServer server(fast);
+    OpenAiOptions options;
+    options.base_url = server.base_url();
+    options.http.ca_pem = server.ca_pem();
+    options.http.max_connections = limit;
+    OpenAiProvider provider(options);
+    std::atomic<int> answered{0};
+    const auto call = [&]() -> boost::asio::awaitable<void> {
+      const CompletionRequest request = TestRequest(false);
+      for (int i = 0; i < kRequests; ++i) {
+        if ((co_await provider.Complete(request, nullptr)).has_value()) ++answered;
+      }
+    };
+    const auto work = [&] {
+      boost::asio::io_context context(1);
+      for (int i = 0; i < 3; ++i) boost::asio::co_spawn(context, call, boost::asio::detached);
+      context.run();
+    };
+    std::thread one(work);
+    std::thread other(work);
+    one.join();
+    other.join();
+    EXPECT_EQ(answered, 6 * kRequests);
+    // At worst every ninth turn goes to the other io_context, which has to open a connection.
+    EXPECT_LE(provider.Connections().connects, 6u * kRequests / 5) << "limit " << limit;
+  }
 }
 
 TEST_F(ConnectionLimitTest, GivesATurnOnWhenARequestFails) {
