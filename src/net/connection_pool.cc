@@ -57,22 +57,23 @@ void IdleConnections::Give(std::shared_ptr<Connection> connection, Duration idle
   idle_.push_back(std::move(connection));
 }
 
+// `CloseOldest` and `Close` may run on a thread that is not the io_context's. They destroy the
+// connections under the lock, because a connection uses its io_context until then, whose shutdown
+// waits for the lock. That takes locks of the io_context's services and of a `ConnectionLimit`;
+// nobody who holds one of those takes this one.
 bool IdleConnections::CloseOldest() {
-  std::shared_ptr<Connection> oldest;  // destroyed after the lock is released
   const std::lock_guard lock(mutex_);
   if (idle_.empty()) return false;
-  oldest = std::move(idle_.front());
+  idle_.front()->transport().SendCloseNotify();
   idle_.erase(idle_.begin());
-  oldest->transport().SendCloseNotify();
   return true;
 }
 
 void IdleConnections::Close() {
-  std::vector<std::shared_ptr<Connection>> dropped;
   const std::lock_guard lock(mutex_);
   closed_ = true;
-  dropped.swap(idle_);
-  for (const auto& connection : dropped) connection->transport().SendCloseNotify();
+  for (const auto& connection : idle_) connection->transport().SendCloseNotify();
+  idle_.clear();
 }
 
 bool IdleConnections::IsClosed() const {
