@@ -73,6 +73,8 @@ void FillIn(Error& error, const Progress& progress) {
 // One call, shared by the coroutine that waits for it and the thread that answers it.
 class BlockingProvider::Job final : public BlockingCall {
  public:
+  using Queue = std::list<std::shared_ptr<Job>>;
+
   struct Token {
     TokenKind kind;
     std::string text;
@@ -135,6 +137,9 @@ class BlockingProvider::Job final : public BlockingCall {
     return begun_;
   }
 
+  // Where it waits for a thread; the pool's mutex guards it.
+  std::optional<Queue::iterator> place;
+
  private:
   const CompletionRequest request_;
   const Wakeup::Notifier wake_;
@@ -164,7 +169,8 @@ class BlockingProvider::Pool {
     {
       const std::lock_guard lock(mutex_);
       if (!closed_) {
-        waiting_.push_back(std::move(job));
+        const auto place = waiting_.insert(waiting_.end(), std::move(job));
+        (*place)->place = place;
         job = nullptr;
       }
     }
@@ -178,18 +184,22 @@ class BlockingProvider::Pool {
   // Forgets a job that no thread has begun.
   void Withdraw(const std::shared_ptr<Job>& job) {
     const std::lock_guard lock(mutex_);
-    waiting_.remove(job);
+    if (job->place) waiting_.erase(*std::exchange(job->place, std::nullopt));
   }
 
   void Close() {
-    std::list<std::shared_ptr<Job>> refused;
+    Job::Queue refused;
+    Job::Queue running;
     {
       const std::lock_guard lock(mutex_);
       closed_ = true;
       refused.swap(waiting_);
-      for (const auto& job : running_) job->Stop();
+      for (const auto& job : refused) job->place.reset();
+      running = running_;
     }
     work_.notify_all();
+    // Without the lock, because a callback of the function's may call the provider.
+    for (const auto& job : running) job->Stop();
     for (const auto& job : refused) Refuse(*job);
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
@@ -209,6 +219,7 @@ class BlockingProvider::Pool {
       running_.splice(running_.begin(), waiting_, waiting_.begin());
       const auto own = running_.begin();
       const std::shared_ptr<Job> job = *own;
+      job->place.reset();
       lock.unlock();
       job->Answer(function_);
       lock.lock();
@@ -220,8 +231,8 @@ class BlockingProvider::Pool {
   std::mutex mutex_;
   std::condition_variable work_;
   bool closed_ = false;
-  std::list<std::shared_ptr<Job>> waiting_;
-  std::list<std::shared_ptr<Job>> running_;
+  Job::Queue waiting_;
+  Job::Queue running_;
   std::vector<std::thread> threads_;
 };
 

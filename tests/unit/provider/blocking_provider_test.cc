@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <thread>
 
@@ -209,6 +210,28 @@ TEST_F(BlockingProviderTest, WaitsForItsThreadsWhenItGoes) {
   std::this_thread::sleep_for(20ms);  // for the second call to be in the queue
   provider.reset();
   EXPECT_TRUE(ended);
+  caller.join();
+}
+
+TEST_F(BlockingProviderTest, MayBeCalledByAStopCallbackWhenItGoes) {
+  std::atomic<bool> begun{false};
+  std::atomic<bool> refused{false};
+  BlockingProvider* self = nullptr;
+  auto provider = std::make_unique<BlockingProvider>(
+      [&](const CompletionRequest&, BlockingCall& call) -> Result<Completion> {
+        const std::stop_callback stopped(call.StopToken(), [&] {
+          refused = ProviderCaller().Call(*self, TestRequest(false)).has_error();
+        });
+        begun = true;
+        while (!call.StopToken().stop_requested()) std::this_thread::sleep_for(1ms);
+        return Text("");
+      },
+      BlockingOptions{.threads = 1});
+  self = provider.get();
+  std::thread caller([&] { ValueOf(ProviderCaller().Call(*self, TestRequest(false))); });
+  test_support::WaitUntil([&] { return begun.load(); });
+  provider.reset();
+  EXPECT_TRUE(refused);
   caller.join();
 }
 
