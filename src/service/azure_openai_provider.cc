@@ -19,11 +19,9 @@ AzureOpenAiOptions Checked(AzureOpenAiOptions options) {
     throw ConfigurationError::Invalid("deployment", "", "the name of a deployment");
   }
   CheckHeaderValue("api_version", options.api_version);
-  if (!options.http.path.empty()) {
-    throw ConfigurationError::Invalid("path", options.http.path,
-                                      "none, because Azure OpenAI has the deployment in its path "
-                                      "(the prefix of a gateway goes into the endpoint)");
-  }
+  CheckNoPath(options.http,
+              "none, because Azure OpenAI has the deployment in its path "
+              "(the prefix of a gateway goes into the endpoint)");
   CheckCredential("api_key", options.api_key);
   CheckCredential("bearer_token", options.bearer_token);
   return options;

@@ -35,11 +35,8 @@ bool Signs(const BedrockOptions& options) {
 }
 
 BedrockOptions Checked(BedrockOptions options) {
-  if (!options.http.path.empty()) {
-    throw ConfigurationError::Invalid(
-        "path", options.http.path,
-        "none, because Bedrock has model and operation in its path, which is signed");
-  }
+  CheckNoPath(options.http,
+              "none, because Bedrock has model and operation in its path, which is signed");
   for (const char* name : {"x-amz-date", "x-amz-security-token", "x-amz-content-sha256"}) {
     if (FindHeader(options.http.headers, name) != nullptr) {
       throw ConfigurationError::Invalid("headers", name,

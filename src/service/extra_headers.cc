@@ -6,6 +6,8 @@
 
 #include "llmload/core/environment.h"
 #include "src/core/text/ascii.h"
+#include "src/core/text/parse.h"
+#include "src/core/text/uri.h"
 
 namespace llmload {
 namespace {
@@ -43,21 +45,52 @@ bool IsToken(std::string_view name) {
 }
 
 bool NamesASecret(std::string_view name) {
-  static constexpr std::array<std::string_view, 6> kWords = {"auth",   "key",      "token",
-                                                             "secret", "password", "cookie"};
+  static constexpr std::array<std::string_view, 11> kWords = {
+      "auth", "key", "token", "secret", "pass", "cookie", "cred", "sess", "sign", "sid", "bearer"};
   return std::any_of(kWords.begin(), kWords.end(), [&](std::string_view word) {
     return text::FindIgnoringCase(name, word) != std::string_view::npos;
   });
 }
 
+void AddWithAndWithoutScheme(const Secret& secret, std::vector<Secret>& keys) {
+  keys.push_back(secret);
+  // What follows a scheme, as in "Bearer KEY", is shown without it.
+  const std::string_view value = secret.Reveal();
+  const std::size_t space = value.find(' ');
+  if (space != std::string_view::npos) keys.emplace_back(std::string(value.substr(space + 1)));
+}
+
+// A service that echoes the URL shows the query whole, and one that names a parameter its value.
+void AddQuery(std::string_view path, std::vector<Secret>& keys) {
+  const std::size_t question = path.find('?');
+  if (question == std::string_view::npos) return;
+  const std::string_view query = path.substr(question + 1);
+  keys.emplace_back(std::string(query));
+  for (const std::string_view parameter : text::SplitAt(query, '&')) {
+    // Without '=' all of it is the value.
+    const std::string_view value = parameter.substr(parameter.find('=') + 1);
+    keys.emplace_back(std::string(value));
+    if (value.find('%') != std::string_view::npos) keys.emplace_back(text::UriDecoded(value));
+  }
+}
+
 }  // namespace
+
+void CheckHeaderName(std::string_view field, std::string_view name) {
+  if (!IsToken(name)) {
+    throw ConfigurationError::Invalid(
+        field, "(hidden)",
+        "NAME: VALUE, as in 'X-Tenant: blue', with names of letters, digits and -_.!#$%&'*+^`|~");
+  }
+}
+
+bool IsHeaderValue(std::string_view value) {
+  return std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c <= 0x7E; });
+}
 
 void CheckHeaders(const std::vector<HttpHeader>& headers) {
   for (const HttpHeader& header : headers) {
-    if (!IsToken(header.name)) {
-      throw ConfigurationError::Invalid(kField, header.name,
-                                        "names of letters, digits and -_.!#$%&'*+^`|~");
-    }
+    CheckHeaderName(kField, header.name);
     const auto own = std::find_if(kOwnFields.begin(), kOwnFields.end(), [&](const OwnField& field) {
       return field.name == text::Lower(header.name);
     });
@@ -68,8 +101,7 @@ void CheckHeaders(const std::vector<HttpHeader>& headers) {
     if (FindHeader(headers, header.name) != &header) {
       throw ConfigurationError::Invalid(kField, header.name, "each name once");
     }
-    const std::string_view value = header.value.Reveal();
-    if (!std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c <= 0x7E; })) {
+    if (!IsHeaderValue(header.value.Reveal())) {
       throw ConfigurationError::Invalid(std::string(kField) + ", value of " + header.name,
                                         "(hidden)", "printable ASCII characters");
     }
@@ -98,14 +130,10 @@ std::string CredentialLabel(const HttpOptions& options, const Secret& own) {
 
 Redactor RedactorOf(const HttpOptions& options, std::vector<Secret> keys) {
   for (const HttpHeader& header : options.headers) {
-    keys.insert(keys.end(), header.secrets.begin(), header.secrets.end());
-    if (!header.redact && !NamesASecret(header.name)) continue;
-    keys.push_back(header.value);
-    // What follows a scheme, as in "Bearer KEY", is shown without it.
-    const std::string_view value = header.value.Reveal();
-    const std::size_t space = value.find(' ');
-    if (space != std::string_view::npos) keys.emplace_back(std::string(value.substr(space + 1)));
+    for (const Secret& secret : header.secrets) AddWithAndWithoutScheme(secret, keys);
+    if (header.redact || NamesASecret(header.name)) AddWithAndWithoutScheme(header.value, keys);
   }
+  AddQuery(options.path, keys);
   return Redactor(keys);
 }
 

@@ -12,6 +12,13 @@
 
 namespace llmload {
 
+/// Throws `ConfigurationError` if `name` is none of a header field. The message does not hold it,
+/// because it may be the beginning of a field that was written with '=' in place of ':'.
+void CheckHeaderName(std::string_view field, std::string_view name);
+
+/// Whether a header field may have that value: it has to be printable ASCII.
+bool IsHeaderValue(std::string_view value);
+
 /// Throws `ConfigurationError` for a name that is none, that stands there twice, or that is one of
 /// those that llmload writes itself, and for a value that is not printable ASCII.
 void CheckHeaders(const std::vector<HttpHeader>& headers);
@@ -25,7 +32,7 @@ const HttpHeader* FindCredential(const std::vector<HttpHeader>& headers);
 /// `Secret::Fingerprint` of the credential that is sent: that of the headers, or else `own`.
 std::string CredentialLabel(const HttpOptions& options, const Secret& own);
 
-/// Redacts `keys`, and what is to be hidden of the headers.
+/// Redacts `keys`, what is to be hidden of the headers, and the query of the path.
 Redactor RedactorOf(const HttpOptions& options, std::vector<Secret> keys);
 
 }  // namespace llmload

@@ -1,6 +1,5 @@
 #include "src/service/http_settings.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -17,6 +16,11 @@ namespace {
 constexpr Duration kMaxTimeout = std::chrono::hours(24);
 constexpr std::size_t kMinHeaderBytes = 256;
 constexpr std::size_t kMaxHeaderBytes = std::size_t{64} << 20;
+
+// A query may hold a key.
+std::string PathWithoutQuery(const HttpOptions& options) {
+  return options.path.substr(0, options.path.find('?'));
+}
 
 std::string Milliseconds(Duration value) {
   return std::to_string(std::chrono::duration<double, std::milli>(value).count()) + " ms";
@@ -58,16 +62,14 @@ void CheckNotNegative(std::string_view name, Duration value) {
 }
 
 void CheckHeaderValue(std::string_view name, std::string_view value) {
-  const bool printable =
-      std::all_of(value.begin(), value.end(), [](char c) { return c >= 0x20 && c <= 0x7E; });
-  if (!printable) throw ConfigurationError::Invalid(name, value, "printable ASCII characters");
+  if (!IsHeaderValue(value)) {
+    throw ConfigurationError::Invalid(name, value, "printable ASCII characters");
+  }
 }
 
 void CheckCredential(std::string_view name, const Secret& value) {
   const std::string_view text = value.Reveal();
-  const bool printable =
-      std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c <= 0x7E; });
-  if (!printable) {
+  if (!IsHeaderValue(text) || text.find(' ') != std::string_view::npos) {
     throw ConfigurationError::Invalid(name, "(hidden)",
                                       "printable ASCII characters without spaces and line ends");
   }
@@ -80,6 +82,12 @@ void CheckHttpOptions(const HttpOptions& options) {
   CheckNotNegative("dns_ttl", options.dns_ttl);
   CheckHeaders(options.headers);
   if (!options.path.empty()) net::CheckRequestPath("path", options.path);
+}
+
+void CheckNoPath(const HttpOptions& options, std::string_view accepted) {
+  if (!options.path.empty()) {
+    throw ConfigurationError::Invalid("path", PathWithoutQuery(options), accepted);
+  }
 }
 
 net::Endpoint MakeEndpoint(const std::string& base_url, const HttpOptions& options) {
@@ -128,7 +136,7 @@ std::vector<std::pair<std::string, std::string>> DescribeHttpOptions(const HttpO
     for (const std::string& name : extra.names()) listed(members, name);
   }
   add("extra body", members);
-  add("path", options.path.substr(0, options.path.find('?')));
+  add("path", PathWithoutQuery(options));
   const ProviderTimeouts usual;
   std::string deadlines;
   const auto deadline = [&](const char* name, Duration value, Duration otherwise) {

@@ -23,6 +23,9 @@ void CheckHeaderValue(std::string_view name, std::string_view value);
 /// As `CheckHeaderValue`, without spaces; the message does not hold the value.
 void CheckCredential(std::string_view name, const Secret& value);
 
+/// For a provider that has a path of its own: refuses another one.
+void CheckNoPath(const HttpOptions& options, std::string_view accepted);
+
 /// Checks all options but those of the URL and its certificates.
 void CheckHttpOptions(const HttpOptions& options);
 

@@ -11,13 +11,12 @@
 #include "llmload/service/target.h"
 #include "src/core/text/ascii.h"
 #include "src/core/text/parse.h"
+#include "src/service/extra_headers.h"
 
 namespace llmload {
 namespace {
 
 using environment::Text;
-
-constexpr std::string_view kAccepted = "NAME: VALUE, as in 'X-Tenant: blue'";
 
 // The value with ${NAME} replaced; what comes from variables is kept as a secret, too.
 void Expand(std::string_view field, std::string_view text, HttpHeader& header) {
@@ -101,12 +100,11 @@ std::string TextOf(const std::string& given, const char* variable) {
 
 HttpHeader ParseHttpHeader(std::string_view field, std::string_view text) {
   const std::size_t colon = text.find(':');
-  // What has no name is not shown, because it may be a key.
-  if (colon == std::string_view::npos) {
-    throw ConfigurationError::Invalid(field, "(hidden)", kAccepted);
-  }
-  HttpHeader header{.name = std::string(text::Trim(text.substr(0, colon))), .redact = false};
-  if (header.name.empty()) throw ConfigurationError::Invalid(field, "(hidden)", kAccepted);
+  // Without a colon there is no name, and the text may be a key.
+  const std::string_view name =
+      colon == std::string_view::npos ? "" : text::Trim(text.substr(0, colon));
+  CheckHeaderName(field, name);
+  HttpHeader header{.name = std::string(name), .redact = false};
   Expand(field, text::Trim(text.substr(colon + 1)), header);
   return header;
 }

@@ -44,7 +44,7 @@ struct HttpHeader {
   /// says, as keys are.
   std::vector<Secret> secrets = {};
   /// Whether the whole value is redacted too. That of a field whose name holds "auth", "key",
-  /// "token", "secret", "password" or "cookie" always is.
+  /// "token", "secret", "pass", "cookie", "cred", "sess", "sign", "sid" or "bearer" always is.
   bool redact = true;
 };
 
@@ -72,15 +72,16 @@ struct HttpOptions {
   /// replaces that of the request. See `CompletionRequest::extra_body`.
   std::string extra_body = {};
   /// Replaces the path of each request, that of the base URL included: it begins with '/' and may
-  /// have a query. Empty: the path of the API behind that of the base URL. Azure OpenAI and Bedrock
-  /// have the model in their paths and refuse another one.
+  /// have a query, which is redacted as keys are. Empty: the path of the API behind that of the
+  /// base URL. Azure OpenAI and Bedrock have the model in their paths and refuse another one.
   std::string path = {};
 
   ProviderTimeouts timeouts = {};
   ProviderLimits limits = {};
   /// Connections at once to the service, over all io_contexts; 0: as many as there are requests. A
-  /// request beyond it waits until one is free, in order of arrival and as long as `timeouts.total`
-  /// allows; the wait is part of `Timings::connection_wait`.
+  /// request beyond it waits until one is free, as long as `timeouts.total` allows; the wait is
+  /// part of `Timings::connection_wait`. They wait in order of arrival within an io_context;
+  /// between io_contexts, one that has a free connection goes first, up to 8 times in a row.
   std::size_t max_connections = 0;
   /// False: each request has a connection of its own, which is closed after the answer.
   bool reuse_connections = true;

@@ -120,6 +120,48 @@ TEST_F(ExtraOptions, HeadersThatAreSecretAreTakenOutOfMessages) {
   EXPECT_THAT(error.message, HasSubstr("bad [redacted] and [redacted] of blue"));
 }
 
+TEST_F(ExtraOptions, ValuesOfFieldsThatAreCalledLikeCredentialsAreTakenOutOfMessages) {
+  for (const char* name : {"X-Cred", "X-Passphrase", "X-Session", "X-Signature", "X-SID",
+                           "X-Bearer", "X-Auth", "X-Key", "X-Token", "X-Secret", "Cookie"}) {
+    const std::string answer = R"({"error":{"message":"bad k-0123456789!"}})";
+    const auto server = Serve({{ReadRequest(), Send(Answer(403, answer)), Hang()}});
+    OpenAiOptions options = Options(*server);
+    options.http.headers = {
+        {.name = name, .value = Secret("Bearer k-0123456789"), .redact = false}};
+    OpenAiProvider provider(options);
+    EXPECT_THAT(ErrorOf(caller_.Call(provider, TestRequest(false))).message,
+                HasSubstr("bad [redacted]!"))
+        << name;
+  }
+}
+
+TEST_F(ExtraOptions, AVariableWithASchemeIsAlsoTakenOutOfMessagesWithoutIt) {
+  const auto server = Serve(
+      {{ReadRequest(), Send(Answer(403, R"({"error":{"message":"bad k-01234!"}})")), Hang()}});
+  OpenAiOptions options = Options(*server);
+  options.http.headers = {{.name = "X-Gateway",
+                           .value = Secret("Bearer k-01234"),
+                           .secrets = {Secret("Bearer k-01234")},
+                           .redact = false}};
+  OpenAiProvider provider(options);
+  EXPECT_THAT(ErrorOf(caller_.Call(provider, TestRequest(false))).message,
+              HasSubstr("bad [redacted]!"));
+}
+
+TEST_F(ExtraOptions, TheQueryOfThePathIsTakenOutOfMessages) {
+  const auto server =
+      Serve({{ReadRequest(),
+              Send(Answer(404, R"({"error":{"message":"Cannot POST /chat?v=2&key=s%2Fsecret, )"
+                               R"(key s/secret of tenant-blue"}})")),
+              Hang()}});
+  OpenAiOptions options = Options(*server);
+  options.http.path = "/chat?v=2&key=s%2Fsecret&tenant-blue";
+  OpenAiProvider provider(options);
+  const std::string message = ErrorOf(caller_.Call(provider, TestRequest(false))).message;
+  EXPECT_THAT(message, AllOf(HasSubstr("Cannot POST /chat?"), HasSubstr("key [redacted] of"),
+                             Not(HasSubstr("secret")), Not(HasSubstr("blue"))));
+}
+
 TEST_F(ExtraOptions, HeadersOfLlmloadsOwnAreRefusedWithTheReason) {
   for (const char* name : {"Host", "content-length", "Transfer-Encoding", "Connection",
                            "Content-Type", "Accept-Encoding", "TE", "Expect"}) {
@@ -128,7 +170,8 @@ TEST_F(ExtraOptions, HeadersOfLlmloadsOwnAreRefusedWithTheReason) {
                       HasSubstr("does not send itself: ")));
   }
   for (const char* name : {"", "X Tenant", "X-T\r\nX", "X:"}) {
-    EXPECT_THAT(RefusedHeader({.name = name, .value = Secret("x")}), HasSubstr("names of letters"));
+    EXPECT_THAT(RefusedHeader({.name = name, .value = Secret("x")}),
+                AllOf(StartsWith("headers: got \"(hidden)\""), HasSubstr("names of letters")));
   }
   for (const char* value : {"a\r\nX: y", "a\tb", "\x80"}) {
     EXPECT_THAT(RefusedHeader({.name = "X-T", .value = Secret(value)}),
@@ -187,13 +230,15 @@ TEST_F(ExtraOptions, APathReplacesThatOfTheApi) {
                 AllOf(StartsWith("path: got "), HasSubstr("begins with /")))
         << path;
   }
-  EXPECT_THAT(Refusal([] {
-                AzureOpenAiProvider(
-                    {.endpoint = "https://a.example", .deployment = "d", .http = {.path = "/x"}});
-              }),
-              HasSubstr("has the deployment in its path"));
-  EXPECT_THAT(Refusal([] { BedrockProvider({.region = "eu-central-1", .http = {.path = "/x"}}); }),
-              HasSubstr("which is signed"));
+  EXPECT_THAT(
+      Refusal([] {
+        AzureOpenAiProvider(
+            {.endpoint = "https://a.example", .deployment = "d", .http = {.path = "/x?k=v"}});
+      }),
+      AllOf(StartsWith("path: got \"/x\""), HasSubstr("has the deployment in its path")));
+  EXPECT_THAT(
+      Refusal([] { BedrockProvider({.region = "eu-central-1", .http = {.path = "/x?k=v"}}); }),
+      AllOf(StartsWith("path: got \"/x\""), HasSubstr("which is signed")));
 }
 
 TEST_F(ExtraOptions, APrefixOfTheBaseUrlIsKept) {

@@ -123,7 +123,10 @@ TEST_F(TargetHttp, MalformedValuesAreNamed) {
   refused("LLMLOAD_NEW_CONNECTIONS", "yes");
   refused("LLMLOAD_CLEAR_TEXT", "2");
   EXPECT_THAT(refused("LLMLOAD_HEADERS", "sk-a-key-without-a-name"), Not(HasSubstr("sk-a-key")));
-  EXPECT_THAT(refused("LLMLOAD_HEADERS", ": sk-a-key"), Not(HasSubstr("sk-a-key")));
+  for (const char* field :
+       {": sk-a-key", "Authorization=Bearer sk-a-key:x", "Authorization=Bearer sk-a-key:${NONE}"}) {
+    EXPECT_THAT(refused("LLMLOAD_HEADERS", field), Not(HasSubstr("sk-a-key")));
+  }
 }
 
 TEST_F(TargetHttp, ValuesOfHeadersTakePartsFromVariables) {
