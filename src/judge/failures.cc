@@ -1,8 +1,11 @@
 #include "src/judge/failures.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <string_view>
 #include <vector>
 
+#include "llmload/metrics/error_counts.h"
 #include "src/core/text/format.h"
 #include "src/core/text/harmless.h"
 
@@ -27,30 +30,35 @@ std::string Named(ErrorKind kind, const ErrorSummary& summary) {
   return text + " (" + text::Excerpt(text::CleanLine(words), kMaxHeadlineMessage) + ")";
 }
 
+// "38 of 40 requests failed: ".
+std::string HowMany(std::uint64_t failed, const MetricsSnapshot& metrics) {
+  const std::uint64_t completed = metrics.Completed();
+  if (failed < completed) {
+    return std::to_string(failed) + " of " + std::to_string(completed) + " requests failed: ";
+  }
+  // Others may have been dropped, or may not have ended.
+  const std::string_view which =
+      completed < metrics[Counter::kScheduled] ? "completed request" : "request";
+  if (completed == 1) return std::string("The only ").append(which).append(" failed: ");
+  return "All " + std::to_string(completed) + " " + std::string(which) + "s failed: ";
+}
+
 }  // namespace
 
 std::string SumUpFailures(const MetricsSnapshot& metrics) {
-  std::vector<ErrorKind> kinds;
+  const std::vector<ErrorCount> kinds = ErrorsByFrequency(metrics);
+  if (kinds.empty()) return "";
   std::uint64_t failed = 0;
-  for (std::size_t i = 0; i < metrics.errors.size(); ++i) {
-    if (metrics.errors[i].count == 0) continue;
-    kinds.push_back(static_cast<ErrorKind>(i));
-    failed += metrics.errors[i].count;
+  for (const ErrorCount& kind : kinds) failed += kind.count;
+  std::string text = HowMany(failed, metrics);
+  const auto named = [&](const ErrorCount& kind) { return Named(kind.kind, metrics[kind.kind]); };
+  if (static_cast<double>(kinds[0].count) >= kNearlyAll * static_cast<double>(failed)) {
+    return text + named(kinds[0]);
   }
-  if (failed == 0) return "";
-  std::stable_sort(kinds.begin(), kinds.end(),
-                   [&](ErrorKind a, ErrorKind b) { return metrics[a].count > metrics[b].count; });
-  std::string text = std::to_string(failed) + " of " + std::to_string(metrics.Completed()) +
-                     (metrics.Completed() == 1 ? " request failed: " : " requests failed: ");
-  const ErrorSummary& first = metrics[kinds[0]];
-  if (static_cast<double>(first.count) >= kNearlyAll * static_cast<double>(failed)) {
-    return text + Named(kinds[0], first);
-  }
-  const ErrorSummary& second = metrics[kinds[1]];
-  text += std::to_string(first.count) + " " + Named(kinds[0], first) + ", " +
-          std::to_string(second.count) + " " + Named(kinds[1], second);
-  const std::uint64_t others = failed - first.count - second.count;
-  return others > 0 ? text + ", " + std::to_string(others) + " of other kinds" : text;
+  const std::uint64_t others = failed - kinds[0].count - kinds[1].count;
+  return text + std::to_string(kinds[0].count) + " " + named(kinds[0]) +
+         (others > 0 ? ", " : " and ") + std::to_string(kinds[1].count) + " " + named(kinds[1]) +
+         (others > 0 ? " and " + std::to_string(others) + " of other kinds" : "");
 }
 
 }  // namespace llmload::judge

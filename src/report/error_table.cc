@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "llmload/metrics/error_counts.h"
 #include "src/core/text/format.h"
 
 namespace llmload {
@@ -47,19 +48,14 @@ void AppendExample(const ErrorExample& example, std::size_t width, std::string& 
 }  // namespace
 
 void AppendErrors(const MetricsSnapshot& metrics, std::size_t width, std::string& out) {
-  std::vector<ErrorKind> kinds;
-  for (std::size_t i = 0; i < metrics.errors.size(); ++i) {
-    if (metrics.errors[i].count > 0) kinds.push_back(static_cast<ErrorKind>(i));
-  }
+  const std::vector<ErrorCount> kinds = ErrorsByFrequency(metrics);
   if (kinds.empty()) return;
-  std::stable_sort(kinds.begin(), kinds.end(),
-                   [&](ErrorKind a, ErrorKind b) { return metrics[a].count > metrics[b].count; });
   out += "\nErrors\n";
-  for (const ErrorKind kind : kinds) {
+  for (const auto& [kind, all] : kinds) {
     const ErrorSummary& summary = metrics[kind];
     std::string line = "  " + std::string(ToString(kind));
     line.resize(std::max(line.size(), kKindWidth), ' ');
-    const std::string count = text::FormatCount(summary.count);
+    const std::string count = text::FormatCount(all);
     line.append(kCountWidth - std::min(count.size(), kCountWidth), ' ').append(count);
     const std::string when = summary.first && summary.last
                                  ? "  from " + text::FormatDuration(*summary.first) + " to " +
@@ -73,8 +69,8 @@ void AppendErrors(const MetricsSnapshot& metrics, std::size_t width, std::string
       AppendExample(example, width, out);
       shown += example.count;
     }
-    if (!summary.examples.empty() && shown < summary.count) {
-      AppendWrapped(Times(summary.count - shown), "other messages", width, out);
+    if (!summary.examples.empty() && shown < all) {
+      AppendWrapped(Times(all - shown), "other messages", width, out);
     }
   }
 }

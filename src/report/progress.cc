@@ -7,8 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "llmload/metrics/error_counts.h"
 #include "src/core/text/format.h"
 #include "src/report/terminal.h"
+#include "src/report/text_parts.h"
 
 namespace llmload {
 namespace {
@@ -64,27 +66,21 @@ std::string ClockText(const RunSnapshot& snapshot) {
   return text + ", about " + text::FormatSpan(std::chrono::seconds(std::llround(left))) + " left";
 }
 
-std::string RateText(const RunSnapshot& snapshot, std::optional<double> rate) {
-  const auto number = [](double value) { return text::Grouped(text::FormatNumber(value, 3)); };
-  std::string text = rate ? number(*rate) : "-";
-  if (snapshot.target_rate) text += "/" + number(*snapshot.target_rate);
+// "28.3/40 per s": the rate, and the one that is due.
+std::string RatesText(const RunSnapshot& snapshot, std::optional<double> rate) {
+  std::string text = rate ? report::RateNumber(*rate) : "-";
+  if (snapshot.target_rate) text += "/" + report::RateNumber(*snapshot.target_rate);
   return text + " per s";
 }
 
 // "15 failed", with ": 8 rate_limited, 7 server_error".
 Part FailurePart(const LiveCounters& live) {
   Part part{.text = text::FormatCount(live.failed) + " failed", .importance = 80};
-  std::vector<std::pair<std::uint64_t, ErrorKind>> kinds;
-  for (std::size_t i = 0; i < live.errors.size(); ++i) {
-    if (live.errors[i] > 0) kinds.emplace_back(live.errors[i], static_cast<ErrorKind>(i));
-  }
+  const std::vector<ErrorCount> kinds = ErrorsByFrequency(live);
   if (kinds.empty()) return part;
-  std::stable_sort(kinds.begin(), kinds.end(),
-                   [](const auto& a, const auto& b) { return a.first > b.first; });
   part.of_details = 65;
   for (std::size_t i = 0; i < std::min(kMostKinds, kinds.size()); ++i) {
-    part.details.append(i == 0 ? ": " : ", ").append(text::FormatCount(kinds[i].first)).append(" ");
-    part.details += ToString(kinds[i].second);
+    part.details += (i == 0 ? ": " : ", ") + report::KindText(kinds[i]);
   }
   if (kinds.size() > kMostKinds) part.details += ", ...";
   return part;
@@ -103,7 +99,7 @@ Parts PartsOf(const RunSnapshot& snapshot, std::optional<double> rate, bool bar)
   const auto share = ShareDone(snapshot);
   if (bar && share) add(Bar(*share), 45);
   add(ClockText(snapshot), 100);
-  add(RateText(snapshot, rate), 90);
+  add(RatesText(snapshot, rate), 90);
   if (live.failed > 0) parts.push_back(FailurePart(live));
   if (live.dropped > 0) add(text::FormatCount(live.dropped) + " dropped", 75);
   add(TimeText("p95", live.p95), 70);

@@ -67,9 +67,7 @@ std::string ShareOf(std::uint64_t part, std::uint64_t whole) {
   return percent < 0.1 ? "under 0.1 %" : text::FormatNumber(percent, 3) + " %";
 }
 
-std::string RateText(double per_second) {
-  return text::Grouped(text::FormatNumber(per_second, 3)) + "/s";
-}
+std::string RateText(double per_second) { return RateNumber(per_second) + "/s"; }
 
 std::string TargetText(const RunConfiguration& configuration) {
   std::string text;
@@ -98,7 +96,7 @@ std::string LoadText(const RunRecord& run) {
 
 std::string SuccessText(const MetricsSnapshot& m) {
   const std::uint64_t scheduled = m[Counter::kScheduled];
-  if (scheduled == 0) return "no request was made";
+  if (scheduled == 0) return "no requests were made";
   std::string text = text::FormatCount(m[Counter::kSucceeded]) + " of " +
                      text::FormatCount(scheduled) + " requests (" +
                      ShareOf(m[Counter::kSucceeded], scheduled) + ")";
@@ -112,22 +110,15 @@ std::string SuccessText(const MetricsSnapshot& m) {
 
 // "15: 8 rate_limited, 7 server_error".
 std::string FailureText(const MetricsSnapshot& m) {
-  std::vector<std::pair<std::uint64_t, ErrorKind>> kinds;
-  for (std::size_t i = 0; i < m.errors.size(); ++i) {
-    if (m.errors[i].count > 0) kinds.emplace_back(m.errors[i].count, static_cast<ErrorKind>(i));
-  }
-  std::stable_sort(kinds.begin(), kinds.end(),
-                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  const std::vector<ErrorCount> kinds = ErrorsByFrequency(m);
   std::string text = text::FormatCount(m[Counter::kFailed]);
   std::uint64_t others = 0;
   for (std::size_t i = 0; i < kinds.size(); ++i) {
-    const auto& [count, kind] = kinds[i];
-    if (i >= kMostKinds) {
-      others += count;
-      continue;
+    if (i < kMostKinds) {
+      text += (i == 0 ? ": " : ", ") + KindText(kinds[i]);
+    } else {
+      others += kinds[i].count;
     }
-    text.append(i == 0 ? ": " : ", ").append(text::FormatCount(count)).append(" ");
-    text += ToString(kind);
   }
   if (others > 0) text += ", " + text::FormatCount(others) + " of other kinds";
   return text;
@@ -148,7 +139,7 @@ std::string TimesText(const Distribution& values) {
 
 std::string TokensText(const MetricsSnapshot& m) {
   const auto rate = m.OutputTokensPerSecond();
-  return (rate ? RateText(*rate) + " of output; " : "") + "altogether " +
+  return (rate ? RateText(*rate) + " of output; " : "") + "in total " +
          text::FormatCount(m[Counter::kOutputTokens]) + " out, " +
          text::FormatCount(m[Counter::kInputTokens]) + " in";
 }

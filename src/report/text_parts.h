@@ -10,6 +10,7 @@
 
 #include "llmload/core/time.h"
 #include "llmload/judge/verdict.h"
+#include "llmload/metrics/error_counts.h"
 #include "llmload/provider/error.h"
 #include "src/core/text/format.h"
 
@@ -29,6 +30,16 @@ inline std::string OptionalDuration(const std::optional<Duration>& value,
 
 inline std::string Percent(const std::optional<double>& ratio) {
   return ratio ? text::FormatNumber(*ratio * 100) + " %" : std::string(kNothing);
+}
+
+/// "1,240", of so many per second.
+inline std::string RateNumber(double per_second) {
+  return text::Grouped(text::FormatNumber(per_second, 3));
+}
+
+/// "1,200 rate_limited".
+inline std::string KindText(const ErrorCount& kind) {
+  return text::FormatCount(kind.count).append(" ").append(ToString(kind.kind));
 }
 
 inline void Heading(std::string& out, std::string_view title) {

@@ -65,16 +65,17 @@ TEST(Headline, NamesTheTwoMostFrequentKindsOfMixedFailures) {
   Fail(record, ErrorKind::kConnectionReset, 15, "the answer was cut");
   Fail(record, ErrorKind::kOverloaded, 20, "no capacity", 503);
   Fail(record, ErrorKind::kServerError, 5, "", 500);
-  EXPECT_EQ(judge::SumUpFailures(record.metrics),
-            "40 of 40 requests failed: 20 overloaded (HTTP 503: no capacity), 15 connection_reset "
-            "(the answer was cut), 5 of other kinds");
+  EXPECT_EQ(
+      judge::SumUpFailures(record.metrics),
+      "All 40 requests failed: 20 overloaded (HTTP 503: no capacity), 15 connection_reset (the "
+      "answer was cut) and 5 of other kinds");
 }
 
 TEST(Headline, CutsTheWordsToFit) {
   RunRecord record = WithSuccesses(0);
   Fail(record, ErrorKind::kServerError, 1, std::string(400, 'x') + "\n\n", 500);
   const std::string text = judge::SumUpFailures(record.metrics);
-  EXPECT_THAT(text, AllOf(StartsWith("1 of 1 request failed: server_error (HTTP 500: xxx"),
+  EXPECT_THAT(text, AllOf(StartsWith("The only request failed: server_error (HTTP 500: xxx"),
                           HasSubstr("x...)")));
   EXPECT_LT(text.size(), 200u);
 }
@@ -95,12 +96,12 @@ TEST(Headline, IsSilentAboutFailuresThatDoNotExplainTheVerdict) {
 TEST(Headline, NamesTheFailuresOfARunThatIsInvalidOrHasNoCriteria) {
   RunRecord record = WithSuccesses(0);
   Fail(record, ErrorKind::kOverloaded, 40, "no capacity", 503);
-  EXPECT_THAT(Explain(Judge(record, {})), StartsWith("40 of 40 requests failed: overloaded"));
+  EXPECT_THAT(Explain(Judge(record, {})), StartsWith("All 40 requests failed: overloaded"));
   record.metrics[Counter::kDropped] = 7;
   record.metrics[Counter::kScheduled] += 7;
   const std::string text = Explain(Judge(record, Success()));
   EXPECT_THAT(text, AllOf(StartsWith("The measurement cannot be trusted: the generator dropped 7"),
-                          HasSubstr("40 of 40 requests failed: overloaded (HTTP 503"),
+                          HasSubstr("All 40 completed requests failed: overloaded (HTTP 503"),
                           HasSubstr("As measured, 1 of 1 criterion is violated")));
 }
 
@@ -110,7 +111,7 @@ TEST(Headline, NamesTheFailuresOfAHopelessRun) {
   record.aborted_because = "100 % of the last 40 requests failed";
   EXPECT_THAT(Explain(Judge(record, {})),
               StartsWith("The run was hopeless and was ended: 100 % of the last 40 requests "
-                         "failed. 40 of 40 requests failed: overloaded (HTTP 503: no capacity)."));
+                         "failed. All 40 requests failed: overloaded (HTTP 503: no capacity)."));
 }
 
 // 40 samples are too few for a p95, and the measured share of 0.975 leaves the bound open.

@@ -144,7 +144,7 @@ TEST_F(BenchCommand, WithoutASuccessNothingWasMeasured) {
   const Outcome outcome = Run(Closed("10"));
   EXPECT_EQ(outcome.status, 3);
   EXPECT_THAT(outcome.errors, HasSubstr("the measurement says nothing"));
-  EXPECT_THAT(outcome.output, HasSubstr("10 of 10 requests failed: overloaded (HTTP 503: "));
+  EXPECT_THAT(outcome.output, HasSubstr("All 10 requests failed: overloaded (HTTP 503: "));
 }
 
 TEST_F(BenchCommand, UnreachableTargetIsUnavailable) {
