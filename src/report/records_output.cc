@@ -22,10 +22,19 @@ std::string Reason(int error) { return std::generic_category().message(error); }
 
 class RecordsOutput final : public Output, private RequestObserver {
  public:
+  // Throws `ConfigurationError` if `where` is a file that cannot be written.
   RecordsOutput(std::string where, LineFormat format, bool with_text, WrittenFiles written)
       : where_(std::move(where)),
         written_(std::move(written)),
-        lines_{.format = format, .with_text = with_text} {}
+        lines_{.format = format, .with_text = with_text} {
+    if (where_.back() == '/') return;
+    const bool is_new = !std::filesystem::exists(where_);
+    OpenFile(where_, 0);
+    if (descriptor_ < 0) throw ConfigurationError("output records: " + failure_);
+    CloseUnused();
+    // A run that is refused leaves no empty file behind.
+    if (is_new) unlink(where_.c_str());
+  }
   ~RecordsOutput() override { CloseUnused(); }
   RecordsOutput(const RecordsOutput&) = delete;
   RecordsOutput& operator=(const RecordsOutput&) = delete;
@@ -33,13 +42,13 @@ class RecordsOutput final : public Output, private RequestObserver {
   void OnStart(const RunStart& start) override {
     file_.reset();
     warning_.clear();
+    failure_.clear();
     CloseUnused();
-    path_ = where_;
-    if (where_.back() == '/') path_ += RunFileName(start.name, start.run_id, ".jsonl");
+    std::string path = where_;
+    if (where_.back() == '/') path += RunFileName(start.name, start.run_id, ".jsonl");
     lines_.run_id = start.run_id;
     header_ = HeaderLine(lines_, start);
-    descriptor_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (descriptor_ < 0) warning_ = "cannot write records " + path_ + ": " + Reason(errno);
+    OpenFile(std::move(path), O_TRUNC);
   }
   RequestObserver* Requests() override { return descriptor_ < 0 ? nullptr : this; }
   // Once a second: what a run that is killed leaves behind is at most that old.
@@ -62,13 +71,19 @@ class RecordsOutput final : public Output, private RequestObserver {
 
   std::string Deliver(const RunReport&) override {
     if (file_) Note(*written_, path_);
-    return {};
+    return failure_;
   }
   std::string File() const override { return file_ ? path_ : std::string(); }
   bool IsAttached() const override { return false; }
   std::string Warning() const override { return warning_; }
 
  private:
+  // Leaves `descriptor_` below 0, and `failure_` with a sentence, for one that cannot be opened.
+  void OpenFile(std::string path, int flags) {
+    path_ = std::move(path);
+    descriptor_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0644);
+    if (descriptor_ < 0) failure_ = "cannot write records " + path_ + ": " + Reason(errno);
+  }
   // Of a load that did not begin.
   void CloseUnused() {
     if (descriptor_ >= 0) close(std::exchange(descriptor_, -1));
@@ -90,6 +105,7 @@ class RecordsOutput final : public Output, private RequestObserver {
   std::string path_;
   std::string header_;
   std::string warning_;
+  std::string failure_;
   int descriptor_ = -1;  // until the load begins
   std::optional<LineFile> file_;
 };

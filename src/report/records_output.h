@@ -10,7 +10,8 @@
 namespace llmload::report {
 
 /// `spec.where` is the path of a file that ends in .jsonl, .ndjson or .csv, or of a folder, which
-/// gets a JSON file for each run. Throws `ConfigurationError` for any other.
+/// gets a JSON file for each run. Throws `ConfigurationError` for any other, and for a file that
+/// cannot be written. A run whose file cannot be opened any more has a failure to deliver.
 ///
 /// @param with_text  the lines hold prompts and answers, too
 /// @param written    gets the name of each file

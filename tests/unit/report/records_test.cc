@@ -39,6 +39,7 @@ using report::RequestLines;
 using test_support::kStart;
 using ::testing::HasSubstr;
 using ::testing::NiceMock;
+using ::testing::StartsWith;
 using namespace std::chrono_literals;
 
 // Every field is set, with text that a careless writer would get wrong.
@@ -190,7 +191,7 @@ class RecordsFolder : public ::testing::Test {
   }
 
   // Two of three requests succeed. Runs in virtual time, where nothing may be missing.
-  static RunReport RunWith(Output& output) {
+  static RunReport RunWith(Output& output, const std::string& failure = "") {
     const World world = VirtualWorld([](Clock& clock) {
       auto provider = std::make_shared<NiceMock<MockProvider>>("mock");
       ON_CALL(*provider, Complete)
@@ -211,7 +212,8 @@ class RecordsFolder : public ::testing::Test {
     Runner runner(world.clock());
     runner.AddObserver(output);
     RunReport report = runner.Run(world.Furnish(plan));
-    EXPECT_EQ(output.Deliver(report), "");
+    EXPECT_THAT(output.Deliver(report), StartsWith(failure));
+    EXPECT_EQ(failure.empty(), output.Deliver(report).empty());
     return report;
   }
   std::unique_ptr<Output> Open(const std::string& kind, const std::string& where) const {
@@ -311,14 +313,45 @@ TEST_F(RecordsFolder, AFullDiskIsAWarningAndLeavesWholeLines) {
   EXPECT_GT(lines, 100u);
 }
 
-TEST_F(RecordsFolder, AFileThatVanishesBeforeTheRunIsAWarning) {
+TEST_F(RecordsFolder, AFileThatCannotBeWrittenIsRefusedBeforeTheRun) {
+  const fs::path file = folder_ / "r.jsonl";
+  std::ofstream(file) << "precious\n";
+  fs::permissions(file, fs::perms::owner_read);
+  fs::permissions(folder_, fs::perms::all);
+  // Root may write everything: be somebody else for a moment.
+  const bool is_root = geteuid() == 0;
+  if (is_root) {
+    ASSERT_EQ(seteuid(65534), 0);
+  }
+  std::string refusal = "nothing was refused";
+  try {
+    Open("records", "r.jsonl");
+  } catch (const ConfigurationError& refused) {
+    refusal = refused.what();
+  }
+  if (is_root) {
+    ASSERT_EQ(seteuid(0), 0);
+  }
+  EXPECT_EQ(refusal,
+            "output records: cannot write records " + file.string() + ": Permission denied");
+}
+
+TEST_F(RecordsFolder, OpeningChangesNoFile) {
+  std::ofstream(folder_ / "old.jsonl") << "old\n";
+  Open("records", "old.jsonl");
+  Open("records", "new.jsonl");
+  EXPECT_EQ(Read(folder_ / "old.jsonl"), "old\n");
+  EXPECT_FALSE(fs::exists(folder_ / "new.jsonl"));
+}
+
+TEST_F(RecordsFolder, AFileThatVanishesBeforeTheRunIsAFailure) {
   fs::create_directory(folder_ / "f");
   const auto output = Open("records", "f/r.jsonl");
   fs::remove_all(folder_ / "f");
-  const RunReport run = RunWith(*output);
+  const RunReport run = RunWith(*output, "cannot write records");
   EXPECT_EQ(run.record.metrics[Counter::kScheduled], 3000u);
   EXPECT_EQ(output->File(), "");
-  EXPECT_THAT(output->Warning(), HasSubstr("cannot write records"));
+  EXPECT_EQ(output->Warning(), "");
 }
 
 // A pipe that nobody reads stands in for a disk that does not keep up.
