@@ -4,10 +4,13 @@
 #include <array>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <map>
 #include <system_error>
 #include <utility>
 
 #include "llmload/core/environment.h"
+#include "llmload/judge/verdict.h"
 #include "llmload/report/report_json.h"
 #include "llmload/report/text_writer.h"
 #include "src/report/atomic_file.h"
@@ -140,11 +143,42 @@ class JsonStreamOutput final : public TextOutput {
   std::string Text(const RunReport& report, std::FILE*) const override { return ToJson(report); }
 };
 
+// Whether `file` begins as a table does: with a rule, and a verdict under it.
+bool IsTable(const fs::path& file) {
+  constexpr std::array kVerdicts = {Verdict::kPass, Verdict::kInconclusive, Verdict::kFail,
+                                    Verdict::kInvalid};
+  std::ifstream in(file);
+  std::string rule;
+  std::string headline;
+  std::getline(in, rule);
+  std::getline(in, headline);
+  return !rule.empty() && rule.find_first_not_of('=') == std::string::npos &&
+         std::any_of(kVerdicts.begin(), kVerdicts.end(),
+                     [&](Verdict verdict) { return headline.starts_with(ToString(verdict)); });
+}
+
 bool IsStream(const OutputSpec& spec) { return spec.where.empty() || spec.where == "-"; }
+
+struct Kind {
+  std::string_view name;
+  std::string_view help;
+  std::unique_ptr<Output> (*open)(const OutputSpec& spec, const OpenedWith& with);
+  int order = 0;                 // of delivery, among files and among what is printed
+  std::string_view ending = {};  // of its files in a folder; empty: it writes into none
+};
+
+// The files that `kind` writes to `where`, which `Prepare` returned. Each run has a file of its own
+// in a folder: one name stands for all of them.
+std::vector<fs::path> FilesOf(const Kind& kind, const std::string& where) {
+  std::vector<fs::path> files = {where};
+  if (where.back() == '/') files[0] += std::string("NAME.RUN_ID").append(kind.ending);
+  if (kind.name == "json") files.push_back(TableBeside(files[0]));
+  return files;
+}
 
 // Makes a folder of reports and sees whether a file could be created there. Returns where to write:
 // links are followed, since a file in the place of /dev/stdout would be a surprise.
-std::string Prepare(const OutputSpec& spec) {
+std::string Prepare(const Kind& kind, const OutputSpec& spec) {
   const auto refuse = [&](const std::string& why) {
     throw ConfigurationError("output " + spec.kind + ": got \"" + spec.where +
                              "\", expected a file in an existing folder that can be written, a "
@@ -152,30 +186,26 @@ std::string Prepare(const OutputSpec& spec) {
                              why);
   };
   const bool is_folder = spec.where.back() == '/';
+  if (is_folder && kind.ending.empty()) refuse("this output writes one file");
   std::error_code error;
   if (is_folder) fs::create_directories(spec.where, error);
   if (error) refuse("cannot create folder " + spec.where + ": " + error.message());
   const fs::path path = fs::weakly_canonical(fs::absolute(spec.where, error), error);
   if (error) refuse(error.message());
-  std::vector<fs::path> files;
-  if (!is_folder) files.push_back(path);
-  if (!is_folder && spec.kind == "json") files.push_back(TableBeside(path));
-  for (const fs::path& file : files) {
-    if (fs::exists(file, error) && !fs::is_regular_file(file, error)) {
-      refuse(file.string() + " is not a regular file");
+  std::string where = path.string() + (is_folder && path.has_filename() ? "/" : "");
+  for (const fs::path& file : FilesOf(kind, where)) {
+    if (!fs::exists(file, error)) continue;
+    if (!fs::is_regular_file(file, error)) refuse(file.string() + " is not a regular file");
+    // Nobody named this one.
+    if (file != path && !IsTable(file)) {
+      refuse("the table is written beside it, and " + file.string() +
+             " exists and is no table of llmload: move it away, or choose another name");
     }
   }
   const std::string failure = report::CheckDirectory(is_folder ? path : path.parent_path());
   if (!failure.empty()) refuse(failure);
-  return path.string() + (is_folder && path.has_filename() ? "/" : "");
+  return where;
 }
-
-struct Kind {
-  std::string_view name;
-  std::string_view help;
-  std::unique_ptr<Output> (*open)(const OutputSpec& spec, const OpenedWith& with);
-  int order = 0;  // of delivery, among files and among what is printed
-};
 
 template <class T>
 std::unique_ptr<Output> OpenText(const OutputSpec& spec, const OpenedWith& with) {
@@ -203,14 +233,14 @@ constexpr std::array<Kind, 6> kKinds{{
     {"json",
      "json=FILE: the report for machines, and the table beside it in FILE.txt; FILE ending in '/': "
      "a folder, files for each run",
-     OpenJson, 0},
+     OpenJson, 0, ".json"},
     {"records",
      "records=FILE: a line for each request, JSON if FILE ends in .jsonl, CSV if in .csv; a folder "
      "as above",
-     OpenRecordsWithoutText, 0},
+     OpenRecordsWithoutText, 0, ".jsonl"},
     {"records-with-text", "records-with-text=FILE: the same with prompts and answers",
-     OpenRecordsWithText, 0},
-    {"csv", "csv=FILE: what happened in each second; a folder as above", OpenCsv, 0},
+     OpenRecordsWithText, 0, ".jsonl"},
+    {"csv", "csv=FILE: what happened in each second; a folder as above", OpenCsv, 0, ".csv"},
     {"table", "table[=FILE]: every figure, for people", OpenText<TableOutput>, 1},
     {"summary", "summary[=FILE]: what happened, in ten lines; it always ends the screen",
      OpenText<SummaryOutput>, 2},
@@ -275,9 +305,22 @@ std::vector<std::unique_ptr<Output>> OpenOutputs(const std::vector<OutputSpec>& 
       .written = std::make_shared<std::vector<std::string>>(),
       .advice = on_screen("table") ? "above, and in no file" : std::string(advice)};
   std::vector<std::unique_ptr<Output>> outputs;
+  std::map<fs::path, std::string>
+      writers;  // file -> the output that writes it, as it was asked for
   for (OutputSpec& spec : ordered) {
-    if (!IsStream(spec)) spec.where = Prepare(spec);
-    outputs.push_back(FindKind(spec.kind)->open(spec, with));
+    const Kind& kind = *FindKind(spec.kind);
+    if (!IsStream(spec)) {
+      const std::string asked = spec.kind + "=" + spec.where;
+      spec.where = Prepare(kind, spec);
+      for (const fs::path& file : FilesOf(kind, spec.where)) {
+        const auto [writer, is_first] = writers.emplace(file, asked);
+        if (is_first) continue;
+        throw ConfigurationError("outputs " + writer->second + " and " + asked +
+                                 ": both would write " + file.string() +
+                                 ": give each a file of its own");
+      }
+    }
+    outputs.push_back(kind.open(spec, with));
   }
   return outputs;
 }

@@ -56,7 +56,9 @@ inline constexpr std::string_view kAdviceOnFiles =
 /// beside r.json. If one of `specs` is the JSON form on standard output, what is for people goes to
 /// standard error instead. A folder of reports that does not exist is made.
 ///
-/// Throws `ConfigurationError` for an output that cannot be opened: before the run costs anything.
+/// Throws `ConfigurationError` before the run costs anything: for an output that cannot be opened,
+/// for two that would write the same file, and if a file that is no table stands where the table
+/// beside a file of JSON would be written.
 std::vector<std::unique_ptr<Output>> OpenOutputs(const std::vector<OutputSpec>& specs,
                                                  std::string_view advice = kAdviceOnFiles);
 

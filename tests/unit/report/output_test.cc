@@ -120,6 +120,38 @@ TEST_F(OutputFolder, TheTableIsWrittenBesideTheReportForMachines) {
               HasSubstr("taken.txt is not a regular file"));
 }
 
+TEST_F(OutputFolder, AFileThatIsNoTableIsNotReplacedByTheTableBesideAReport) {
+  std::ofstream(folder_ / "notes.txt") << "====\nbuy milk\n";
+  EXPECT_THAT(
+      Refusal([&] { OpenOutputs({Json("notes.json")}); }),
+      AllOf(StartsWith("output json: got"),
+            HasSubstr((folder_ / "notes.txt").string() + " exists and is no table of llmload")));
+  EXPECT_EQ(Read(folder_ / "notes.txt"), "====\nbuy milk\n");
+  EXPECT_EQ(Deliver(Json("r.json")), "");
+  EXPECT_EQ(Deliver(Json("r.json")), "") << "a table of an earlier run is replaced";
+}
+
+TEST_F(OutputFolder, TwoOutputsForOneFileAreRefused) {
+  fs::create_directory(folder_ / "f");
+  const auto refusal = [&](const std::string& a, const std::string& b) {
+    std::vector<OutputSpec> specs;
+    for (const std::string& text : {a, b}) {
+      specs.push_back(ParseOutput("--output", text));
+      specs.back().where = (folder_ / specs.back().where).string();
+    }
+    return Refusal([&] { OpenOutputs(specs); });
+  };
+  EXPECT_THAT(refusal("json=r.json", "table=f/../r.txt"),
+              AllOf(StartsWith("outputs json=" + (folder_ / "r.json").string() + " and table="),
+                    HasSubstr("both would write " + (folder_ / "r.txt").string())));
+  EXPECT_THAT(refusal("csv=a.csv", "records=a.csv"), HasSubstr("both would write"));
+  EXPECT_THAT(refusal("table=t", "summary=t"), HasSubstr("both would write"));
+  EXPECT_THAT(refusal("records=f/", "records-with-text=f"), HasSubstr("is not a regular file"));
+  EXPECT_THAT(refusal("records=f/", "records-with-text=f/"), HasSubstr("both would write"));
+  EXPECT_EQ(refusal("records=f/", "json=f/"), "nothing was refused");
+  EXPECT_THAT(refusal("table=f/", "json=f/"), HasSubstr("this output writes one file"));
+}
+
 TEST_F(OutputFolder, TheLastSummaryNamesTheFilesOfItsRun) {
   const auto outputs = OpenOutputs({Json("a/")});
   RunReport report = SampleReport();
@@ -179,7 +211,7 @@ TEST_F(OutputFolder, WhatCannotBeWrittenIsRefusedBeforeTheRun) {
 }
 
 TEST_F(OutputFolder, JsonIsDeliveredBeforeTheTable) {
-  const auto outputs = OpenOutputs({{.kind = "table", .where = (folder_ / "r.txt").string()},
+  const auto outputs = OpenOutputs({{.kind = "table", .where = (folder_ / "t.txt").string()},
                                     {.kind = "summary", .where = (folder_ / "s.txt").string()},
                                     Json("r.json")});
   std::vector<std::string> files;
@@ -187,7 +219,7 @@ TEST_F(OutputFolder, JsonIsDeliveredBeforeTheTable) {
     EXPECT_EQ(output->Deliver(SampleReport()), "");
     files.push_back(fs::path(output->File()).filename().string());
   }
-  EXPECT_THAT(files, ElementsAre("r.json", "r.txt", "s.txt", ""));
+  EXPECT_THAT(files, ElementsAre("r.json", "t.txt", "s.txt", ""));
 }
 
 TEST_F(OutputFolder, KeepsTheEarlierFileWhenTheDiskIsFull) {
