@@ -182,11 +182,12 @@ const std::vector<NeighbourOption>& NeighbourOptions() {
 }
 
 std::string AboutUnknownOption(std::string_view name, const std::vector<std::string>& ours) {
-  const std::string start = std::string(name) + ": unknown";
+  const std::string start = std::string(name) + ": unknown option";
   if (name == "--api-key") {
     return start +
-           "; a key comes from the environment only, as in OPENAI_API_KEY, since command lines are "
-           "seen by everyone on the machine";
+           "; keys are read from the environment only, as OPENAI_API_KEY is, because everyone on "
+           "the "
+           "machine can see command lines";
   }
   const auto exists = [&ours](const std::string& option) {
     return std::find(ours.begin(), ours.end(), option) != ours.end();
@@ -195,7 +196,7 @@ std::string AboutUnknownOption(std::string_view name, const std::vector<std::str
     if (neighbour.theirs != name) continue;
     const std::vector<std::string> needed = OptionsIn(neighbour.here);
     if (!std::all_of(needed.begin(), needed.end(), exists)) break;
-    return start + "; here it is " + std::string(neighbour.here);
+    return start + "; use " + std::string(neighbour.here);
   }
   std::string alike;
   const std::size_t dashes = std::min(name.find_first_not_of('-'), name.size());
@@ -221,7 +222,7 @@ po::variables_map ReadArguments(const std::vector<std::string>& arguments,
           (word.starts_with("http://") || word.starts_with("https://")
                ? std::string("a URL without an option: give it as --url URL")
                : std::string("an argument without an option: options begin with --, and each value "
-                             "follows its own")) +
+                             "follows its option")) +
           help);
     }
     po::store(parsed, values);

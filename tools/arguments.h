@@ -21,7 +21,7 @@ boost::program_options::variables_map ReadArguments(
     const std::vector<std::string>& arguments,
     const boost::program_options::options_description& description, std::string_view command);
 
-/// A sentence on an option `name` that does not exist, as in "--num-requests: unknown; here it is
+/// A sentence on an option `name` that does not exist, as in "--num-requests: unknown option; use
 /// --requests N". It knows the names that other load generators have for what `ours` do, and the
 /// names among `ours` that are spelt alike.
 std::string AboutUnknownOption(std::string_view name, const std::vector<std::string>& ours);

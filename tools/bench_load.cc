@@ -22,6 +22,8 @@ constexpr Duration kMaxDuration = std::chrono::hours(720);
 }
 
 constexpr std::uint64_t kMostRequests = 10'000'000'000;
+// Of an open loop, all of whose arrivals are gone through before the run.
+constexpr std::uint64_t kMostArrivals = 1'000'000'000;
 
 // The length of the last phase of `profile`, at a constant rate, with which the whole profile has
 // exactly `requests` arrivals.
@@ -35,6 +37,10 @@ Duration LengthFor(LoadProfile profile, std::uint64_t requests, double rate, std
   const double longest = mean + 10 * std::sqrt(mean / rate) + 1;
   if (longest > ToSeconds(kMaxDuration)) {
     throw ConfigurationError("--requests: so many take longer than 720h at --rate");
+  }
+  if (profile.phases.size() == 1 && last.pattern == ArrivalPattern::kConstant) {
+    // As `ArrivalSequence` places the first one that is not to come.
+    return Duration(std::llround(static_cast<double>(requests) / rate * 1e9));
   }
   last.duration = Duration(std::llround(longest * 1e9));
   profile.seed = seed;
@@ -74,11 +80,11 @@ LoadShape ReadRate(const Given& given, std::uint64_t seed) {
   if (counted) {
     if (given.Has("cool-down")) RefuseCoolDown();
     profile.phases.back().duration =
-        LengthFor(profile, given.Whole<std::uint64_t>("requests", 1, kMostRequests, 1), rate, seed);
+        LengthFor(profile, given.Whole<std::uint64_t>("requests", 1, kMostArrivals, 1), rate, seed);
   } else {
     add("cool-down", given.Time("cool-down", {}), false);
     profile.max_arrivals =
-        given.Whole<std::uint64_t>("requests", 1, kMostRequests, profile.max_arrivals);
+        given.Whole<std::uint64_t>("requests", 1, kMostArrivals, profile.max_arrivals);
   }
   try {
     static_cast<void>(ScheduleDuration(profile));
@@ -122,7 +128,7 @@ LoadShape ReadProfile(const Given& given, TraceFormat format) {
   profile.max_in_flight =
       given.Whole<std::size_t>("max-in-flight", 1, 10'000'000, profile.max_in_flight);
   profile.max_arrivals =
-      given.Whole<std::uint64_t>("requests", 1, kMostRequests, profile.max_arrivals);
+      given.Whole<std::uint64_t>("requests", 1, kMostArrivals, profile.max_arrivals);
   return profile;
 }
 

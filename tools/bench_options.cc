@@ -1,6 +1,5 @@
 #include "tools/bench_options.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <limits>
 #include <utility>
@@ -16,6 +15,7 @@ namespace llmload::tools {
 namespace {
 
 constexpr std::uint64_t kMaxSeed = std::numeric_limits<std::uint64_t>::max();
+
 void ReadTarget(const Given& given, BenchOptions& options) {
   if (given.Has("provider")) {
     const std::string& name = given.Text("provider");
@@ -75,6 +75,7 @@ void ReadTarget(const Given& given, BenchOptions& options) {
     options.server_pid = static_cast<pid_t>(*pid);
   }
 }
+
 // The option is about a file that has to be there; the variable, about those that there are.
 FileFormat ReadFormat(const Given& given) {
   const bool has_trace =
@@ -136,9 +137,6 @@ void ReadOutputs(const Given& given, BenchOptions& options) {
     }
     options.outputs.push_back({.kind = "json", .where = given.Text("json")});
   }
-  const bool for_people = std::any_of(options.outputs.begin(), options.outputs.end(),
-                                      [](const OutputSpec& spec) { return spec.kind != "json"; });
-  if (!for_people) options.outputs.push_back({.kind = "summary", .where = {}});
 }
 
 }  // namespace

@@ -26,28 +26,29 @@ std::vector<std::string> OwnOptions() {
 
 TEST(UnknownOption, OfANeighbourIsTranslated) {
   const auto about = [](const char* name) { return AboutUnknownOption(name, OwnOptions()); };
-  EXPECT_EQ(about("--num-requests"), "--num-requests: unknown; here it is --requests N");
-  EXPECT_EQ(about("--vus"), "--vus: unknown; here it is --concurrency N");
+  EXPECT_EQ(about("--num-requests"), "--num-requests: unknown option; use --requests N");
+  EXPECT_EQ(about("--vus"), "--vus: unknown option; use --concurrency N");
   EXPECT_EQ(about("--max-concurrency"),
-            "--max-concurrency: unknown; here it is --concurrency N, or --max-in-flight N beside "
+            "--max-concurrency: unknown option; use --concurrency N, or --max-in-flight N beside "
             "--rate");
-  EXPECT_EQ(about("-n"), "-n: unknown; here it is --requests N");
+  EXPECT_EQ(about("-n"), "-n: unknown option; use --requests N");
   EXPECT_THAT(about("--api-key"), HasSubstr("from the environment only"));
 }
 
 TEST(UnknownOption, SpeltAlikeOrAbbreviatedIsRecognised) {
   const std::vector<std::string> ours = {"rate", "requests", "ramp-up", "concurrency"};
   EXPECT_EQ(AboutUnknownOption("--concurency", ours),
-            "--concurency: unknown; did you mean --concurrency?");
+            "--concurency: unknown option; did you mean --concurrency?");
   EXPECT_EQ(AboutUnknownOption("--reqeusts", ours),
-            "--reqeusts: unknown; did you mean --requests?");
-  EXPECT_EQ(AboutUnknownOption("--ra", ours), "--ra: unknown; did you mean --rate or --ramp-up?");
-  EXPECT_EQ(AboutUnknownOption("--nothing-like-it", ours), "--nothing-like-it: unknown");
-  EXPECT_EQ(AboutUnknownOption("--", ours), "--: unknown");
+            "--reqeusts: unknown option; did you mean --requests?");
+  EXPECT_EQ(AboutUnknownOption("--ra", ours),
+            "--ra: unknown option; did you mean --rate or --ramp-up?");
+  EXPECT_EQ(AboutUnknownOption("--nothing-like-it", ours), "--nothing-like-it: unknown option");
+  EXPECT_EQ(AboutUnknownOption("--", ours), "--: unknown option");
 }
 
 TEST(UnknownOption, IsNotSentToAnOptionThatThereIsNot) {
-  EXPECT_EQ(AboutUnknownOption("--vus", {"rate"}), "--vus: unknown");
+  EXPECT_EQ(AboutUnknownOption("--vus", {"rate"}), "--vus: unknown option");
 }
 
 TEST(UnknownOption, EachNeighbourStandsOnceAndNamesOptionsThatThereAre) {
