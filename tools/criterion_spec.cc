@@ -20,7 +20,7 @@ struct StatisticName {
 };
 constexpr std::array<StatisticName, 2> kStatistics = {{{"mean", Mean}, {"max", Max}}};
 
-enum class ValueKind { kShare, kRate, kCount, kRatio };
+enum class ValueKind { kShare, kRate, kCount, kTokenRate, kRatio };
 
 // Metrics that are one number.
 struct NumberName {
@@ -43,7 +43,7 @@ constexpr std::array<NumberName, 13> kNumbers = {{
     {"completed", CompletedRequests, ValueKind::kCount, "succeeded + failed"},
     {"succeeded", SuccessfulRequests, ValueKind::kCount, "successful requests"},
     {"failed", FailedRequests, ValueKind::kCount, "failed requests"},
-    {"tokens/s", TokensPerSecond, ValueKind::kRatio, "output tokens of successes per second"},
+    {"tokens/s", TokensPerSecond, ValueKind::kTokenRate, "output tokens of successes per second"},
     {"attempts", AttemptsPerRequest, ValueKind::kRatio, "provider calls per request"},
     {"rss-increase", WorstIncrease, ValueKind::kRatio, "memory: (final - initial) / initial"},
     {"rss-peak", WorstPeak, ValueKind::kRatio, "memory: peak / initial"},
@@ -66,6 +66,8 @@ const typename Table::value_type* Find(const Table& table, std::string_view name
 
 // The failed requests of one kind: errors:rate_limited.
 constexpr std::string_view kErrors = "errors";
+constexpr std::string_view kErrorsOfKind = "errors:KIND";
+constexpr std::string_view kErrorsHelp = "failed requests of one kind of error";
 
 struct Spec {
   std::string_view metric;
@@ -169,6 +171,7 @@ Criterion CompareNumber(ValueKind kind, const Metric& metric, const Spec& spec) 
       if (spec.comparison == Comparison::kEqual) return metric == count;
       return Compare(metric, spec.comparison, count);
     }
+    case ValueKind::kTokenRate:
     case ValueKind::kRatio:
       break;
   }
@@ -194,14 +197,21 @@ Metric StatisticOf(const Spec& spec, Figure figure) {
       "statistic", name, std::string(spec.metric) + ":STATISTIC with one of: " + StatisticNames());
 }
 
+std::string ErrorKindNames() {
+  std::string names;
+  for (std::size_t i = 0; i < kErrorKindCount; ++i) {
+    names.append(names.empty() ? "" : ", ").append(ToString(static_cast<ErrorKind>(i)));
+  }
+  return names;
+}
+
 Metric ErrorsNamed(std::string_view name) {
-  std::string known;
   for (std::size_t i = 0; i < kErrorKindCount; ++i) {
     const auto kind = static_cast<ErrorKind>(i);
     if (ToString(kind) == name) return ErrorCountOf(kind);
-    known.append(known.empty() ? "" : ", ").append(ToString(kind));
   }
-  throw ConfigurationError::Invalid("kind of error", name, "errors:KIND with one of: " + known);
+  throw ConfigurationError::Invalid(
+      "kind of error", name, std::string(kErrorsOfKind) + " with one of: " + ErrorKindNames());
 }
 
 Criterion Parse(const Spec& spec) {
@@ -292,9 +302,11 @@ std::vector<NumberMetric> NumberMetrics() {
       case ValueKind::kShare:
         return "share";
       case ValueKind::kRate:
-        return "rate";
+        return "requests/s";
       case ValueKind::kCount:
         return "requests";
+      case ValueKind::kTokenRate:
+        return "tokens/s";
       case ValueKind::kRatio:
         break;
     }
@@ -302,8 +314,12 @@ std::vector<NumberMetric> NumberMetrics() {
   };
   std::vector<NumberMetric> metrics;
   for (const NumberName& entry : kNumbers) {
-    metrics.push_back({.name = entry.name, .unit = unit(entry.value), .meaning = entry.help});
+    metrics.push_back(
+        {.name = entry.name, .unit = unit(entry.value), .meaning = std::string(entry.help)});
   }
+  metrics.push_back({.name = kErrorsOfKind,
+                     .unit = unit(ValueKind::kCount),
+                     .meaning = std::string(kErrorsHelp) + "; KIND is one of " + ErrorKindNames()});
   return metrics;
 }
 
@@ -319,7 +335,7 @@ std::string CriterionSpecHelp() {
                 std::string(row.span));
   }
   for (const NumberName& entry : kNumbers) AddLine(help, entry.name, entry.help);
-  AddLine(help, "errors:KIND", "failed requests of one kind of error, as errors:rate_limited==0");
+  AddLine(help, kErrorsOfKind, std::string(kErrorsHelp) + ", as errors:rate_limited==0");
   help +=
       "A metric in braces is of some of the requests: {phase=burst}, {model=gpt-4o}, {TAG=VALUE},\n"
       "or several of them: ttft:p95{phase=burst,tenant=a}<500ms.\n";

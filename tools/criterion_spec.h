@@ -25,7 +25,7 @@ RequestObjectives ParseObjectives(std::string_view spec);
 struct NumberMetric {
   std::string_view name;  ///< in `--slo`
   std::string_view unit;  ///< of its bound, in words
-  std::string_view meaning;
+  std::string meaning;
 };
 std::vector<NumberMetric> NumberMetrics();
 

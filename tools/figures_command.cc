@@ -48,24 +48,31 @@ std::string TimesHeading() {
   return heading + "mean or max; in a test P95(Figure::k...), Mean, Max";
 }
 
+constexpr std::string_view kLengthsHeading =
+    "Lengths (tokens). --slo 'NAME:STATISTIC<TOKENS' with the same statistics, as in "
+    "output_length:p50>=50";
+
 }  // namespace
 
 std::string FiguresText(std::size_t width) {
   std::string out;
   text::Table times(1);
-  times.Add({"name", "of", "meaning"});
+  text::Table lengths(1);
+  for (text::Table* table : {&times, &lengths}) table->Add({"name", "of", "meaning"});
   for (const FigureInfo& row : kFigures) {
     std::string name(row.name);
     if (!row.alias.empty()) name.append(", ").append(row.alias);
-    times.Add({std::move(name), std::string(NameOf(row.scope)),
+    text::Table& table = row.unit == FigureUnit::kTime ? times : lengths;
+    table.Add({std::move(name), std::string(NameOf(row.scope)),
                std::string(row.title).append(": ").append(row.span)});
   }
   AddSection(out, TimesHeading(), times, width);
+  AddSection(out, kLengthsHeading, lengths, width);
 
   text::Table numbers(1);
   numbers.Add({"name", "unit", "meaning"});
   for (const NumberMetric& row : NumberMetrics()) {
-    numbers.Add({std::string(row.name), std::string(row.unit), std::string(row.meaning)});
+    numbers.Add({std::string(row.name), std::string(row.unit), row.meaning});
   }
   AddSection(out, "Single numbers. --slo 'NAME>=VALUE'", numbers, width);
 

@@ -18,6 +18,7 @@
 namespace llmload::tools {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 
 void ExpectToFit(const std::string& text, std::size_t width) {
@@ -41,6 +42,20 @@ TEST(FiguresCommand, ListsEveryNameThatACriterionTakes) {
   for (const FailoverFigureInfo& row : kFailoverFigures) {
     EXPECT_THAT(text, HasSubstr("\n  " + std::string(row.name) + " "));
   }
+}
+
+TEST(FiguresCommand, NamesTheUnits) {
+  const std::string text = FiguresText(100);
+  const std::size_t lengths = text.find("\nLengths (tokens)");
+  const std::size_t numbers = text.find("\nSingle numbers");
+  for (const FigureInfo& row : kFigures) {
+    const std::size_t at = text.find("\n  " + std::string(row.name));
+    EXPECT_EQ(at > lengths, UnitOf(row.figure) == "tokens") << row.name;
+    EXPECT_LT(at, numbers) << row.name;
+  }
+  EXPECT_THAT(text, ContainsRegex("\n  tokens/s +tokens/s "));
+  EXPECT_THAT(text, ContainsRegex("\n  errors:KIND +requests "));
+  EXPECT_THAT(text, HasSubstr("wrong_answer"));
 }
 
 TEST(FiguresCommand, FailoverFiguresAreThoseOfARecord) {
