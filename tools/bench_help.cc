@@ -105,8 +105,9 @@ po::options_description LoadOptions(std::size_t width) {
       "looks at an eighth, a quarter and half of it. TIME,requests=N bounds the requests, "
       "TIME,first-look=T begins to look later")(
       "abort-when", po::value<std::vector<std::string>>()->value_name("RULE"),
-      "end a hopeless run early, as FAIL: 'failures>50%' or 'latency:p95>30s' of the requests that "
-      "ended in the last 10s, or with ' over 30s' in another time; repeatable")(
+      "end a hopeless run early, as FAIL: 'failures>50%' or 'latency:p95>10s' of the requests that "
+      "ended in the last 10s, or with ' over 30s' in another time; repeatable. Only latency sees a "
+      "service that falls silent: it counts requests in flight for longer, too")(
       "workers", TextValue("N"), "threads that send, 1 to 256; default: one per core")(
       "seed", TextValue("N"),
       "of arrivals, prompts and the embedded server; default: LLMLOAD_SEED or 1");
