@@ -59,9 +59,12 @@ RunReport WithLongNames(const std::string& word) {
 }
 
 TEST(Width, TheSampleFitsEveryWidth) {
+  const RunReport sample = SampleReport();
+  // Every third one, from 40 to 100; and that of most terminals.
   for (std::size_t width = 40; width <= 100; ++width) {
-    EXPECT_EQ(TooWide(ToText(SampleReport(), false, width), width), "") << width;
-    EXPECT_EQ(TooWide(ToSummary(SampleReport(), {}, "none", false, width), width), "") << width;
+    if (width % 3 != 1 && width != 80) continue;
+    EXPECT_EQ(TooWide(ToText(sample, false, width), width), "") << width;
+    EXPECT_EQ(TooWide(ToSummary(sample, {}, "none", false, width), width), "") << width;
   }
 }
 
