@@ -28,12 +28,11 @@ class RecordsOutput final : public Output, private RequestObserver {
         written_(std::move(written)),
         lines_{.format = format, .with_text = with_text} {
     if (where_.back() == '/') return;
-    const bool is_new = !std::filesystem::exists(where_);
-    OpenFile(where_, 0);
-    if (descriptor_ < 0) throw ConfigurationError("output records: " + failure_);
+    // A new file is not made: a run that is refused would leave it behind.
+    const int error = OpenFile(where_, 0);
+    if (error != 0 && error != ENOENT) throw ConfigurationError("output records: " + failure_);
     CloseUnused();
-    // A run that is refused leaves no empty file behind.
-    if (is_new) unlink(where_.c_str());
+    failure_.clear();
   }
   ~RecordsOutput() override { CloseUnused(); }
   RecordsOutput(const RecordsOutput&) = delete;
@@ -48,7 +47,7 @@ class RecordsOutput final : public Output, private RequestObserver {
     if (where_.back() == '/') path += RunFileName(start.name, start.run_id, ".jsonl");
     lines_.run_id = start.run_id;
     header_ = HeaderLine(lines_, start);
-    OpenFile(std::move(path), O_TRUNC);
+    OpenFile(std::move(path), O_CREAT | O_TRUNC);
   }
   RequestObserver* Requests() override { return descriptor_ < 0 ? nullptr : this; }
   // Once a second: what a run that is killed leaves behind is at most that old.
@@ -78,11 +77,14 @@ class RecordsOutput final : public Output, private RequestObserver {
   std::string Warning() const override { return warning_; }
 
  private:
-  // Leaves `descriptor_` below 0, and `failure_` with a sentence, for one that cannot be opened.
-  void OpenFile(std::string path, int flags) {
+  // Returns 0, or errno with `descriptor_` below 0 and a sentence in `failure_`.
+  int OpenFile(std::string path, int flags) {
     path_ = std::move(path);
-    descriptor_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0644);
-    if (descriptor_ < 0) failure_ = "cannot write records " + path_ + ": " + Reason(errno);
+    descriptor_ = open(path_.c_str(), O_WRONLY | O_CLOEXEC | flags, 0644);
+    if (descriptor_ >= 0) return 0;
+    const int error = errno;
+    failure_ = "cannot write records " + path_ + ": " + Reason(error);
+    return error;
   }
   // Of a load that did not begin.
   void CloseUnused() {

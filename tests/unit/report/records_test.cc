@@ -336,10 +336,14 @@ TEST_F(RecordsFolder, AFileThatCannotBeWrittenIsRefusedBeforeTheRun) {
             "output records: cannot write records " + file.string() + ": Permission denied");
 }
 
+TEST_F(RecordsFolder, ANameThatIsTooLongIsRefusedBeforeTheRun) {
+  EXPECT_THROW(Open("records", std::string(300, 'x') + ".jsonl"), ConfigurationError);
+}
+
 TEST_F(RecordsFolder, OpeningChangesNoFile) {
   std::ofstream(folder_ / "old.jsonl") << "old\n";
   Open("records", "old.jsonl");
-  Open("records", "new.jsonl");
+  EXPECT_EQ(Open("records", "new.jsonl")->Deliver({}), "") << "it saw no run";
   EXPECT_EQ(Read(folder_ / "old.jsonl"), "old\n");
   EXPECT_FALSE(fs::exists(folder_ / "new.jsonl"));
 }
