@@ -83,7 +83,9 @@ std::string FiguresText(std::size_t width) {
     const std::string_view title = row.title.substr(row.title.find_first_not_of(' '));
     std::string meaning(title);
     if (!row.meaning.empty()) meaning.append(": ").append(row.meaning);
-    counters.Add({std::string(row.name), row.of_tokens ? "tokens" : "requests", meaning});
+    // Answers without usage stand with the tokens, and are requests.
+    const bool of_tokens = row.of_tokens && row.counter != Counter::kAnswersWithoutUsage;
+    counters.Add({std::string(row.name), of_tokens ? "tokens" : "requests", meaning});
   }
   AddSection(out, "Counts, in tables, JSON and CTest measurements", counters, width);
 

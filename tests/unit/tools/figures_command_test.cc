@@ -56,6 +56,7 @@ TEST(FiguresCommand, NamesTheUnits) {
   EXPECT_THAT(text, ContainsRegex("\n  tokens/s +tokens/s "));
   EXPECT_THAT(text, ContainsRegex("\n  errors:KIND +requests "));
   EXPECT_THAT(text, HasSubstr("wrong_answer"));
+  EXPECT_THAT(text, ContainsRegex("\n  answers_without_usage +requests "));
 }
 
 TEST(FiguresCommand, FailoverFiguresAreThoseOfARecord) {
