@@ -198,8 +198,10 @@ std::string Prepare(const Kind& kind, const OutputSpec& spec) {
     if (!fs::is_regular_file(file, error)) refuse(file.string() + " is not a regular file");
     // Nobody named this one.
     if (file != path && !IsTable(file)) {
-      refuse("the table is written beside it, and " + file.string() +
-             " exists and is no table of llmload: move it away, or choose another name");
+      throw ConfigurationError("output " + spec.kind + "=" + spec.where + ": the table beside it " +
+                               "would replace " + file.string() +
+                               ", which is no table of llmload: move that away, or choose another "
+                               "name");
     }
   }
   const std::string failure = report::CheckDirectory(is_folder ? path : path.parent_path());

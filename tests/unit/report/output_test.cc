@@ -122,10 +122,10 @@ TEST_F(OutputFolder, TheTableIsWrittenBesideTheReportForMachines) {
 
 TEST_F(OutputFolder, AFileThatIsNoTableIsNotReplacedByTheTableBesideAReport) {
   std::ofstream(folder_ / "notes.txt") << "====\nbuy milk\n";
-  EXPECT_THAT(
-      Refusal([&] { OpenOutputs({Json("notes.json")}); }),
-      AllOf(StartsWith("output json: got"),
-            HasSubstr((folder_ / "notes.txt").string() + " exists and is no table of llmload")));
+  EXPECT_EQ(Refusal([&] { OpenOutputs({Json("notes.json")}); }),
+            "output json=" + (folder_ / "notes.json").string() +
+                ": the table beside it would replace " + (folder_ / "notes.txt").string() +
+                ", which is no table of llmload: move that away, or choose another name");
   EXPECT_EQ(Read(folder_ / "notes.txt"), "====\nbuy milk\n");
   EXPECT_EQ(Deliver(Json("r.json")), "");
   EXPECT_EQ(Deliver(Json("r.json")), "") << "a table of an earlier run is replaced";
