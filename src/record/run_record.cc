@@ -43,6 +43,14 @@ void AppendNew(std::vector<T>& list, const std::vector<T>& more) {
   }
 }
 
+// Whether the cells were recorded without cohorts. The cohorts of a single cell are those of the
+// whole, so that it has them in any case.
+bool LackCohorts(const std::vector<MetricsCell>& cells) {
+  return cells.size() > 1 && std::any_of(cells.begin(), cells.end(), [](const MetricsCell& cell) {
+           return cell.figures.cohorts == Cohorts{};
+         });
+}
+
 std::vector<MetricsCell> CellsWithFigures(const RunRecord& record) {
   std::vector<MetricsCell> cells = record.cells;
   if (cells.size() != 1) return cells;
@@ -163,6 +171,10 @@ void RunRecord::Merge(const RunRecord& other) {
   MergePhases(mine.phases, theirs.phases);
   std::vector<MetricsCell> all = CellsWithFigures(*this);
   AddCells(all, CellsWithFigures(other));
+  // Cohorts of some of a cell's requests would be taken for those of all.
+  if (LackCohorts(cells) || LackCohorts(other.cells)) {
+    for (MetricsCell& cell : all) cell.figures.cohorts = {};
+  }
   SetCells(std::move(all));
   metrics.Merge(other.metrics);
   unmeasured.Merge(other.unmeasured);

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "llmload/core/environment.h"
+#include "llmload/metrics/load_test_metrics.h"
+#include "tests/support/start.h"
 #include "tests/unit/record/random_report.h"
 
 namespace llmload {
@@ -175,6 +177,49 @@ TEST(RunRecord, CountsOfSharesAddUpInAnyOrder) {
     ASSERT_EQ(merged.health.connections, first->health.connections) << "seed " << kSeed;
     ASSERT_TRUE(merged.shares.IsComplete());
   } while (std::next_permutation(order.begin(), order.end()));
+}
+
+// Requests of share 0 are of model "a"; those of share 1 are of "a" and "b".
+RunRecord ShareOfModels(const std::vector<unsigned>& present, bool cohorts_by_cell) {
+  LoadTestMetrics metrics(
+      {.start = test_support::kStart, .with_series = true, .cohorts_by_cell = cohorts_by_cell});
+  MetricsShard& root = metrics.AddShard();
+  for (unsigned i = 0; i < 400; ++i) {
+    const unsigned share = i % 2;
+    if (std::find(present.begin(), present.end(), share) == present.end()) continue;
+    MetricsShard& shard = root.Cell(i % 4 == 3 ? 1 : 0);
+    const TimePoint at = test_support::kStart + i * 10ms;
+    shard.Scheduled();
+    shard.Dispatched(at, at);
+    shard.Succeeded({at, at, at + 100ms + i * 1ms}, Completion());
+  }
+  RunRecord record = Share(0, 2);
+  record.shares.present = present;
+  record.metrics = metrics.Snapshot();
+  std::vector<MetricsSnapshot> figures = metrics.Cells();
+  std::vector<MetricsCell> cells;
+  for (std::size_t id = 0; id < figures.size(); ++id) {
+    cells.push_back({.key = {.model = id == 0 ? "a" : "b"}, .figures = std::move(figures[id])});
+  }
+  record.SetCells(std::move(cells));
+  return record;
+}
+
+TEST(RunRecord, SharesOfOneCellAndOfTwoAddUpToTheWhole) {
+  for (const bool cohorts_by_cell : {false, true}) {
+    const RunRecord whole = ShareOfModels({0, 1}, cohorts_by_cell);
+    const RunRecord first = ShareOfModels({0}, cohorts_by_cell);
+    const RunRecord second = ShareOfModels({1}, cohorts_by_cell);
+    ASSERT_EQ(first.cells.size(), 1u);
+    ASSERT_EQ(second.cells.size(), 2u);
+    ASSERT_EQ(whole.cells[1].figures.cohorts != Cohorts{}, cohorts_by_cell);
+    RunRecord merged = first;
+    merged.Merge(second);
+    EXPECT_EQ(merged, whole) << cohorts_by_cell;
+    merged = second;
+    merged.Merge(first);
+    EXPECT_EQ(merged, whole) << cohorts_by_cell;
+  }
 }
 
 TEST(RunRecord, SetReplacesTheEntryOfItsName) {
