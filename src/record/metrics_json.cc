@@ -322,9 +322,15 @@ static void ReadErrors(MetricsSnapshot& metrics, JsonReader& archive) {
     if (summary.count == 0) {
       JsonReader::Refuse(entry.Place("count"), entry.At("count"), "a count above 0");
     }
-    entry.Field("first_seconds", summary.first);
-    entry.Field("last_seconds", summary.last);
-    entry.Field("examples", summary.examples);
+    entry.LaterField("first_seconds", summary.first);
+    entry.LaterField("last_seconds", summary.last);
+    entry.LaterField("examples", summary.examples);
+    // Reports had the message of the first failure alone before they had examples.
+    if (!entry.Has("examples") && entry.Has("first_message")) {
+      ErrorExample first{.count = 1};
+      entry.Field("first_message", first.message);
+      if (!first.message.empty()) summary.examples.push_back(std::move(first));
+    }
     if (summary.examples.size() > ErrorSummary::kMostExamples) {
       JsonReader::Refuse(entry.Place("examples"), entry.At("examples"), "at most 3 examples");
     }

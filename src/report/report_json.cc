@@ -190,7 +190,7 @@ static void Visit(Archive& archive, T& judgement) {
   archive.Field("criteria", judgement.criteria);
   archive.Field("invalid_reasons", judgement.invalid_reasons);
   archive.Field("recommendations", judgement.recommendations);
-  archive.Field("failed_because", judgement.failed_because);
+  archive.LaterField("failed_because", judgement.failed_because);
   archive.LaterField("groups", judgement.groups);
   archive.LaterField("ramps", judgement.ramps);
 }

@@ -45,6 +45,27 @@ TEST(ReportReader, ReadsTheSampleReportBack) {
   EXPECT_EQ(ToJson(read), ToJson(report));
 }
 
+// Reports of this schema had one message for each kind of error, and no cause in the headline.
+TEST(ReportReader, ReadsTheErrorsOfAnOlderReport) {
+  const RunReport report = SampleReport();
+  Json json = Json::parse(ToJson(report));
+  json.erase("failed_because");
+  for (Json& entry : json["measured"]["errors"]) {
+    for (const char* const name : {"first_seconds", "last_seconds", "examples"}) entry.erase(name);
+    entry["first_message"] = entry["kind"] == "rate_limited" ? "HTTP 429: slow down" : "";
+  }
+  const RunReport read = ReadReport(json.dump(), "r.json");
+  ErrorSummary expected{.count = report.record.metrics[ErrorKind::kRateLimited].count};
+  expected.examples = {{.count = 1, .message = "HTTP 429: slow down"}};
+  EXPECT_EQ(read.record.metrics[ErrorKind::kRateLimited], expected);
+  expected = {.count = report.record.metrics[ErrorKind::kServerError].count};
+  EXPECT_EQ(read.record.metrics[ErrorKind::kServerError], expected);
+  EXPECT_EQ(read.judgement.failed_because, "");
+  EXPECT_EQ(ReadReport(ToJson(read), "r.json"), read);
+  for (Json& entry : json["measured"]["errors"]) entry["first_message"] = 7;
+  EXPECT_THAT(Refusal(json.dump()), HasSubstr("errors[0].first_message: got 7, expected a string"));
+}
+
 TEST(ReportReader, ReadsAnEmptyReportBack) {
   EXPECT_EQ(ReadReport(ToJson(RunReport{}), "r.json"), RunReport{});
 }
@@ -200,8 +221,8 @@ TEST(ReportReader, RefusesEveryReportWithAMemberLess) {
   const Json sample = Json::parse(ToJson(SampleReport()));
   // What follows from the other members is for readers of the file only.
   std::vector<std::string> derived = {"reason", "rates", "failure_adjusted"};
-  // Reports that were written before there were groups can be read.
-  derived.insert(derived.end(), {"groups", "ramps", "cells"});
+  // Reports that were written before there were these members can be read.
+  derived.insert(derived.end(), {"failed_because", "groups", "ramps", "cells"});
   for (const auto& [name, value] : sample.items()) {
     if (std::find(derived.begin(), derived.end(), name) != derived.end()) continue;
     Json less = sample;
