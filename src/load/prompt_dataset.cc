@@ -1,5 +1,7 @@
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -57,6 +59,13 @@ class DatasetSource final : public PromptSource {
     return std::to_string(prompts_.size()) + " prompts of " + name_ + DescribeOrder(order_) +
            (skipped_ > 0 ? "; skipped: " + ConversationsSkipped(skipped_) : "");
   }
+  std::optional<std::vector<std::string>> TagNames() const override {
+    std::set<std::string> names;
+    for (const DatasetPrompt& prompt : prompts_) {
+      for (const RequestTag& tag : prompt.tags) names.insert(tag.name);
+    }
+    return std::vector<std::string>(names.begin(), names.end());
+  }
 
  private:
   const std::vector<DatasetPrompt> prompts_;
@@ -89,6 +98,9 @@ class TraceSizes final : public PromptSource {
   std::string Describe() const override {
     return std::to_string(count_) + " sizes of " + name_ + DescribeOrder(order_) +
            ": synthetic prompts (4 bytes a token)";
+  }
+  std::optional<std::vector<std::string>> TagNames() const override {
+    return std::vector<std::string>();
   }
 
  private:

@@ -101,6 +101,7 @@ class PlanCheck {
         std::min(planned_.requests.value_or(kSampledRequests), kSampledRequests);
     Accepts("prompts: ", [&] {
       const auto source = MakePromptSource(plan_.prompts, plan_.request, plan_.Seed());
+      tag_names_ = source->TagNames();
       Asked asked;
       for (std::uint64_t i = 0; i < std::max<std::uint64_t>(sampled, 1); ++i) {
         const CompletionRequest request = source->MakeRequest(i);
@@ -241,6 +242,11 @@ class PlanCheck {
   template <class Refuse>
   void CheckSlice(const Slice& slice, Refuse refuse) {
     if (slice.phase) CheckPhase(*slice.phase, refuse);
+    CheckModelAndTags(slice, refuse);
+  }
+
+  template <class Refuse>
+  void CheckModelAndTags(const Slice& slice, Refuse refuse) {
     // A source of the user's own may ask for any model, with any tags.
     if (std::holds_alternative<std::shared_ptr<const PromptSource>>(plan_.prompts)) return;
     const std::string& model = plan_.request.model;
@@ -251,6 +257,16 @@ class PlanCheck {
       refuse(
           "the prompts of this run have no tags; those of a data set have them (`tags`), and those "
           "of a prompt source of your own");
+      return;
+    }
+    if (!tag_names_) return;
+    for (const RequestTag& tag : slice.tags) {
+      if (std::find(tag_names_->begin(), tag_names_->end(), tag.name) != tag_names_->end())
+        continue;
+      std::string known;
+      for (const std::string& name : *tag_names_) known += (known.empty() ? "" : ", ") + name;
+      refuse("no prompt of the data set has a tag \"" + tag.name + "\"; " +
+             (known.empty() ? "none has any tag" : "their tags are: " + known));
     }
   }
 
@@ -330,6 +346,7 @@ class PlanCheck {
   const RunPlan& plan_;
   PlannedLoad planned_;
   std::optional<Asked> asked_;
+  std::optional<std::vector<std::string>> tag_names_;  // that requests can have; empty: not known
   std::vector<std::string> problems_;
 };
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "llmload/load/arrival_trace.h"
 #include "llmload/provider/completion.h"
@@ -31,6 +32,9 @@ class PromptSource {
   virtual CompletionRequest MakeRequest(std::uint64_t index) const = 0;
   /// One line for reports.
   virtual std::string Describe() const = 0;
+  /// The names of all tags that its requests can have, in ascending order; empty: not known. A plan
+  /// is refused if a criterion asks for another one.
+  virtual std::optional<std::vector<std::string>> TagNames() const { return std::nullopt; }
 };
 
 /// What every request of a source has in common.

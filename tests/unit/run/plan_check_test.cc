@@ -1,6 +1,9 @@
 // A plan is refused before the first request, with a message that says what, why and what would do.
 #include <gmock/gmock.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 
@@ -107,6 +110,35 @@ TEST_F(PlanCheck, RefusesAPartThatTheRunCannotHave) {
   EXPECT_NO_THROW(CheckPlan(world_.Furnish(plan)));
   plan.load = ClosedLoop{.concurrency = 2, .requests = 2000};
   EXPECT_THAT(RefusalOf(plan), HasSubstr("a closed loop has no phases"));
+}
+
+TEST_F(PlanCheck, RefusesATagThatNoPromptOfADataSetHas) {
+  const std::filesystem::path file =
+      ::testing::TempDir() + "llmload_tags_" + std::to_string(getpid()) + ".jsonl";
+  const auto write = [&file](const std::string& of_last) {
+    std::ofstream out(file);
+    // The tag that only the last one has is beyond the requests that are looked at.
+    for (int i = 0; i < 3000; ++i) out << R"({"prompt": "hi", "tags": {"tenant": "a"}})" << '\n';
+    out << R"({"prompt": "hi")" << of_last << "}\n";
+  };
+  RunPlan plan = Plan();
+  plan.prompts = DatasetPrompts{.path = file, .order = DatasetOrder::kRandom};
+  plan.criteria = {SuccessRate().WithTag("tennant", "a") >= 0.5};
+  write(R"(, "tags": {"rare": "b"})");
+  EXPECT_THAT(RefusalOf(plan),
+              AllOf(HasSubstr("criterion \"success rate with tag tennant=a >= 0.5\""),
+                    HasSubstr("no prompt of the data set has a tag \"tennant\"; "
+                              "their tags are: rare, tenant")));
+  plan.criteria = {SuccessRate().WithTag("tenant", "a").WithTag("rare", "b") >= 0.5};
+  EXPECT_NO_THROW(CheckPlan(world_.Furnish(plan)));
+  write("");
+  EXPECT_THAT(RefusalOf(plan), HasSubstr("has a tag \"rare\"; their tags are: tenant"));
+  std::ofstream(file) << R"({"prompt": "hi"})";
+  EXPECT_THAT(RefusalOf(plan), HasSubstr("has a tag \"tenant\"; none has any tag"));
+  std::ofstream(file)
+      << "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.6805900,10,5\n";
+  EXPECT_THAT(RefusalOf(plan), HasSubstr("has a tag \"tenant\"; none has any tag"));
+  std::filesystem::remove(file);
 }
 
 TEST_F(PlanCheck, LooksAtTheRequestsThemselves) {
