@@ -125,7 +125,8 @@ LiveCounters LoadTestMetrics::Live(Distribution* latencies, Distribution* ttfts)
   const std::lock_guard lock(mutex_);
   const auto add = [&](std::size_t, const MetricsShard::State& state) {
     // Outcomes before what precedes them, so that no request in between is counted negatively.
-    live.succeeded += state[Counter::kSucceeded].Get();
+    const std::uint64_t succeeded = state[Counter::kSucceeded].Get();
+    live.succeeded += succeeded;
     live.failed += state[Counter::kFailed].Get();
     live.unfinished += state[Counter::kUnfinished].Get();
     live.dropped += state[Counter::kDropped].Get();
@@ -134,6 +135,8 @@ LiveCounters LoadTestMetrics::Live(Distribution* latencies, Distribution* ttfts)
     for (std::size_t kind = 0; kind < live.errors.size(); ++kind) {
       live.errors[kind] += state.errors.CountOf(static_cast<ErrorKind>(kind));
     }
+    // Only successes have these times, and copying a histogram is what costs.
+    if (succeeded == 0) return;
     if (latencies != nullptr) latencies->Merge(state[Figure::kScheduledLatency].Snapshot());
     if (ttfts != nullptr) ttfts->Merge(state[Figure::kTtft].Snapshot());
   };

@@ -111,14 +111,17 @@ class LoadTestMetrics {
   /// accounting identity holds only after the end.
   MetricsSnapshot Snapshot() const;
 
-  /// The same apart, by the number of the cell, without what `MetricsCell::figures` has not. A cell
-  /// without a request is empty.
+  /// Returns the figures of each cell, by its number, with those parts that `MetricsCell::figures`
+  /// has. A cell without a request is empty.
   std::vector<MetricsSnapshot> Cells() const;
 
-  /// The counters that a progress line shows. Costs tens of microseconds per shard.
+  /// Returns the counters that a progress line shows. In each shard it copies and merges two
+  /// histograms of every cell that has a success, which takes tens of microseconds for each of
+  /// these cells: call it a few times per second, not per request.
   LiveCounters Live() const;
-  /// The same without the percentiles, for which the latencies and the times to first token are
-  /// added to `latencies` and `ttfts`. With null for both it costs nanoseconds.
+  /// Returns the counters without the percentiles, for which it adds the latencies and the times to
+  /// first token to `latencies` and `ttfts`. If both are null, it reads a few dozen counters of
+  /// each cell and no histogram.
   LiveCounters Live(Distribution* latencies, Distribution* ttfts = nullptr) const;
 
   /// Requests handed to the provider so far. Costs a few nanoseconds per shard.
