@@ -95,11 +95,9 @@ Observation Metric::Of(const RunRecord& record, const Judging& judging) const {
       return longer_by(bound);
     };
   }
-  if (MayLackRequests(record, slice)) {
+  for (std::string& reason : WhyRequestsMayLack(record, slice)) {
     observation.partial = true;
-    observation.notes.emplace_back(
-        "some requests were counted as \"(other)\": there are too many different tags, models or "
-        "phases");
+    observation.notes.push_back(std::move(reason));
   }
   return observation;
 }

@@ -29,9 +29,12 @@ void JudgeGroup(const RunRecord& record, const Slice& group, std::span<const Cri
                 const Judging& judging, std::vector<GroupResult>& results) {
   const std::optional<RunRecord> part = SliceOf(record, group);
   if (!part) return;
+  const bool is_whole = WhyRequestsMayLack(record, group).empty();
   for (const Criterion& criterion : criteria) {
     if (!CanBeOfAGroup(criterion)) continue;
-    const CriterionResult result = criterion.AsObserved().Evaluate(*part, judging);
+    CriterionResult result = criterion.AsObserved().Evaluate(*part, judging);
+    // What is missing could have violated it.
+    if (!is_whole && result.verdict == Verdict::kPass) result.verdict = Verdict::kInconclusive;
     results.push_back({.group = Describe(group),
                        .criterion = criterion.Describe(),
                        .unit = result.unit,
@@ -61,21 +64,19 @@ std::vector<RampResult> JudgeRamps(const RunRecord& record, std::span<const Crit
                                    Judging judging) {
   judging.confidence_required = false;
   std::vector<RampResult> results;
-  for (const PlannedPhase& phase : record.configuration.phases) {
+  for (const RecordRamp& ramp : RampsOf(record)) {
+    if (!ramp.steps_are_whole) continue;
+    const std::vector<PhaseStep>& planned = record.configuration.phases[ramp.phase].steps;
     std::vector<std::pair<double, RunRecord>> steps;
-    bool are_whole = true;
-    for (std::uint32_t i = 0; i < phase.steps.size(); ++i) {
-      const Slice slice{.phase = phase.name, .step = i};
-      are_whole = are_whole && !MayLackRequests(record, slice);
-      auto part = SliceOf(record, slice);
-      if (part) steps.emplace_back(phase.steps[i].rate_per_second, *std::move(part));
+    for (std::uint32_t i = 0; i < planned.size(); ++i) {
+      auto part = StepOf(record, ramp.phase, i);
+      if (part) steps.emplace_back(planned[i].rate_per_second, *std::move(part));
     }
-    if (!are_whole) continue;
     std::stable_sort(steps.begin(), steps.end(),
                      [](const auto& a, const auto& b) { return a.first < b.first; });
     for (const Criterion& criterion : criteria) {
       if (!CanBeOfAGroup(criterion)) continue;
-      RampResult result{.phase = phase.name, .criterion = criterion.Describe()};
+      RampResult result{.phase = ramp.name, .criterion = criterion.Describe()};
       for (const auto& [rate, part] : steps) {
         const std::optional<bool> holds = HoldsIn(part, criterion, judging);
         if (holds == false) {

@@ -21,7 +21,6 @@ std::string Describe(const Slice& slice) {
   std::string text;
   const auto add = [&text](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
   if (slice.phase) add("phase " + *slice.phase);
-  if (slice.step) add("step " + std::to_string(*slice.step + 1));
   if (slice.model) add("model " + *slice.model);
   for (const RequestTag& tag : slice.tags) add("tag " + tag.name + "=" + tag.value);
   return text;

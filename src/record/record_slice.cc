@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <set>
+#include <string>
 #include <utility>
 
 namespace llmload {
@@ -10,10 +12,14 @@ namespace {
 
 constexpr std::size_t kMostShown = 20;
 
+bool IsMeasured(const PlannedPhase& phase, const std::string& name) {
+  return phase.measured && phase.name == name;
+}
+
 // Whether the phase of that number is named so.
 bool IsPhase(const RunRecord& record, std::uint32_t phase, const std::string& name) {
   const auto& phases = record.configuration.phases;
-  return phase < phases.size() && phases[phase].name == name;
+  return phase < phases.size() && IsMeasured(phases[phase], name);
 }
 
 bool Matches(const RunRecord& record, const Slice& slice, const CellKey& key) {
@@ -21,7 +27,7 @@ bool Matches(const RunRecord& record, const Slice& slice, const CellKey& key) {
     return std::find(key.tags.begin(), key.tags.end(), tag) != key.tags.end();
   };
   return (!slice.phase || IsPhase(record, key.phase, *slice.phase)) &&
-         (!slice.step || key.step == *slice.step) && (!slice.model || key.model == *slice.model) &&
+         (!slice.model || key.model == *slice.model) &&
          std::all_of(slice.tags.begin(), slice.tags.end(), has);
 }
 
@@ -39,12 +45,12 @@ std::vector<Slice> Largest(const std::map<std::string, std::uint64_t>& requests,
   return slices;
 }
 
-}  // namespace
-
-std::optional<RunRecord> SliceOf(const RunRecord& record, const Slice& slice) {
+// The requests of those cells whose key `matches`.
+template <class Matching>
+std::optional<RunRecord> PartOf(const RunRecord& record, Matching matches) {
   RunRecord part;
   for (const MetricsCell& cell : record.cells) {
-    if (!Matches(record, slice, cell.key)) continue;
+    if (!matches(cell.key)) continue;
     part.metrics.Merge(record.FiguresOf(cell));
     part.cells.push_back(cell);
   }
@@ -57,33 +63,85 @@ std::optional<RunRecord> SliceOf(const RunRecord& record, const Slice& slice) {
   part.configuration = record.configuration;
   part.health = record.health;
   part.interrupted = record.interrupted;
-  std::uint64_t& arrivals = part.configuration.measured_arrivals = 0;
-  Duration& length = part.configuration.measured_duration = {};
+  part.configuration.measured_arrivals = 0;
+  part.configuration.measured_duration = {};
+  return part;
+}
+
+}  // namespace
+
+std::optional<RunRecord> SliceOf(const RunRecord& record, const Slice& slice) {
+  std::optional<RunRecord> part =
+      PartOf(record, [&](const CellKey& key) { return Matches(record, slice, key); });
   // How many of the arrivals of a phase were to be of a model is not known.
-  if (!slice.phase || slice.step || slice.model || !slice.tags.empty()) return part;
+  if (!part || !slice.phase || slice.model || !slice.tags.empty()) return part;
   for (const PlannedPhase& phase : record.configuration.phases) {
-    if (phase.name != *slice.phase) continue;
-    arrivals += phase.arrivals;
-    length += phase.duration;
+    if (!IsMeasured(phase, *slice.phase)) continue;
+    part->configuration.measured_arrivals += phase.arrivals;
+    part->configuration.measured_duration += phase.duration;
   }
   return part;
 }
 
-bool MayLackRequests(const RunRecord& record, const Slice& slice) {
-  return std::any_of(record.cells.begin(), record.cells.end(), [&](const MetricsCell& cell) {
+std::optional<RunRecord> StepOf(const RunRecord& record, std::uint32_t phase, std::uint32_t step) {
+  return PartOf(record, [&](const CellKey& key) { return key.phase == phase && key.step == step; });
+}
+
+std::vector<std::string> WhyRequestsMayLack(const RunRecord& record, const Slice& slice) {
+  bool others = false;
+  bool dropped = false;
+  const bool by_request = slice.model || !slice.tags.empty();
+  for (const MetricsCell& cell : record.cells) {
     const CellKey& key = cell.key;
     const bool other_phase = key.phase == CellKey::kOtherPhases;
-    if (slice.phase && !other_phase && !IsPhase(record, key.phase, *slice.phase)) return false;
-    if (slice.phase && other_phase) return true;
-    if (slice.step && key.step == CellKey::kNoStep) return true;
-    if (!slice.model && slice.tags.empty()) return false;
-    if (key.model == kOtherNames) return true;
-    if (slice.model && key.model != *slice.model) return false;
-    return std::any_of(slice.tags.begin(), slice.tags.end(), [&](const RequestTag& tag) {
-      const RequestTag other{.name = tag.name, .value = std::string(kOtherNames)};
-      return std::find(key.tags.begin(), key.tags.end(), other) != key.tags.end();
-    });
-  });
+    if (slice.phase && !other_phase && !IsPhase(record, key.phase, *slice.phase)) continue;
+    others = others || (slice.phase && other_phase);
+    if (!by_request) continue;
+    dropped = dropped || (key.model.empty() && record.FiguresOf(cell)[Counter::kDropped] > 0);
+    others = others || key.model == kOtherNames;
+    if (slice.model && key.model != *slice.model) continue;
+    others =
+        others || std::any_of(slice.tags.begin(), slice.tags.end(), [&](const RequestTag& tag) {
+          const RequestTag other{.name = tag.name, .value = std::string(kOtherNames)};
+          return std::find(key.tags.begin(), key.tags.end(), other) != key.tags.end();
+        });
+  }
+  std::vector<std::string> reasons;
+  if (others) {
+    reasons.emplace_back(
+        "some requests were counted as \"(other)\": there are too many different tags, models or "
+        "phases");
+  }
+  if (dropped) {
+    reasons.emplace_back(
+        "some arrivals were dropped before it was known which model and tags they have");
+  }
+  return reasons;
+}
+
+std::vector<RecordRamp> RampsOf(const RunRecord& record) {
+  std::vector<RecordRamp> ramps;
+  const std::vector<PlannedPhase>& phases = record.configuration.phases;
+  std::set<std::string> planned;
+  for (const PlannedPhase& phase : phases) planned.insert(phase.name);
+  std::set<std::string> taken;
+  for (std::uint32_t i = 0; i < phases.size(); ++i) {
+    if (!phases[i].measured || phases[i].steps.empty()) continue;
+    RecordRamp ramp{.name = phases[i].name, .phase = i};
+    // A name that the profile gives to another phase stays that one's.
+    for (int number = 2; taken.contains(ramp.name) || (number > 2 && planned.contains(ramp.name));
+         ++number) {
+      ramp.name = phases[i].name + " (" + std::to_string(number) + ")";
+    }
+    taken.insert(ramp.name);
+    ramp.steps_are_whole =
+        std::none_of(record.cells.begin(), record.cells.end(), [i](const MetricsCell& cell) {
+          return cell.key.phase == CellKey::kOtherPhases ||
+                 (cell.key.phase == i && cell.key.step == CellKey::kNoStep);
+        });
+    ramps.push_back(std::move(ramp));
+  }
+  return ramps;
 }
 
 RecordGroups GroupsOf(const RunRecord& record) {

@@ -91,14 +91,17 @@ std::vector<std::string> WithFigureHeads(std::vector<std::string> row) {
   return row;
 }
 
+// The planned rates of all measured phases of that name.
 std::string PlannedRates(const RunRecord& run, const std::string& name) {
+  std::optional<double> lowest;
+  std::optional<double> highest;
   for (const PlannedPhase& phase : run.configuration.phases) {
-    if (phase.name != name) continue;
-    std::string text = GroupNumber(phase.lowest_rate);
-    if (phase.highest_rate != phase.lowest_rate) text += "-" + GroupNumber(phase.highest_rate);
-    return text;
+    if (phase.name != name || !phase.measured || !phase.lowest_rate || !phase.highest_rate)
+      continue;
+    lowest = std::min(lowest.value_or(*phase.lowest_rate), *phase.lowest_rate);
+    highest = std::max(highest.value_or(*phase.highest_rate), *phase.highest_rate);
   }
-  return "-";
+  return GroupNumber(lowest) + (highest != lowest ? "-" + GroupNumber(highest) : "");
 }
 
 void PrintPhases(std::string& out, const RunReport& report, const std::vector<Slice>& phases,
@@ -121,33 +124,33 @@ void PrintPhases(std::string& out, const RunReport& report, const std::vector<Sl
 }
 
 void PrintRamps(std::string& out, const RunReport& report, std::size_t width) {
-  for (const PlannedPhase& phase : report.record.configuration.phases) {
-    if (phase.steps.empty()) continue;
-    Heading(out, "Ramp: " + text::Excerpt(text::CleanLine(phase.name), 60));
-    if (MayLackRequests(report.record, {.phase = phase.name, .step = 0})) {
+  for (const RecordRamp& ramp : RampsOf(report.record)) {
+    const std::vector<PhaseStep>& steps = report.record.configuration.phases[ramp.phase].steps;
+    Heading(out, "Ramp: " + text::Excerpt(text::CleanLine(ramp.name), 60));
+    if (!ramp.steps_are_whole) {
       Wrap(out, "its steps are not told apart: there are too many tags, models or phases", width);
       continue;
     }
     text::Table table;
     table.Add(WithFigureHeads({"planned/s", "requests"}));
-    for (std::uint32_t i = 0; i < phase.steps.size(); ++i) {
-      const auto part = SliceOf(report.record, {.phase = phase.name, .step = i});
+    for (std::uint32_t i = 0; i < steps.size(); ++i) {
+      const auto part = StepOf(report.record, ramp.phase, i);
       if (!part) continue;
-      table.Add(WithFigures({GroupNumber(phase.steps[i].rate_per_second),
+      table.Add(WithFigures({GroupNumber(steps[i].rate_per_second),
                              text::FormatCount(part->metrics[Counter::kScheduled])},
                             *part));
     }
     table.Print(out, width);
-    for (const RampResult& ramp : report.judgement.ramps) {
-      if (ramp.phase != phase.name) continue;
-      std::string line = text::CleanLine(ramp.criterion);
-      if (!ramp.holds_up_to) {
-        line += " does not hold at the lowest rate, " + GroupNumber(ramp.breaks_at) + "/s";
-      } else if (!ramp.breaks_at) {
-        line += " holds up to the end, " + GroupNumber(ramp.holds_up_to) + "/s";
+    for (const RampResult& result : report.judgement.ramps) {
+      if (result.phase != ramp.name) continue;
+      std::string line = text::CleanLine(result.criterion);
+      if (!result.holds_up_to) {
+        line += " does not hold at the lowest rate, " + GroupNumber(result.breaks_at) + "/s";
+      } else if (!result.breaks_at) {
+        line += " holds up to the end, " + GroupNumber(result.holds_up_to) + "/s";
       } else {
-        line += " holds up to " + GroupNumber(ramp.holds_up_to) + "/s and breaks at " +
-                GroupNumber(ramp.breaks_at) + "/s";
+        line += " holds up to " + GroupNumber(result.holds_up_to) + "/s and breaks at " +
+                GroupNumber(result.breaks_at) + "/s";
       }
       Wrap(out, line, width);
     }

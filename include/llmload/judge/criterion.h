@@ -63,7 +63,8 @@ struct Observation {
   /// `samples`.
   std::function<std::optional<double>(double bound)> longer_by;
   std::string remark;  ///< why there is no value, or what limits it
-  /// Observation ended early: it can violate a criterion, but not confirm it.
+  /// Part of what was to be observed is missing: the rest can violate a criterion, but not confirm
+  /// it.
   bool partial = false;
 };
 
@@ -281,7 +282,7 @@ Metric Measurement(const std::string& name, std::string unit = {});
 /// The largest value of one of `RunRecord::distributions`, as in `MaxOf("detection time") <=
 /// 200ms`. INCONCLUSIVE if the run has no such distribution or the distribution has no value.
 Metric MaxOf(const std::string& distribution);
-/// The mean of one of `RunRecord::distributions`, likewise.
+/// The mean of one of `RunRecord::distributions`, under the conditions of `MaxOf`.
 Metric MeanOf(const std::string& distribution);
 
 /// A metric of your own. `value` reads it off the record (empty: not observed) in `unit` ("s" takes
@@ -297,7 +298,7 @@ struct CustomValue {
   /// Where the true value lies; empty: the value is judged as it is.
   std::optional<ConfidenceInterval> interval = {};
 };
-/// The same with an interval, by which it is judged as all other metrics are.
+/// A metric of your own that states its interval, by which it is judged as all other metrics are.
 Metric Custom(std::string name, std::string unit,
               std::function<CustomValue(const RunRecord&)> observe);
 

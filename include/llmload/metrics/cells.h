@@ -18,15 +18,17 @@ namespace llmload {
 struct CellKey {
   /// A value of `step`: the phase is no ramp, or there were too many cells to keep its steps apart.
   static constexpr std::uint32_t kNoStep = std::numeric_limits<std::uint32_t>::max();
-  /// A value of `phase`: any of them, beyond the bound on the number of cells.
+  /// A value of `phase`: the requests may be of any phase, since there were too many cells to keep
+  /// the phases apart.
   static constexpr std::uint32_t kOtherPhases = kNoStep;
 
   std::uint32_t phase = 0;       ///< index into the phases of the load profile
-  std::uint32_t step = kNoStep;  ///< of a ramp: index into the steps of the phase
-  /// That was asked for. Empty for arrivals that were dropped before there was a request;
-  /// `kOtherNames` beyond the bound on the number of cells.
+  std::uint32_t step = kNoStep;  ///< index into the steps of the phase, if that is a ramp
+  /// The model that was asked for. It is empty for arrivals that were dropped before there was a
+  /// request, and `kOtherNames` beyond the bound on the number of cells.
   std::string model = {};
-  /// In ascending order of their names. Beyond the bound, their values are `kOtherNames`.
+  /// The tags are in ascending order of their names. Beyond the bound, their values are
+  /// `kOtherNames`.
   std::vector<RequestTag> tags = {};
 
   friend auto operator<=>(const CellKey&, const CellKey&) = default;
@@ -35,7 +37,7 @@ struct CellKey {
 /// The figures of the requests of one cell. Each request of a run is in exactly one.
 struct MetricsCell {
   CellKey key;
-  /// Without the series and the providers, and without cohorts unless they were asked for.
+  /// They have no series and no providers, and they have cohorts only if these were asked for.
   MetricsSnapshot figures;
   friend bool operator==(const MetricsCell&, const MetricsCell&) = default;
 };
@@ -45,16 +47,15 @@ void AddCells(std::vector<MetricsCell>& cells, const std::vector<MetricsCell>& m
 
 /// Some of the requests of a run: those that have everything which is named here.
 struct Slice {
-  std::optional<std::string> phase = {};
-  std::optional<std::uint32_t> step = {};  ///< of `phase`, a ramp; counted from 0
+  std::optional<std::string> phase = {};  ///< all measured phases that have this name
   std::optional<std::string> model = {};
   std::vector<RequestTag> tags = {};
 
-  bool empty() const noexcept { return !phase && !step && !model && tags.empty(); }
+  bool empty() const noexcept { return !phase && !model && tags.empty(); }
   friend bool operator==(const Slice&, const Slice&) = default;
 };
 
-/// "phase burst, model gpt-4o, tag tenant=a".
+/// Names the parts of the slice: "phase burst, model gpt-4o, tag tenant=a".
 std::string Describe(const Slice& slice);
 
 }  // namespace llmload

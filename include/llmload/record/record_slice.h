@@ -2,6 +2,7 @@
 #ifndef LLMLOAD_RECORD_RECORD_SLICE_H_
 #define LLMLOAD_RECORD_RECORD_SLICE_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,13 +13,26 @@
 namespace llmload {
 
 /// What the record says of the requests of `slice`: their figures and cells, the arrivals and the
-/// length of its phase, and of the whole run the configuration and the generator's health. Without
+/// length of its phases, and of the whole run the configuration and the generator's health. Without
 /// processes, timeline, and figures beyond the catalogue, which are of the whole run. Empty if no
 /// request was of the slice.
 std::optional<RunRecord> SliceOf(const RunRecord& record, const Slice& slice);
 
-/// Whether requests of the slice may have been counted as "(other)", so that it lacks them.
-bool MayLackRequests(const RunRecord& record, const Slice& slice);
+/// Why some requests that were to be of the slice may be missing from it: they were counted as
+/// "(other)", or dropped before it was known which model and tags they have. Empty if none is.
+std::vector<std::string> WhyRequestsMayLack(const RunRecord& record, const Slice& slice);
+
+/// A measured phase of a record that has steps.
+struct RecordRamp {
+  std::string name;             ///< of the phase; "up (2)" for the second ramp of the name "up"
+  std::uint32_t phase = 0;      ///< its place in `RunConfiguration::phases`
+  bool steps_are_whole = true;  ///< false if some of its requests were not told apart by step
+};
+std::vector<RecordRamp> RampsOf(const RunRecord& record);
+
+/// What the record says of the requests of one step of the phase at the place `phase`, as `SliceOf`
+/// does, without arrivals and length.
+std::optional<RunRecord> StepOf(const RunRecord& record, std::uint32_t phase, std::uint32_t step);
 
 /// The parts that a report shows beside each other.
 struct RecordGroups {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "llmload/judge/criterion.h"
 #include "llmload/judge/judgement.h"
 #include "llmload/metrics/load_test_metrics.h"
+#include "llmload/record/record_slice.h"
 #include "llmload/record/run_record.h"
 #include "tests/support/start.h"
 
@@ -131,6 +133,60 @@ TEST(SlicedMetric, CannotPassWhereRequestsWereCountedUnderOther) {
   EXPECT_EQ((SuccessRate().WithTag("tenant", "a") >= 0.99).Evaluate(record).verdict,
             Verdict::kFail);
   EXPECT_EQ((SuccessRate().OfPhase("calm") >= 0.5).Evaluate(record).verdict, Verdict::kPass);
+}
+
+TEST(SlicedMetric, CannotPassWhereArrivalsWereDropped) {
+  RunRecord record = TwoPhases();
+  MetricsCell dropped{.key = {.phase = 1}, .figures = {}};
+  dropped.figures[Counter::kScheduled] = dropped.figures[Counter::kDropped] = 400;
+  AddCells(record.cells, {dropped});
+  for (const Criterion& criterion :
+       {SuccessRate().OfModel("m") >= 0.5, SuccessRate().WithTag("tenant", "b") >= 0.5,
+        P50().OfPhase("burst").OfModel("m") < 1h}) {
+    const CriterionResult result = criterion.Evaluate(record);
+    EXPECT_EQ(result.verdict, Verdict::kInconclusive) << result.message;
+    EXPECT_THAT(result.message, HasSubstr("some arrivals were dropped before it was known"));
+  }
+  EXPECT_EQ((SuccessRate().OfModel("m") >= 0.99).Evaluate(record).verdict, Verdict::kFail);
+  // None of this phase was, and a phase has its dropped arrivals.
+  EXPECT_EQ((SuccessRate().OfPhase("calm").OfModel("m") >= 0.5).Evaluate(record).verdict,
+            Verdict::kPass);
+  EXPECT_DOUBLE_EQ(*SuccessRate().OfPhase("burst").Of(record).value, 0.54);
+  for (const GroupResult& group : Judge(record, std::vector{SuccessRate() >= 0.5}).groups) {
+    EXPECT_EQ(group.verdict == Verdict::kPass, group.group.starts_with("phase ")) << group.group;
+  }
+}
+
+TEST(SlicedMetric, OfAPhaseIsOfAllMeasuredPhasesOfThatName) {
+  RunRecord record = TwoPhases();
+  std::vector<PlannedPhase>& phases = record.configuration.phases;
+  phases.push_back({.name = "calm", .duration = 60s, .measured = false, .arrivals = 9000});
+  EXPECT_EQ(SliceOf(record, {.phase = "calm"})->OfferedRate(), 100);
+  phases[1].name = "calm";
+  EXPECT_EQ(CompletedRequests().OfPhase("calm").Of(record).value, 1200);
+  EXPECT_EQ(SliceOf(record, {.phase = "calm"})->configuration.measured_duration, 12s);
+}
+
+TEST(Ramps, OfOneNameAreLookedAtOneByOne) {
+  RunRecord record = TwoPhases();
+  for (MetricsCell& cell : record.cells) cell.key.step = 0;
+  for (PlannedPhase& phase : record.configuration.phases) {
+    phase.name = "up";
+    phase.steps = {{.begin = phase.begin, .duration = 6s, .rate_per_second = 100}};
+  }
+  record.configuration.phases.push_back({.name = "up", .measured = false, .steps = {{}}});
+  const std::vector<RampResult> ramps = Judge(record, std::vector{P95() < 200ms}).ramps;
+  ASSERT_EQ(ramps.size(), 2u);
+  EXPECT_EQ(ramps[0].phase, "up");
+  EXPECT_EQ(ramps[0].holds_up_to, 100);
+  EXPECT_EQ(ramps[0].breaks_at, std::nullopt);
+  EXPECT_EQ(ramps[1].phase, "up (2)");
+  EXPECT_EQ(ramps[1].holds_up_to, std::nullopt);
+  EXPECT_EQ(ramps[1].breaks_at, 100);
+  EXPECT_EQ(StepOf(record, 1, 0)->metrics[Counter::kScheduled], 600u);
+
+  record.configuration.phases.back().name = "up (2)";
+  EXPECT_EQ(RampsOf(record).back().name, "up (3)") << "it is no other phase's name";
 }
 
 TEST(SlicedMetric, RefusesWhatIsNotOfRequestsAndASecondPart) {

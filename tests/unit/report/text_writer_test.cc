@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "src/core/text/format.h"
 #include "src/core/text/harmless.h"
@@ -94,6 +95,30 @@ TEST(TextWriter, PrintsEveryFigureAndCounterByItsTitle) {
   const std::string text = ToText(report);
   for (const FigureInfo& row : kFigures) EXPECT_THAT(text, HasSubstr(std::string(row.title)));
   for (const CounterInfo& row : kCounters) EXPECT_THAT(text, HasSubstr(std::string(row.title)));
+}
+
+TEST(TextWriter, ShowsRampsOfOneNameOneByOne) {
+  RunReport report = SampleReport();
+  std::vector<PlannedPhase>& phases = report.record.configuration.phases;
+  phases[0].name = phases[1].name;
+  phases[0].steps = {{.begin = {}, .duration = phases[0].duration, .rate_per_second = 12.5}};
+  report.record.cells[0].key.step = 0;
+  const auto rows = [](const std::string& text, const std::string& begin) {
+    std::size_t count = 0;
+    for (std::size_t at = text.find(begin); at != text.npos; at = text.find(begin, at + 1)) ++count;
+    return count;
+  };
+  std::string text = ToText(report);
+  EXPECT_EQ(rows(text, "Ramp: ramp\n"), 1u);
+  EXPECT_EQ(rows(text, "Ramp: ramp (2)\n"), 1u);
+  EXPECT_EQ(rows(text, "\n  12.5 "), 1u);
+  EXPECT_EQ(rows(text, "\n  16.5 "), 1u);
+  EXPECT_THAT(text.substr(text.find("Ramp: ramp\n")), Not(HasSubstr("1,000"))) << "500 in each";
+  // The rates of the phases that are one row of a table.
+  phases.push_back({.name = "other"});
+  report.record.cells.push_back({.key = {.phase = 2}, .figures = {}});
+  text = ToText(report);
+  EXPECT_THAT(text, HasSubstr("16-17"));
 }
 
 TEST(TextWriter, WritesWithoutColourToAFileThatIsNotATerminal) {
