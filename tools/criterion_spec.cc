@@ -208,7 +208,7 @@ std::string ErrorKindNames() {
 Metric ErrorsNamed(std::string_view name) {
   for (std::size_t i = 0; i < kErrorKindCount; ++i) {
     const auto kind = static_cast<ErrorKind>(i);
-    if (ToString(kind) == name) return ErrorCountOf(kind);
+    if (ToString(kind) == name) return ErrorCount(kind);
   }
   throw ConfigurationError::Invalid(
       "kind of error", name, std::string(kErrorsOfKind) + " with one of: " + ErrorKindNames());

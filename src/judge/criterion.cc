@@ -188,7 +188,7 @@ Metric FailedRequests() {
                  {.states_failures = true});
 }
 
-Metric ErrorCountOf(ErrorKind kind) {
+Metric ErrorCount(ErrorKind kind) {
   return CountOf("errors of kind " + std::string(ToString(kind)),
                  [kind](const MetricsSnapshot& m) { return m[kind].count; });
 }

@@ -156,8 +156,8 @@ TEST_F(GroupAnswers, ModelsAndTagsAreToldApart) {
     return {.latency = latency, .tokens = request.model == "small" ? 20 : 500};
   };
   const RunReport report = Run(OpenLoop{.rate_per_second = 42, .duration = 60s}, script,
-                               {ErrorCountOf(ErrorKind::kRateLimited).WithTag("tenant", "c") == 840,
-                                ErrorCountOf(ErrorKind::kRateLimited).WithTag("tenant", "a") == 0,
+                               {ErrorCount(ErrorKind::kRateLimited).WithTag("tenant", "c") == 840,
+                                ErrorCount(ErrorKind::kRateLimited).WithTag("tenant", "a") == 0,
                                 P50(Figure::kOutputLength).OfModel("large") >= 500,
                                 P50(Figure::kOutputLength).OfModel("small") >= 21,
                                 P95().WithTag("tenant", "b").OfModel("large") <= 210ms,

@@ -237,7 +237,7 @@ Metric CompletedRequests();
 Metric SuccessfulRequests();
 Metric FailedRequests();
 /// Failed requests whose error was of this kind.
-Metric ErrorCountOf(ErrorKind kind);
+Metric ErrorCount(ErrorKind kind);
 Metric AttemptsPerRequest();
 /// Requests that more than one provider was asked for.
 Metric FailedOverRequests();

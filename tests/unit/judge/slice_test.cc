@@ -66,8 +66,8 @@ TEST(SlicedMetric, IsOfItsRequestsAlone) {
   EXPECT_DOUBLE_EQ(*SuccessRate().OfPhase("burst").WithTag("tenant", "a").Of(record).value, 0.8);
   EXPECT_DOUBLE_EQ(*SuccessRate().WithTag("tenant", "b").OfModel("m").Of(record).value, 1);
   EXPECT_EQ(CompletedRequests().OfPhase("calm").Of(record).value, 600);
-  EXPECT_EQ(ErrorCountOf(ErrorKind::kRateLimited).OfPhase("burst").Of(record).value, 60);
-  EXPECT_EQ(ErrorCountOf(ErrorKind::kRateLimited).WithTag("tenant", "b").Of(record).value, 0);
+  EXPECT_EQ(ErrorCount(ErrorKind::kRateLimited).OfPhase("burst").Of(record).value, 60);
+  EXPECT_EQ(ErrorCount(ErrorKind::kRateLimited).WithTag("tenant", "b").Of(record).value, 0);
   // 600 in 5.99 s of arrivals and the time of the last answer.
   EXPECT_DOUBLE_EQ(*Throughput().OfPhase("calm").Of(record).value, 600 / 6.09);
   EXPECT_DOUBLE_EQ(*TokensPerSecond().OfPhase("calm").Of(record).value, 50 * 600 / 6.09);
