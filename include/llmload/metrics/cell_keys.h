@@ -15,9 +15,9 @@
 namespace llmload {
 
 inline constexpr std::size_t kMostCells = 128;
-/// Of one request.
+/// Further tags of a request are left out.
 inline constexpr std::size_t kMostTags = 8;
-/// Of the name of a tag, and of its value.
+/// The name of a tag, and its value, are cut to this length.
 inline constexpr std::size_t kMostTagBytes = 64;
 
 /// The cells of a run, numbered from 0 in the order in which they were first seen. All workers
@@ -30,7 +30,7 @@ class CellKeys {
   /// then one with "(other)" for the model, then the one that is left for all others.
   std::size_t IdOf(CellKey key);
 
-  /// All of them, by their number.
+  /// Returns all keys, by their number.
   std::vector<CellKey> Known() const;
 
  private:
@@ -39,7 +39,8 @@ class CellKeys {
 };
 
 /// One worker's way to the number of a request's cell. Most requests are of the same cell as the
-/// one before them, for which no string is hashed or copied and no lock is taken.
+/// one before them, for which no string is hashed or copied and no lock is taken. Only a request
+/// whose model and tags this finder has not kept costs a copy and the lock of `CellKeys`.
 class CellFinder {
  public:
   explicit CellFinder(CellKeys& keys) : keys_(keys) {}

@@ -16,10 +16,10 @@ namespace llmload {
 /// as numbers and ids, and in nothing else.
 struct ErrorExample {
   std::uint64_t count = 0;  ///< how many are known to say so; a merge may know of fewer than all
-  // Of the first of them.
+  // The rest describes the first one of these failures.
   Duration first{};        ///< when it ended, since the start of the run
-  std::string message;     ///< harmless, and cut where it is long
-  int http_status = 0;     ///< 0: no HTTP answer
+  std::string message;     ///< its words, made harmless, and cut where they are long
+  int http_status = 0;     ///< 0 if there was no HTTP answer
   std::string provider;    ///< `Error::provider`
   std::string code;        ///< `Error::provider_code`
   std::string request_id;  ///< `Error::request_id`
@@ -32,11 +32,13 @@ struct ErrorSummary {
   static constexpr std::size_t kMostExamples = 3;
 
   std::uint64_t count = 0;
-  std::optional<Duration> first;       ///< when the first of them ended, since the start of the run
-  std::optional<Duration> last;        ///< likewise
+  // When the first and the last of them ended, since the start of the run; empty if that is not
+  // known.
+  std::optional<Duration> first;
+  std::optional<Duration> last;
   std::vector<ErrorExample> examples;  ///< the first ones that differ, at most `kMostExamples`
 
-  /// The message of the first one; empty without any.
+  /// Returns the message of the first example, or an empty one if there is no example.
   std::string FirstMessage() const { return examples.empty() ? "" : examples.front().message; }
 
   /// Adds what another part of the run saw. Which examples stay, and all but their counts, does not

@@ -30,8 +30,8 @@ struct ProviderUsage {
   std::uint64_t failures = 0;       ///< attempts that failed
   std::uint64_t rejected = 0;       ///< calls that its open circuit breaker refused: not attempts
   std::uint64_t answered = 0;       ///< requests whose final answer is this provider's
-  std::uint64_t input_tokens = 0;   ///< of those answers
-  std::uint64_t output_tokens = 0;  ///< likewise
+  std::uint64_t input_tokens = 0;   ///< what those answers were charged for as input
+  std::uint64_t output_tokens = 0;  ///< how many output tokens those answers had
   Distribution attempt_latency;     ///< finished - started, of `successes`
   Distribution attempt_ttft;        ///< first token - start of the attempt, of streamed `answered`
 
@@ -73,11 +73,11 @@ struct MetricsSnapshot {
   std::array<Distribution, kFigureCount> distributions;  ///< indexed by `Figure`
   std::array<ErrorSummary, kErrorKindCount> errors;      ///< indexed by `ErrorKind`
   std::vector<ProviderUsage> providers;                  ///< by name, region and model
-  /// In ascending order of the word. At most 16, and "(other)" for all others.
+  /// They are in ascending order of the word. At most 16 are kept apart; "(other)" counts the rest.
   std::vector<FinishReason> finish_reasons;
-  TimeSeries series;  ///< without points if none was asked for
-  Cohorts cohorts;    ///< likewise
-  // Since the start of the run.
+  TimeSeries series;  ///< has no points if no series was asked for
+  Cohorts cohorts;    ///< are empty if no series was asked for
+  // Both instants count from the start of the run.
   std::optional<Duration> first_dispatch;
   std::optional<Duration> last_completion;  ///< of a success or failure
   bool has_objectives = false;              ///< whether good requests were counted

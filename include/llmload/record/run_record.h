@@ -120,8 +120,8 @@ struct RunRecord {
   RunConfiguration configuration;
 
   MetricsSnapshot metrics;  ///< of the requests that are measured
-  /// The same apart, by phase, model and tags, in ascending order of their keys. The figures of a
-  /// single cell are `metrics` and are not repeated: read them by `FiguresOf`.
+  /// The measured requests by phase, model and tags, in ascending order of their keys. The figures
+  /// of a single cell are `metrics` and are not repeated: read them by `FiguresOf`.
   std::vector<MetricsCell> cells;
   MetricsSnapshot unmeasured;  ///< of warm-up and cool-down
   GeneratorHealth health;
