@@ -28,6 +28,7 @@ struct RecordRamp {
   std::uint32_t phase = 0;      ///< its place in `RunConfiguration::phases`
   bool steps_are_whole = true;  ///< false if some of its requests were not told apart by step
 };
+/// Lists the ramps of the record in the order of their phases, with a name of its own for each.
 std::vector<RecordRamp> RampsOf(const RunRecord& record);
 
 /// What the record says of the requests of one step of the phase at the place `phase`, as `SliceOf`
