@@ -46,12 +46,14 @@ std::string HowMany(std::uint64_t failed, const MetricsSnapshot& metrics) {
 }  // namespace
 
 std::string SumUpFailures(const MetricsSnapshot& metrics) {
-  const std::vector<ErrorCount> kinds = ErrorsByFrequency(metrics);
+  const std::vector<ErrorKindCount> kinds = ErrorsByFrequency(metrics);
   if (kinds.empty()) return "";
   std::uint64_t failed = 0;
-  for (const ErrorCount& kind : kinds) failed += kind.count;
+  for (const ErrorKindCount& kind : kinds) failed += kind.count;
   std::string text = HowMany(failed, metrics);
-  const auto named = [&](const ErrorCount& kind) { return Named(kind.kind, metrics[kind.kind]); };
+  const auto named = [&](const ErrorKindCount& kind) {
+    return Named(kind.kind, metrics[kind.kind]);
+  };
   if (static_cast<double>(kinds[0].count) >= kNearlyAll * static_cast<double>(failed)) {
     return text + named(kinds[0]);
   }

@@ -48,7 +48,7 @@ void AppendExample(const ErrorExample& example, std::size_t width, std::string& 
 }  // namespace
 
 void AppendErrors(const MetricsSnapshot& metrics, std::size_t width, std::string& out) {
-  const std::vector<ErrorCount> kinds = ErrorsByFrequency(metrics);
+  const std::vector<ErrorKindCount> kinds = ErrorsByFrequency(metrics);
   if (kinds.empty()) return;
   out += "\nErrors\n";
   for (const auto& [kind, all] : kinds) {

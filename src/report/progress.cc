@@ -76,7 +76,7 @@ std::string RatesText(const RunSnapshot& snapshot, std::optional<double> rate) {
 // "15 failed", with ": 8 rate_limited, 7 server_error".
 Part FailurePart(const LiveCounters& live) {
   Part part{.text = text::FormatCount(live.failed) + " failed", .importance = 80};
-  const std::vector<ErrorCount> kinds = ErrorsByFrequency(live);
+  const std::vector<ErrorKindCount> kinds = ErrorsByFrequency(live);
   if (kinds.empty()) return part;
   part.of_details = 65;
   for (std::size_t i = 0; i < std::min(kMostKinds, kinds.size()); ++i) {

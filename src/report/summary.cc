@@ -12,6 +12,8 @@
 namespace llmload::report {
 namespace {
 
+// The longest message that explains failures, in bytes.
+constexpr std::size_t kCauseBytes = 120;
 constexpr std::size_t kSummaryWidth = 80;
 // Before what a line says.
 constexpr std::size_t kLabelColumns = 15;
@@ -110,7 +112,7 @@ std::string SuccessText(const MetricsSnapshot& m) {
 
 // "15: 8 rate_limited, 7 server_error".
 std::string FailureText(const MetricsSnapshot& m) {
-  const std::vector<ErrorCount> kinds = ErrorsByFrequency(m);
+  const std::vector<ErrorKindCount> kinds = ErrorsByFrequency(m);
   std::string text = text::FormatCount(m[Counter::kFailed]);
   std::uint64_t others = 0;
   for (std::size_t i = 0; i < kinds.size(); ++i) {
@@ -122,6 +124,17 @@ std::string FailureText(const MetricsSnapshot& m) {
   }
   if (others > 0) text += ", " + text::FormatCount(others) + " of other kinds";
   return text;
+}
+
+// What the most frequent kind of error says most often; empty without a message.
+std::string CauseText(const MetricsSnapshot& m) {
+  const std::vector<ErrorKindCount> kinds = ErrorsByFrequency(m);
+  if (kinds.empty()) return "";
+  const auto& examples = m[kinds.front().kind].examples;
+  const auto most =
+      std::max_element(examples.begin(), examples.end(),
+                       [](const auto& a, const auto& b) { return a.count < b.count; });
+  return most == examples.end() ? "" : text::Excerpt(text::CleanLine(most->message), kCauseBytes);
 }
 
 // "p50 1.90 s   p95 3.22 s   p99 3.34 s", the columns of two such lines below each other.
@@ -184,7 +197,8 @@ std::string ToSummary(const RunReport& report, const std::vector<std::string>& f
   std::string out;
   Wrap(out, text::CleanLine(run.name), width, verdict.size() + 2);
   out.replace(0, verdict.size(), Coloured(report.judgement.verdict, colour));
-  Wrap(out, ReasonFor(ReasonOf(report), width - 2), width);
+  const std::string reason = ReasonFor(ReasonOf(report), width - 2);
+  Wrap(out, reason, width);
 
   text::Table rows(1);
   const auto add = [&rows](std::string label, std::string value) {
@@ -193,7 +207,11 @@ std::string ToSummary(const RunReport& report, const std::vector<std::string>& f
   add("target", TargetText(run.configuration));
   add("rate", LoadText(run));
   add("success", SuccessText(m));
-  if (m[Counter::kFailed] > 0) add("failed", FailureText(m));
+  if (m[Counter::kFailed] > 0) {
+    add("failed", FailureText(m));
+    const std::string cause = CauseText(m);
+    if (reason.find(cause) == std::string::npos) add("cause", cause);
+  }
   if (const Distribution& values = m[Figure::kScheduledLatency]; !values.empty()) {
     add("latency", TimesText(values) + (m[Counter::kFailed] > 0 ? "of successes" : ""));
   }

@@ -38,7 +38,7 @@ inline std::string RateNumber(double per_second) {
 }
 
 /// "1,200 rate_limited".
-inline std::string KindText(const ErrorCount& kind) {
+inline std::string KindText(const ErrorKindCount& kind) {
   return text::FormatCount(kind.count).append(" ").append(ToString(kind.kind));
 }
 

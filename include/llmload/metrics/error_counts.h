@@ -12,18 +12,18 @@
 namespace llmload {
 
 /// How many requests one kind of error ended.
-struct ErrorCount {
+struct ErrorKindCount {
   ErrorKind kind{};
   std::uint64_t count = 0;  ///< above 0
 
-  friend bool operator==(const ErrorCount&, const ErrorCount&) = default;
+  friend bool operator==(const ErrorKindCount&, const ErrorKindCount&) = default;
 };
 
 /// The kinds that there were, the most frequent one first. Those that are equally frequent are in
 /// the order of `ErrorKind`.
-std::vector<ErrorCount> ErrorsByFrequency(const MetricsSnapshot& metrics);
+std::vector<ErrorKindCount> ErrorsByFrequency(const MetricsSnapshot& metrics);
 /// The same of a run in progress.
-std::vector<ErrorCount> ErrorsByFrequency(const LiveCounters& live);
+std::vector<ErrorKindCount> ErrorsByFrequency(const LiveCounters& live);
 
 }  // namespace llmload
 
