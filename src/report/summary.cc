@@ -110,22 +110,6 @@ std::string SuccessText(const MetricsSnapshot& m) {
   return text;
 }
 
-// "15: 8 rate_limited, 7 server_error".
-std::string FailureText(const MetricsSnapshot& m) {
-  const std::vector<ErrorKindCount> kinds = ErrorsByFrequency(m);
-  std::string text = text::FormatCount(m[Counter::kFailed]);
-  std::uint64_t others = 0;
-  for (std::size_t i = 0; i < kinds.size(); ++i) {
-    if (i < kMostKinds) {
-      text += (i == 0 ? ": " : ", ") + KindText(kinds[i]);
-    } else {
-      others += kinds[i].count;
-    }
-  }
-  if (others > 0) text += ", " + text::FormatCount(others) + " of other kinds";
-  return text;
-}
-
 // What the most frequent kind of error says most often; empty without a message.
 std::string CauseText(const MetricsSnapshot& m) {
   const std::vector<ErrorKindCount> kinds = ErrorsByFrequency(m);
@@ -135,6 +119,24 @@ std::string CauseText(const MetricsSnapshot& m) {
       std::max_element(examples.begin(), examples.end(),
                        [](const auto& a, const auto& b) { return a.count < b.count; });
   return most == examples.end() ? "" : text::Excerpt(text::CleanLine(most->message), kCauseBytes);
+}
+
+// "15: 8 rate_limited (please slow down), 7 server_error".
+std::string FailureText(const MetricsSnapshot& m) {
+  const std::vector<ErrorKindCount> kinds = ErrorsByFrequency(m);
+  const std::string cause = CauseText(m);
+  std::string text = text::FormatCount(m[Counter::kFailed]);
+  std::uint64_t others = 0;
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    if (i < kMostKinds) {
+      text += (i == 0 ? ": " : ", ") + KindText(kinds[i]);
+      if (i == 0 && !cause.empty()) text += " (" + cause + ")";
+    } else {
+      others += kinds[i].count;
+    }
+  }
+  if (others > 0) text += ", " + text::FormatCount(others) + " of other kinds";
+  return text;
 }
 
 // "p50 1.90 s   p95 3.22 s   p99 3.34 s", the columns of two such lines below each other.
@@ -197,8 +199,7 @@ std::string ToSummary(const RunReport& report, const std::vector<std::string>& f
   std::string out;
   Wrap(out, text::CleanLine(run.name), width, verdict.size() + 2);
   out.replace(0, verdict.size(), Coloured(report.judgement.verdict, colour));
-  const std::string reason = ReasonFor(ReasonOf(report), width - 2);
-  Wrap(out, reason, width);
+  Wrap(out, ReasonFor(ReasonOf(report), width - 2), width);
 
   text::Table rows(1);
   const auto add = [&rows](std::string label, std::string value) {
@@ -207,11 +208,7 @@ std::string ToSummary(const RunReport& report, const std::vector<std::string>& f
   add("target", TargetText(run.configuration));
   add("rate", LoadText(run));
   add("success", SuccessText(m));
-  if (m[Counter::kFailed] > 0) {
-    add("failed", FailureText(m));
-    const std::string cause = CauseText(m);
-    if (reason.find(cause) == std::string::npos) add("cause", cause);
-  }
+  if (m[Counter::kFailed] > 0) add("failed", FailureText(m));
   if (const Distribution& values = m[Figure::kScheduledLatency]; !values.empty()) {
     add("latency", TimesText(values) + (m[Counter::kFailed] > 0 ? "of successes" : ""));
   }
