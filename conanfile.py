@@ -24,7 +24,7 @@ class LlmloadRecipe(ConanFile):
     settings = "os", "arch", "compiler", "build_type"
     options = {"fPIC": [True, False]}
     default_options = {"fPIC": True}
-    exports_sources = "CMakeLists.txt", "LICENSE", "cmake/*", "include/*", "mocks/*", "src/*"
+    exports_sources = "CMakeLists.txt", "LICENSE", "cmake/*", "data/*", "include/*", "mocks/*", "src/*"
 
     def set_version(self):
         project = load(self, os.path.join(self.recipe_folder, "CMakeLists.txt"))

@@ -97,8 +97,7 @@ AnswerCheck::AnswerCheck(std::string description, Judge judge)
 AnswerCheck AnswerMatches(const std::string& pattern) {
   try {
     boost::regex compiled(pattern, boost::regex::perl | boost::regex::no_mod_m);
-    return {"matches " + pattern,
-            [compiled = std::move(compiled)](const CompletionRequest&, const Completion& answer) {
+    return {"matches " + pattern, [compiled](const CompletionRequest&, const Completion& answer) {
               return MatchFault(compiled, answer);
             }};
   } catch (const boost::regex_error& error) {

@@ -87,6 +87,7 @@ class BlockingProvider::Job final : public BlockingCall {
   // For the function.
   std::stop_token StopToken() const override { return stop_.get_token(); }
   std::optional<TimePoint> Deadline() const override { return request_.deadline; }
+  using BlockingCall::OnToken;
   void OnToken(std::string_view text, TokenKind kind) override {
     if (!request_.stream || text.empty()) return;
     {

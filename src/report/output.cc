@@ -37,7 +37,7 @@ struct OpenedWith {
 // A stream, or the file of that name.
 class TextOutput : public Output {
  public:
-  TextOutput(std::string file, const OpenedWith& with) : with_(with), file_(std::move(file)) {}
+  TextOutput(std::string file, OpenedWith with) : with_(std::move(with)), file_(std::move(file)) {}
 
   std::string Deliver(const RunReport& report) override {
     if (file_.empty()) {

@@ -20,7 +20,7 @@ void PrintTimeline(std::string& out, const RunRecord& run, std::size_t width);
 /// How the generator itself did.
 void PrintGenerator(std::string& out, const GeneratorHealth& health, std::size_t width);
 /// Memory and CPU of one process.
-void PrintProcess(std::string& out, const ResourceSummary& process, std::size_t width);
+void PrintProcess(std::string& out, const ResourceSummary& r, std::size_t width);
 
 }  // namespace llmload::report
 

@@ -302,8 +302,8 @@ Price ParsePrice(std::string_view name, std::string_view text) {
 }
 
 const PriceTable& PriceTable::Builtin() {
-  static const PriceTable table = Parse(spend::kBuiltinPrices, "data/prices.csv");
-  return table;
+  static const PriceTable kTable = Parse(spend::kBuiltinPrices, "data/prices.csv");
+  return kTable;
 }
 
 PriceTable PriceTable::Read(const std::filesystem::path& file) {

@@ -27,7 +27,9 @@ class BlockingCall {
   virtual std::optional<TimePoint> Deadline() const = 0;
   /// A token event of a stream, at this instant. Ignored for a request that is not streamed, for an
   /// empty text, and after the end of the call.
-  virtual void OnToken(std::string_view text, TokenKind kind = TokenKind::kContent) = 0;
+  virtual void OnToken(std::string_view text, TokenKind kind) = 0;
+  /// The same for a token of the answer's text.
+  void OnToken(std::string_view text) { OnToken(text, TokenKind::kContent); }
 };
 
 /// Answers one request on a thread of the provider, which it may block. The request is a copy.
