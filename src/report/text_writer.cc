@@ -117,7 +117,9 @@ void PrintHeader(std::string& out, const RunReport& report, bool colour, std::si
 std::string SamplesOf(const CriterionResult& result) {
   std::string samples = FormatCount(result.samples);
   if (result.effective_samples) {
-    samples += " like " + FormatCount(static_cast<std::uint64_t>(*result.effective_samples));
+    // A report that is read back may say anything.
+    const double effective = std::clamp(*result.effective_samples, 0.0, 1e15);
+    samples += " like " + FormatCount(static_cast<std::uint64_t>(effective));
   }
   return samples;
 }
