@@ -167,7 +167,7 @@ Ledger::Ledger(std::filesystem::path file, std::optional<Money> budget) : file_(
   if (budget && *budget != state->budget) {
     RefuseLedger(file_, "it has a budget of " + ToString(state->budget) + ", not of " +
                             ToString(*budget) +
-                            "; give the same one, or begin it anew with llmload ledger reset");
+                            "; give the same one, or remove the file to start a new one");
   }
   budget_ = state->budget;
 }

@@ -4,8 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <boost/asio/this_coro.hpp>
-#include <boost/system/system_error.hpp>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -16,6 +14,7 @@
 #include "llmload/core/virtual_clock.h"
 #include "llmload/load/load_generator.h"
 #include "llmload/mocks/mock_provider.h"
+#include "tests/support/deaf_provider.h"
 #include "tests/unit/load/make_request.h"
 
 namespace llmload {
@@ -157,31 +156,9 @@ TEST(RequestObserver, IsToldOfWhatWasDroppedFailedOrNeverEnded) {
   }
 }
 
-// Goes on sleeping when it is cancelled.
-class StubbornProvider final : public Provider {
- public:
-  explicit StubbornProvider(Clock& clock) : clock_(clock) {}
-  const ProviderIdentity& Identity() const noexcept override { return identity_; }
-  boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest&,
-                                                      StreamObserver*) override {
-    co_await boost::asio::this_coro::throw_if_cancelled(false);
-    while (true) {
-      try {
-        co_await clock_.SleepFor(50ms);
-      } catch (const boost::system::system_error&) {
-      }
-      co_await boost::asio::this_coro::reset_cancellation_state();
-    }
-  }
-
- private:
-  Clock& clock_;
-  const ProviderIdentity identity_{.name = "stubborn", .region = {}, .credential = {}};
-};
-
 TEST(RequestObserver, IsToldOfARequestWhoseProviderIgnoresItsCancellation) {
   VirtualClock clock;
-  StubbornProvider provider(clock);
+  test_support::DeafProvider provider(clock);
   RequestLog log;
   LoadOptions options;
   options.prompts = Hello();

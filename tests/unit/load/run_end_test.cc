@@ -17,6 +17,7 @@
 #include "llmload/core/virtual_clock.h"
 #include "llmload/load/load_generator.h"
 #include "llmload/mocks/mock_provider.h"
+#include "tests/support/deaf_provider.h"
 #include "tests/support/numbered.h"
 #include "tests/support/sanitized.h"
 #include "tests/unit/load/make_request.h"
@@ -134,31 +135,9 @@ INSTANTIATE_TEST_SUITE_P(Kinds, EveryRun,
                                          Kind::kTimedClosed),
                          NameOf);
 
-// Sleeps again whenever its sleep is cancelled.
-class DeafProvider final : public Provider {
- public:
-  explicit DeafProvider(Clock& clock) : clock_(clock) {}
-  const ProviderIdentity& Identity() const noexcept override { return identity_; }
-  boost::asio::awaitable<Result<Completion>> Complete(const CompletionRequest&,
-                                                      StreamObserver*) override {
-    co_await boost::asio::this_coro::throw_if_cancelled(false);
-    while (true) {
-      try {
-        co_await clock_.SleepFor(50ms);
-      } catch (const boost::system::system_error&) {
-      }
-      co_await boost::asio::this_coro::reset_cancellation_state();
-    }
-  }
-
- private:
-  Clock& clock_;
-  const ProviderIdentity identity_{.name = "deaf", .region = {}, .credential = {}};
-};
-
 TEST(RunEnd, LeavesAProviderCallBehindThatIgnoresItsCancellation) {
   VirtualClock clock;
-  DeafProvider provider(clock);
+  test_support::DeafProvider provider(clock);
   for (const unsigned workers : {1U, 3U}) {
     LoadOptions options = LoadOf(Kind::kOpen, 10);
     options.workers = workers;
@@ -290,7 +269,7 @@ TEST_F(RunWithSignals, TwoEndTheDrain) {
 }
 
 TEST_F(RunWithSignals, TwoEndARunWhoseProviderIgnoresCancellation) {
-  DeafProvider provider(SystemClock::Instance());
+  test_support::DeafProvider provider(SystemClock::Instance());
   for (const unsigned workers : {1U, 4U}) {
     LoadOptions options = LoadOf(Kind::kOpen, 3);
     options.workers = workers;

@@ -82,7 +82,7 @@ TEST_F(LedgerTest, ALineWithoutAnEndWasNeverDrawn) {
 TEST_F(LedgerTest, AnotherBudgetIsRefusedWithBoth) {
   { Ledger ledger(file_, Cents(500)); }
   EXPECT_THAT(RefusalOf(Cents(700)), AllOf(HasSubstr(file_.string()), HasSubstr("$5.00"),
-                                           HasSubstr("$7.00"), HasSubstr("llmload ledger reset")));
+                                           HasSubstr("$7.00"), HasSubstr("remove the file")));
 }
 
 TEST_F(LedgerTest, AFileThatIsNoneIsRefusedAndLeftAlone) {
