@@ -18,6 +18,7 @@
 #include "llmload/core/environment.h"
 #include "llmload/report/report_json.h"
 #include "llmload/report/text_writer.h"
+#include "tests/support/folder_test.h"
 #include "tests/unit/report/sample_report.h"
 
 namespace llmload {
@@ -72,19 +73,8 @@ TEST(OutputSpec, HelpNamesEveryKind) {
 }
 
 // A folder of its own, which is removed afterwards.
-class OutputFolder : public ::testing::Test {
+class OutputFolder : public test_support::FolderTest {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "llmload_output_XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  static std::string Read(const fs::path& path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  }
   std::size_t FileCount() const {
     return static_cast<std::size_t>(
         std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
@@ -96,8 +86,6 @@ class OutputFolder : public ::testing::Test {
   OutputSpec Json(const std::string& where) const {
     return {.kind = "json", .where = (folder_ / where).string()};
   }
-
-  fs::path folder_;
 };
 
 TEST_F(OutputFolder, EveryKindWritesAFile) {

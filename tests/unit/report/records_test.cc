@@ -25,6 +25,7 @@
 #include "llmload/world/world.h"
 #include "src/report/line_file.h"
 #include "src/report/request_line.h"
+#include "tests/support/folder_test.h"
 #include "tests/support/start.h"
 
 namespace llmload {
@@ -172,19 +173,8 @@ TEST(RequestLine, OfCsvHasTheCellsOfItsHeader) {
   }
 }
 
-class RecordsFolder : public ::testing::Test {
+class RecordsFolder : public test_support::FolderTest {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "llmload_records_XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  static std::string Read(const fs::path& path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  }
   // A descriptor for a new file of the folder.
   int Create(const std::string& name) const {
     return open((folder_ / name).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -219,8 +209,6 @@ class RecordsFolder : public ::testing::Test {
   std::unique_ptr<Output> Open(const std::string& kind, const std::string& where) const {
     return std::move(OpenOutputs({{.kind = kind, .where = (folder_ / where).string()}}).at(0));
   }
-
-  fs::path folder_;
 };
 
 TEST_F(RecordsFolder, EveryRequestHasALineUnderTheHeaderOfItsRun) {
